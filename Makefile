@@ -1,0 +1,62 @@
+.DEFAULT_GOAL := help
+
+FUZZTIME  ?= 10s
+IMAGE     ?= cozy-telemetry-server
+# More arguments for the server, for go test, and for the benchmarks.
+FLAGS      ?=
+TESTFLAGS  ?=
+BENCHFLAGS ?=
+
+.PHONY: help
+help: ## Show the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: build ## Serve on :8081 without any VictoriaMetrics; all data is in ./data.
+	mkdir -p data
+	exec bin/cozy-telemetry-server --forward-url= --vmselect-url= \
+		--db-path ./data/telemetry.db --snapshot-dir ./data/snapshots --log-format console $(FLAGS)
+
+.PHONY: build
+build: ## Build the static binaries into bin/.
+	mkdir -p bin
+	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/cozy-telemetry-server ./cmd/loadgen
+
+.PHONY: deps
+deps: ## Install what the tests need (Debian packages, when missing).
+	.ci/deps
+
+.PHONY: test
+test: deps ## Run all tests, against a real VictoriaMetrics too.
+	go test $(TESTFLAGS) ./...
+
+.PHONY: race
+race: deps ## Run all tests with the race detector.
+	go test -race $(TESTFLAGS) ./...
+
+.PHONY: bench
+bench: ## Run all benchmarks (BENCHFLAGS='-count 10' for benchstat).
+	go test -run '^$$' -bench . -benchmem $(BENCHFLAGS) ./...
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (10s).
+	.ci/fuzz $(FUZZTIME)
+
+.PHONY: lint
+lint: format vet staticcheck ## Check the format, and run go vet and staticcheck.
+
+.PHONY: format
+format:
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "run gofmt -w on:" $$unformatted; exit 1; fi
+
+.PHONY: vet
+vet:
+	go vet ./...
+
+.PHONY: staticcheck
+staticcheck:
+	go tool -modfile=.ci/tools.mod staticcheck ./...
+
+.PHONY: image
+image: ## Build the container image (IMAGE names it).
+	docker build -t $(IMAGE) .

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/cozystack/cozystack-telemetry-server/ingest"
+)
+
+// maxQueryTimeout leaves an answer time to arrive within the website's 30 s.
+const maxQueryTimeout = 25 * time.Second
+
+// check returns an error for each flag whose value can't be used.
+func (c config) check() error {
+	return errors.Join(
+		checkURL("forward-url", c.forwardURL),
+		checkURL("vmselect-url", c.vmselectURL),
+		checkURL("apps-url", c.appsURL),
+		checkAddr("listen-addr", c.listenAddr),
+		checkAdmin(c.adminAddr, c.listenAddr),
+		checkFilled("db-path", c.dbPath),
+		checkOneOf("aggregate", c.aggregate, "average", "distinct"),
+		checkOneOf("limits", c.limits, "on", "off"),
+		checkOneOf("log-format", c.logFormat, "json", "console"),
+		checkLevel(c.logLevel),
+		checkRange("final-grace", c.finalGrace, 0, 31*24*time.Hour),
+		checkRange("current-ttl", c.currentTTL, 0, time.Hour),
+		checkRange("query-timeout", c.queryTimeout, time.Millisecond, maxQueryTimeout),
+		checkRange("mirror-every", c.mirrorEvery, time.Second, 24*time.Hour),
+		checkRange("confirm-days", c.confirmDays, 1, 365),
+		checkRange("replicas", c.replicas, 1, 1000),
+		checkRange("max-body-bytes", c.maxBodyBytes, 1, 1<<30),
+		checkRange("max-samples", c.maxSamples, 1, 1_000_000),
+		checkRange("max-labels", c.maxLabels, 1, 1000),
+		checkRange("max-label-bytes", c.maxLabelBytes, 1, 1<<16),
+		checkRange("forward-queue-bytes", c.forwardQueueBytes, 1<<20, 1<<50),
+		checkPatterns(c.metricAllow),
+	)
+}
+
+func checkURL(flag, value string) error {
+	if value == "" {
+		return nil
+	}
+	u, err := url.Parse(value)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return fmt.Errorf("--%s: not an http or https URL", flag)
+	}
+	return nil
+}
+
+func checkAddr(flag, value string) error {
+	if _, _, err := net.SplitHostPort(value); err != nil {
+		return fmt.Errorf("--%s: %q is not host:port", flag, value)
+	}
+	return nil
+}
+
+func checkAdmin(admin, public string) error {
+	switch admin {
+	case "":
+		return nil
+	case public:
+		return errors.New("--admin-addr: must differ from --listen-addr, it is not for the public")
+	}
+	return checkAddr("admin-addr", admin)
+}
+
+func checkFilled(flag, value string) error {
+	if value == "" {
+		return fmt.Errorf("--%s: must not be empty", flag)
+	}
+	return nil
+}
+
+func checkOneOf(flag, value string, choices ...string) error {
+	if !slices.Contains(choices, value) {
+		return fmt.Errorf("--%s: %q is not %s", flag, value, strings.Join(choices, " or "))
+	}
+	return nil
+}
+
+func checkLevel(value string) error {
+	if level, err := zerolog.ParseLevel(value); err != nil || level == zerolog.NoLevel {
+		return fmt.Errorf("--log-level: %q is not debug, info, warn or error", value)
+	}
+	return nil
+}
+
+func checkRange[T int | int64 | time.Duration](flag string, value, least, most T) error {
+	if value < least || value > most {
+		return fmt.Errorf("--%s: %v is not between %v and %v", flag, value, least, most)
+	}
+	return nil
+}
+
+func checkPatterns(patterns []string) error {
+	if err := (ingest.Limits{Allow: patterns}).Check(); err != nil || len(patterns) == 0 {
+		return errors.New("--metric-allow: not a list of patterns such as cozy_*")
+	}
+	return nil
+}

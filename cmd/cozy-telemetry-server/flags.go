@@ -1,0 +1,117 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+)
+
+// config is what the flags say. README.md has a table of them, which a test
+// holds against bindFlags.
+type config struct {
+	forwardURL, vmselectURL string
+	listenAddr, adminAddr   string
+	dbPath, snapshotDir     string
+
+	aggregate    string
+	finalGrace   time.Duration
+	currentTTL   time.Duration
+	queryTimeout time.Duration
+	confirmDays  int
+	replicas     int
+	appsURL      string
+	mirrorEvery  time.Duration
+
+	limits            string
+	maxBodyBytes      int64
+	maxSamples        int
+	maxLabels         int
+	maxLabelBytes     int
+	metricAllow       []string
+	forwardQueueBytes int64
+
+	logLevel, logFormat string
+}
+
+const (
+	defaultForwardURL  = "http://vminsert-cozy-telemetry:8480/insert/0/prometheus/api/v1/import/prometheus"
+	defaultVMSelectURL = "http://vmselect-cozy-telemetry:8481"
+	defaultAppsURL     = "https://api.github.com/repos/cozystack/cozystack/contents/packages/apps"
+)
+
+// bindFlags declares every flag. The usage texts are the README's.
+func bindFlags(f *pflag.FlagSet, c *config) *lateErrors {
+	f.SortFlags = false
+	f.StringVar(&c.forwardURL, "forward-url", defaultForwardURL, "where ingested samples are forwarded; empty: nothing is forwarded")
+	f.StringVar(&c.listenAddr, "listen-addr", ":8081", "public listener")
+	f.StringVar(&c.vmselectURL, "vmselect-url", defaultVMSelectURL, "query base; empty: the overview is answered from the rollups alone")
+	f.StringVar(&c.snapshotDir, "snapshot-dir", "/data/snapshots", "the JSON mirror; empty: none is written")
+	f.StringVar(&c.dbPath, "db-path", "/data/telemetry.db", "the database file")
+	f.StringVar(&c.adminAddr, "admin-addr", "127.0.0.1:8082", "private listener with /metrics and /debug/pprof/; empty: none")
+
+	f.StringVar(&c.aggregate, "aggregate", "average", "how quarter and year are formed: average or distinct")
+	f.DurationVar(&c.finalGrace, "final-grace", time.Hour, "how long after its end a month becomes final")
+	f.DurationVar(&c.currentTTL, "current-ttl", time.Minute, "how long vmselect's answer for the current month is kept")
+	f.DurationVar(&c.queryTimeout, "query-timeout", 20*time.Second, "how long vmselect may take for a month, at most 25s")
+	f.IntVar(&c.confirmDays, "confirm-days", 7, "on how many days a cluster must be seen to be confirmed")
+	f.IntVar(&c.replicas, "replicas", 1, "how many servers share the clusters; above 1, rollups are never complete")
+	f.StringVar(&c.appsURL, "apps-url", defaultAppsURL, "GitHub's list of application folders; empty: the built-in list")
+	f.DurationVar(&c.mirrorEvery, "mirror-every", 15*time.Minute, "how often changed days are mirrored as JSON")
+
+	f.StringVar(&c.limits, "limits", "on", "limits per sender: on, or off for load tests and closed networks")
+	f.Int64Var(&c.maxBodyBytes, "max-body-bytes", 1<<20, "largest report, before and after decompression")
+	f.IntVar(&c.maxSamples, "max-samples", 5000, "most samples in a report")
+	f.IntVar(&c.maxLabels, "max-labels", 24, "most labels of a sample")
+	f.IntVar(&c.maxLabelBytes, "max-label-bytes", 1024, "longest name or label value")
+	f.StringSliceVar(&c.metricAllow, "metric-allow", []string{"cozy_*"}, "names of the metrics that are kept, as patterns")
+	f.Int64Var(&c.forwardQueueBytes, "forward-queue-bytes", 1<<30, "most bytes that wait to be forwarded; the oldest are dropped")
+
+	f.StringVar(&c.logLevel, "log-level", "info", "debug, info, warn or error")
+	f.StringVar(&c.logFormat, "log-format", "json", "json or console")
+	return collectErrors(f)
+}
+
+// lateErrors gathers the errors of all flags, so that a user sees them at once.
+type lateErrors struct{ errs []error }
+
+// collectErrors makes every flag accept any text and note what is wrong with it.
+func collectErrors(f *pflag.FlagSet) *lateErrors {
+	late := &lateErrors{}
+	f.VisitAll(func(flag *pflag.Flag) {
+		flag.Value = &lateValue{Value: flag.Value, flag: flag.Name, late: late}
+	})
+	return late
+}
+
+// lateValue is a flag's value that reports errors late.
+type lateValue struct {
+	pflag.Value
+	flag string
+	late *lateErrors
+}
+
+func (v *lateValue) Set(text string) error {
+	if err := v.Value.Set(text); err != nil {
+		v.late.errs = append(v.late.errs, fmt.Errorf("--%s: %q is not a valid %s", v.flag, text, v.Type()))
+	}
+	return nil
+}
+
+// fromEnvironment sets the flags that were not given from their twins, and
+// returns what is wrong with any.
+func (l *lateErrors) fromEnvironment(f *pflag.FlagSet, getenv func(string) (string, bool)) error {
+	f.VisitAll(func(flag *pflag.Flag) {
+		if value, ok := getenv(twin(flag.Name)); ok && !flag.Changed {
+			l.errs = append(l.errs, f.Set(flag.Name, value))
+		}
+	})
+	return errors.Join(l.errs...)
+}
+
+// twin is the environment variable of a flag.
+func twin(flag string) string {
+	return "TELEMETRY_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}

@@ -1,0 +1,234 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/mattn/go-isatty"
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cozystack/cozystack-telemetry-server/appsource"
+	"github.com/cozystack/cozystack-telemetry-server/ingest"
+	"github.com/cozystack/cozystack-telemetry-server/overview"
+	"github.com/cozystack/cozystack-telemetry-server/store"
+)
+
+// The shares of the 10 seconds within which a stopped server is gone.
+const (
+	drainTime  = 4 * time.Second // requests in flight get their answers
+	mirrorTime = 2 * time.Second // what changed last is mirrored
+)
+
+// server is the wired program.
+type server struct {
+	cfg     config
+	log     zerolog.Logger
+	metrics *metrics
+
+	store    *store.Store
+	mirror   *overview.Mirror // nil without --snapshot-dir
+	apps     *appsource.Source
+	overview *overview.Overview
+	ingest   *ingest.Handler
+}
+
+// serve runs the server until ctx ends. It returns an error if it could not
+// start, or a listener broke.
+func serve(ctx context.Context, cfg config, env environment) error {
+	log := newLogger(cfg, env)
+	s, err := newServer(cfg, env, log)
+	if err != nil {
+		return err
+	}
+	listeners, err := s.listen()
+	if err != nil {
+		return errors.Join(err, s.close())
+	}
+	s.banner(env, listeners)
+	err = s.run(ctx, listeners)
+	return errors.Join(err, s.close())
+}
+
+// newServer opens the file and builds everything upon it. Nothing runs yet.
+func newServer(cfg config, env environment, log zerolog.Logger) (*server, error) {
+	s := &server{cfg: cfg, log: log, metrics: newMetrics()}
+	var err error
+	s.store, err = store.Open(cfg.dbPath, store.Options{
+		QueueBytes: cfg.forwardQueueBytes,
+		Now:        env.now,
+		OnCommit:   s.onCommit,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.build(env); err != nil {
+		return nil, errors.Join(err, s.store.Close())
+	}
+	s.metrics.observeStore(s.store, env.now)
+	return s, nil
+}
+
+func (s *server) build(env environment) (err error) {
+	cfg := s.cfg
+	s.apps = appsource.New(appsource.Config{URL: cfg.appsURL, Now: env.now, Store: s.store})
+	if err := s.apps.Load(); err != nil {
+		s.log.Warn().Err(err).Msg("the stored list of applications can't be used; the built-in one serves until GitHub answers")
+	}
+	if cfg.snapshotDir != "" {
+		s.mirror = overview.NewMirror(cfg.snapshotDir, s.store, overview.MirrorConfig{Every: cfg.mirrorEvery})
+	}
+	s.overview, err = overview.New(mirroredStore{s.store, s.mirror, s.log}, s.apps, overview.Config{
+		Clock:       env.now,
+		Logger:      s.log,
+		VMSelectURL: cfg.vmselectURL,
+		QueryBudget: cfg.queryTimeout,
+		Aggregate:   overview.Aggregate(cfg.aggregate),
+		ConfirmDays: cfg.confirmDays,
+		FinalGrace:  cfg.finalGrace,
+		CurrentTTL:  cfg.currentTTL,
+		Replicas:    cfg.replicas,
+	})
+	if err != nil {
+		return err
+	}
+	s.ingest, err = ingest.NewHandler(s.store, ingest.Config{
+		Now:      env.now,
+		Forward:  cfg.forwardURL != "",
+		Senders:  cfg.senders(),
+		OnResult: s.onReport,
+		Limits: ingest.Limits{
+			BodyBytes:  cfg.maxBodyBytes,
+			Samples:    cfg.maxSamples,
+			Labels:     cfg.maxLabels,
+			LabelBytes: cfg.maxLabelBytes,
+			Allow:      cfg.metricAllow,
+		},
+	})
+	return err
+}
+
+// senders returns the limits per sender, nil if they are switched off.
+func (c config) senders() *ingest.SenderLimits {
+	if c.limits == "off" {
+		return nil
+	}
+	return &ingest.SenderLimits{}
+}
+
+// run serves until ctx ends or a listener breaks: first the listeners stop, then
+// what works in the background. Every answer of a stopped listener was given
+// while the store took commits.
+func (s *server) run(ctx context.Context, listeners *listeners) error {
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	var loops errgroup.Group
+	s.start(background, &loops)
+	err := listeners.serve(ctx)
+	s.log.Info().Msg("stopping")
+	stop()
+	return errors.Join(err, loops.Wait())
+}
+
+// start starts the long-running loops. They end with ctx.
+func (s *server) start(ctx context.Context, loops *errgroup.Group) {
+	loop := func(run func()) {
+		loops.Go(func() error {
+			run()
+			return nil
+		})
+	}
+	loop(func() { s.overview.Run(ctx) })
+	loop(func() {
+		s.apps.Run(ctx, func(err error) { s.log.Warn().Err(err).Msg("the list of applications was not refreshed") })
+	})
+	if s.mirror != nil {
+		loop(func() { s.mirror.Run(ctx, s.log) })
+	}
+	if s.cfg.forwardURL != "" {
+		forwarder := ingest.NewForwarder(s.store, s.cfg.forwardURL, ingest.ForwarderConfig{OnForward: s.metrics.onForward})
+		loop(func() { forwarder.Run(ctx, s.log) })
+	}
+}
+
+// close mirrors what changed last and closes the file.
+func (s *server) close() error {
+	s.overview.Close()
+	if s.mirror != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), mirrorTime)
+		defer cancel()
+		if err := s.mirror.Sync(ctx); err != nil {
+			s.log.Warn().Err(err).Msg("the mirror is behind; it is repaired at the next start")
+		}
+	}
+	return s.store.Close()
+}
+
+// onReport counts a report, and logs why one could not be stored.
+func (s *server) onReport(r ingest.Result) {
+	s.metrics.onReport(r)
+	if r.Status >= 500 {
+		s.log.Error().Err(r.Err).Msg("a report was not stored; its sender was told to try again")
+	} else if r.Err != nil {
+		s.log.Debug().Int("status", r.Status).Err(r.Err).Msg("a report was refused")
+	}
+}
+
+func (s *server) onCommit(c store.Commit) {
+	s.metrics.onCommit(c)
+	if c.Err != nil {
+		s.log.Error().Err(c.Err).Msg("a commit failed; if the disk is full, free space: the server goes on by itself")
+	}
+}
+
+// newLogger writes JSON lines, or readable ones, to stderr.
+func newLogger(cfg config, env environment) zerolog.Logger {
+	level, err := zerolog.ParseLevel(cfg.logLevel)
+	if err != nil {
+		level = zerolog.InfoLevel // checked before: can't be
+	}
+	var w io.Writer = env.stderr
+	if cfg.logFormat == "console" {
+		w = zerolog.ConsoleWriter{Out: env.stderr, TimeFormat: time.TimeOnly, NoColor: !isTerminal(env.stderr)}
+	}
+	stamp := zerolog.HookFunc(func(e *zerolog.Event, _ zerolog.Level, _ string) { e.Time("time", env.now().UTC()) })
+	return zerolog.New(w).Level(level).Hook(stamp)
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && isatty.IsTerminal(f.Fd())
+}
+
+// banner tells a person at a terminal what was started and what to try.
+func (s *server) banner(env environment, l *listeners) {
+	if !isTerminal(env.stderr) {
+		return
+	}
+	public, now := l.publicURL(), env.now().UTC()
+	fmt.Fprintf(env.stderr, `
+cozy-telemetry-server %s
+  serves    %s
+  stores    %s
+  mirrors   %s
+  forwards  %s
+  queries   %s
+
+Try:
+  curl --data-binary @testdata/operator-v1.prom -H 'X-Cluster-ID: my-cluster' %s/
+  curl '%s/api/overview?year=%d&month=%d'
+
+`, version(), public, s.cfg.dbPath, orNone(s.cfg.snapshotDir), orNone(s.cfg.forwardURL),
+		orNone(s.cfg.vmselectURL), public, public, now.Year(), now.Month())
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "nothing"
+	}
+	return s
+}

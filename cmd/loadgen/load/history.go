@@ -1,0 +1,170 @@
+package load
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/fleet"
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// HistoryOptions says what [History] writes.
+type HistoryOptions struct {
+	// URL is the base of a VictoriaMetrics, or its import address, which ends in
+	// /api/v1/import/prometheus.
+	URL string
+	// Fleet is who has reported. Its Steps are ignored: they follow from the
+	// months.
+	Fleet fleet.Config
+	// From and To are the first and the last month. The last one may be the
+	// current month; nothing is written of the future.
+	From, To rollup.MonthID
+	// Every is the time between two reports of a client; 0 means 6 hours. Real
+	// clients report every 15 minutes.
+	Every time.Duration
+	// Derived also writes cozy_cluster_nodes, as the server forwards it with each
+	// report that has nodes.
+	Derived bool
+	// ConfirmDays is on how many days a cluster must be seen to be confirmed; 0
+	// means 7.
+	ConfirmDays int
+	// Progress gets a line that overwrites itself; nil means none.
+	Progress io.Writer
+	// Now is the clock. It must be set.
+	Now func() time.Time
+}
+
+func (o HistoryOptions) withDefaults() (HistoryOptions, error) {
+	if o.Every == 0 {
+		o.Every = 6 * time.Hour
+	}
+	if o.ConfirmDays == 0 {
+		o.ConfirmDays = 7
+	}
+	if o.To < o.From || o.Every < time.Minute || o.Fleet.Clusters < 1 {
+		return o, fmt.Errorf("%w: no clusters, the last month before the first, or less than a minute between reports", ErrOptions)
+	}
+	u, err := url.Parse(o.URL)
+	if err != nil || u.Host == "" {
+		return o, fmt.Errorf("%w: %q", ErrURL, o.URL)
+	}
+	const importPath = "/api/v1/import/prometheus"
+	if !strings.HasSuffix(u.Path, importPath) {
+		u.Path = strings.TrimSuffix(u.Path, "/") + importPath
+	}
+	o.URL = u.String()
+	o.Fleet.Steps = int(o.To.End().Sub(o.From.Start()) / o.Every)
+	return o, nil
+}
+
+// Month has the true figures of one month, and what makes it hard to count.
+type Month struct {
+	fleet.Figures
+	Confirmed int64 `json:"confirmed_clusters"`
+	// Upgraded counts the clusters that reported two kernels in the month.
+	Upgraded int64 `json:"upgraded"`
+	// NodesUpper are the nodes that are counted from the peaks of the series of
+	// cozy_nodes_count: too many where a kernel was upgraded.
+	NodesUpper int64 `json:"nodes_upper"`
+}
+
+// History writes the samples of a fleet's reports over whole months into a
+// VictoriaMetrics, in the order of time, and returns the months' true figures.
+// VictoriaMetrics shows what it was sent after some seconds.
+func History(ctx context.Context, o HistoryOptions) (map[rollup.MonthID]Month, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	h := &history{
+		HistoryOptions: o,
+		fleet:          fleet.New(o.Fleet),
+		truths:         make(map[rollup.MonthID]*fleet.Truth),
+		importer:       importer{url: o.URL, client: &http.Client{Timeout: importTimeout}},
+	}
+	if err := h.write(ctx); err != nil {
+		return nil, err
+	}
+	months := make(map[rollup.MonthID]Month)
+	for m, truth := range h.truths {
+		months[m] = Month{truth.Figures(m.String()), truth.Confirmed(o.ConfirmDays), truth.Upgraded(), truth.NodesUpper()}
+	}
+	return months, nil
+}
+
+type history struct {
+	HistoryOptions
+	fleet    *fleet.Fleet
+	truths   map[rollup.MonthID]*fleet.Truth
+	importer importer
+	report   []byte
+}
+
+func (h *history) write(ctx context.Context) error {
+	end := h.To.End()
+	if now := h.Now(); now.Before(end) {
+		end = now
+	}
+	var shown rollup.Date
+	for step := 0; ; step++ {
+		base := h.From.Start().Add(time.Duration(step) * h.Every)
+		if !base.Before(end) {
+			break
+		}
+		if day := rollup.DateOf(base); h.Progress != nil && day != shown {
+			shown = day
+			fmt.Fprintf(h.Progress, "\r%s, %d samples", day, h.importer.samples)
+		}
+		if err := h.writeStep(ctx, step, base, end); err != nil {
+			return err
+		}
+	}
+	if err := h.importer.flush(ctx); err != nil {
+		return err
+	}
+	if h.Progress != nil {
+		fmt.Fprintf(h.Progress, "\r%d samples written      \n", h.importer.samples)
+	}
+	return nil
+}
+
+// writeStep writes what the clusters report in one step. Each has its own
+// minute in it, so that nothing falls onto the last second of a month, where
+// VictoriaMetrics' lookback windows begin and end.
+func (h *history) writeStep(ctx context.Context, step int, base, end time.Time) error {
+	minutes := int(h.Every / time.Minute)
+	for i := range h.fleet.Len() {
+		c := h.fleet.Cluster(i)
+		at := base.Add(time.Duration(c.Offset(minutes)) * time.Minute)
+		if !at.Before(end) {
+			continue
+		}
+		for client := range fleet.Clients {
+			if !c.Sends(client, step) {
+				continue
+			}
+			if err := h.writeReport(ctx, &c, client, step, at); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (h *history) writeReport(ctx context.Context, c *fleet.Cluster, client fleet.Client, step int, at time.Time) error {
+	h.report = c.Report(h.report[:0], client, step)
+	if h.Derived && c.HasNodes(client) {
+		h.report = fmt.Appendf(h.report, "cozy_cluster_nodes %d\n", c.Nodes(step))
+	}
+	month := rollup.MonthOf(at)
+	if h.truths[month] == nil {
+		h.truths[month] = new(fleet.Truth)
+	}
+	h.truths[month].Add(c, client, step, int(rollup.DateOf(at)))
+	return h.importer.add(ctx, h.report, c.ID(), at)
+}

@@ -1,0 +1,20 @@
+// Command loadgen simulates a fleet of cozystack clusters. It posts their
+// reports to a telemetry server, or writes months of them into a
+// VictoriaMetrics, and says what must then be counted.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := newCommand(os.Stdout, os.Stderr, time.Now).ExecuteContext(ctx); err != nil {
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,133 @@
+package ingest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// Outcome sorts what a receiver made of a request.
+type Outcome string
+
+const (
+	// Delivered: the receiver took it.
+	Delivered Outcome = "delivered"
+	// Rejected: the receiver will never take it, however often it is sent.
+	Rejected Outcome = "rejected"
+	// Misconfigured: the URL or its credentials are wrong. The samples are not,
+	// and wait until that is corrected.
+	Misconfigured Outcome = "misconfigured"
+	// Retry: the receiver can't take it now.
+	Retry Outcome = "retry"
+)
+
+const (
+	// maxReply bounds what is read of an answer's text, for the log.
+	maxReply = 1 << 10
+	// maxRetryAfter bounds what a receiver can ask for.
+	maxRetryAfter = 10 * time.Minute
+)
+
+// reply is what came of one request.
+type reply struct {
+	outcome    Outcome
+	retryAfter time.Duration // 0 if the receiver asked for none
+	err        error         // nil if delivered
+}
+
+// client posts blocks to one URL.
+type client struct {
+	url     string
+	http    *http.Client
+	timeout time.Duration
+	grace   time.Duration
+}
+
+func newClient(url string, config ForwarderConfig) client {
+	return client{
+		url:     url,
+		timeout: config.Timeout,
+		grace:   config.Grace,
+		http: &http.Client{
+			Transport: config.Transport,
+			// A redirect would carry the samples to a host that nobody named.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}
+}
+
+// send posts blocks as one gzip stream. When ctx ends, a request under way may
+// go on for the grace period: to break it off would leave unknown whether it was
+// delivered.
+func (c client) send(ctx context.Context, blocks []rollup.Block) reply {
+	sending, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.timeout)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(c.grace, cancel) })()
+
+	var body bytes.Buffer
+	for _, b := range blocks {
+		body.Write(b.Lines)
+	}
+	req, err := http.NewRequestWithContext(sending, http.MethodPost, c.url, &body)
+	if err != nil {
+		return reply{outcome: Misconfigured, err: err}
+	}
+	req.Header.Set("Content-Type", "text/plain")
+	req.Header.Set("Content-Encoding", "gzip")
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return reply{outcome: Retry, err: withoutURL(err)}
+	}
+	defer resp.Body.Close()
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxReply))
+	return sortReply(resp, string(text))
+}
+
+// withoutURL takes the URL out of an error: it may hold a password.
+func withoutURL(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
+
+// sortReply sorts answers as vmagent does, but keeps what a wrong URL refuses.
+func sortReply(resp *http.Response, text string) reply {
+	status := resp.StatusCode
+	if status/100 == 2 {
+		return reply{outcome: Delivered}
+	}
+	r := reply{outcome: Retry, err: fmt.Errorf("answer %d: %q", status, strings.TrimSpace(text))}
+	switch {
+	case status == http.StatusBadRequest && strings.Contains(text, "unsupported path"),
+		status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusNotFound,
+		status == http.StatusMethodNotAllowed, status/100 == 3:
+		r.outcome = Misconfigured
+	case status == http.StatusBadRequest, status == http.StatusConflict,
+		status == http.StatusRequestEntityTooLarge, status == http.StatusUnprocessableEntity:
+		r.outcome = Rejected
+	default:
+		r.retryAfter = retryAfter(resp.Header.Get("Retry-After"))
+	}
+	return r
+}
+
+// retryAfter reads the header's seconds; a date, which VictoriaMetrics does not
+// send, counts as absent.
+func retryAfter(header string) time.Duration {
+	seconds, err := strconv.Atoi(header)
+	if err != nil || seconds < 0 {
+		return 0
+	}
+	return min(time.Duration(seconds)*time.Second, maxRetryAfter)
+}

@@ -1,0 +1,178 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"golang.org/x/sync/semaphore"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// Product is the product whose reports this package takes.
+const Product = "cozystack"
+
+// retryAfterFailure is when a client is told to try again after a failed commit.
+const retryAfterFailure = 30 * time.Second
+
+// Recorder keeps reports. Methods may be called concurrently.
+type Recorder interface {
+	// Record merges a report into the rollups and queues lines, unless they are
+	// empty, to be forwarded. It returns nil only when both are on disk. It may
+	// keep report and lines.
+	Record(ctx context.Context, report rollup.Report, lines []byte) error
+	// Known tells whether an instance has reported in the last days.
+	Known(product, instance string, now time.Time) (bool, error)
+}
+
+// Result tells of one request that the handler has answered.
+type Result struct {
+	// Status is the answer's HTTP status.
+	Status int
+	// Samples and Dropped count what was taken, and what was left out for its
+	// metric's name.
+	Samples, Dropped int
+	// Err is why the report was not taken, nil if it was.
+	Err error
+}
+
+// Config tunes a Handler. Now is required; the zero value of all else is a good
+// default.
+type Config struct {
+	// Now is the clock that stamps reports.
+	Now func() time.Time
+	// Forward tells whether lines are queued for a Forwarder.
+	Forward bool
+	Limits  Limits
+	// Senders bounds the senders; nil means no such limits.
+	Senders *SenderLimits
+	// Parses bounds the reports that are parsed at the same time. 0 means 8.
+	Parses int64
+	// OnResult, if set, is told of every request, before its answer is sent.
+	OnResult func(Result)
+}
+
+// Handler answers POST /.
+type Handler struct {
+	config   Config
+	recorder Recorder
+	senders  *senders // nil without limits
+	parses   *semaphore.Weighted
+}
+
+// NewHandler returns the handler that records into recorder. It fails on
+// impossible limits.
+func NewHandler(recorder Recorder, config Config) (*Handler, error) {
+	config.Limits = config.Limits.withDefaults()
+	if err := config.Limits.Check(); err != nil {
+		return nil, err
+	}
+	if config.Parses == 0 {
+		config.Parses = 8
+	}
+	if config.OnResult == nil {
+		config.OnResult = func(Result) {}
+	}
+	h := &Handler{config: config, recorder: recorder, parses: semaphore.NewWeighted(config.Parses)}
+	if config.Senders != nil {
+		var err error
+		if h.senders, err = newSenders(*config.Senders, h.known); err != nil {
+			return nil, fmt.Errorf("ingest: limits of senders: %w", err)
+		}
+	}
+	return h, nil
+}
+
+// known asks the recorder for an id. A recorder that can't answer lets it pass:
+// the write that follows shows what is wrong.
+func (h *Handler) known(id string) bool {
+	known, err := h.recorder.Known(Product, id, h.config.Now())
+	return known || err != nil
+}
+
+// Register makes POST / known to e.
+func (h *Handler) Register(e *echo.Echo) { e.POST("/", h.post) }
+
+func (h *Handler) post(c echo.Context) error {
+	result := Result{Status: http.StatusOK}
+	result.Samples, result.Dropped, result.Err = h.take(c.Request())
+	if result.Err == nil {
+		h.config.OnResult(result)
+		return c.NoContent(http.StatusOK)
+	}
+	refusal := refusalOf(result.Err)
+	result.Status = refusal.Status
+	h.config.OnResult(result)
+	return answer(c, refusal)
+}
+
+// take carries a request from its header to the disk.
+func (h *Handler) take(r *http.Request) (samples, dropped int, err error) {
+	id, err := clusterID(r.Header)
+	if err != nil {
+		return 0, 0, err
+	}
+	if h.senders != nil {
+		if err := h.senders.admit(id, h.config.Now()); err != nil {
+			return 0, 0, err
+		}
+	}
+	body, err := readBody(r, h.config.Limits.BodyBytes)
+	if err != nil {
+		return 0, 0, err
+	}
+	report := rollup.Report{Product: Product, Instance: id, Received: h.config.Now()}
+	var lines []byte
+	report.Samples, lines, dropped, err = h.parse(r.Context(), report, body)
+	if err != nil || len(report.Samples) == 0 {
+		return 0, dropped, err
+	}
+	return len(report.Samples), dropped, h.recorder.Record(r.Context(), report, lines)
+}
+
+// parse does the work that is dear in memory, for a few reports at a time.
+func (h *Handler) parse(ctx context.Context, report rollup.Report, body []byte) (samples []rollup.Sample, lines []byte, dropped int, err error) {
+	if err := h.parses.Acquire(ctx, 1); err != nil {
+		return nil, nil, 0, err
+	}
+	defer h.parses.Release(1)
+	report.Samples, dropped, err = Parse(body, h.config.Limits)
+	if err == nil && h.config.Forward {
+		lines = Lines(report)
+	}
+	return report.Samples, lines, dropped, err
+}
+
+// refusalOf returns what the client is told of an error. What is no refusal is a
+// file that could not be written.
+func refusalOf(err error) *Refusal {
+	var refusal *Refusal
+	if errors.As(err, &refusal) {
+		return refusal
+	}
+	return &Refusal{
+		Status:     http.StatusServiceUnavailable,
+		Text:       "the report could not be stored, try again later",
+		Cause:      err,
+		RetryAfter: retryAfterFailure,
+	}
+}
+
+// answer writes a refusal. After 413 the connection is closed: what is left of
+// the body is not worth reading.
+func answer(c echo.Context, r *Refusal) error {
+	header := c.Response().Header()
+	if r.Status == http.StatusRequestEntityTooLarge {
+		header.Set("Connection", "close")
+	}
+	if r.RetryAfter > 0 {
+		header.Set("Retry-After", strconv.Itoa(int(math.Ceil(r.RetryAfter.Seconds()))))
+	}
+	return c.JSON(r.Status, map[string]string{"error": r.Text})
+}

@@ -1,0 +1,37 @@
+package ingest
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// Refusal is why a report was not taken. Text is for the client and says nothing
+// of the server's inside; Cause, if any, is for the log.
+type Refusal struct {
+	// Status is the HTTP status of the answer.
+	Status int
+	Text   string
+	Cause  error
+	// RetryAfter, if not 0, tells the client when to try again.
+	RetryAfter time.Duration
+}
+
+func (r *Refusal) Error() string {
+	if r.Cause != nil {
+		return fmt.Sprintf("ingest: %s: %v", r.Text, r.Cause)
+	}
+	return "ingest: " + r.Text
+}
+
+func (r *Refusal) Unwrap() error { return r.Cause }
+
+// refuseLine refuses a report for one of its lines, counted from 1.
+func refuseLine(line int, reason string) *Refusal {
+	return &Refusal{Status: http.StatusBadRequest, Text: fmt.Sprintf("line %d: %s", line, reason)}
+}
+
+// refuseLimit refuses a report that is over a limit, named as its flag is.
+func refuseLimit(format string, args ...any) *Refusal {
+	return &Refusal{Status: http.StatusRequestEntityTooLarge, Text: fmt.Sprintf(format, args...)}
+}

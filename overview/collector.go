@@ -1,0 +1,169 @@
+package overview
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+const (
+	// monthsBack is how far the longest period reaches.
+	monthsBack = 12
+	// saveEvery is how often the running month is stored, so that the mirror has
+	// it.
+	saveEvery = time.Hour
+)
+
+// Run collects the months that have ended, without being asked to, until ctx
+// ends. It closes a month in the store, stores its final snapshot, and asks
+// vmselect again about those that were built while it was down. It returns nil.
+func (o *Overview) Run(ctx context.Context) error {
+	c := collector{Overview: o}
+	for {
+		c.round(ctx)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(c.wait()):
+		}
+	}
+}
+
+// collector belongs to the goroutine of Run.
+type collector struct {
+	*Overview
+	// saved is when the running month was last stored.
+	saved time.Time
+	// failing holds back the second and further lines about one trouble.
+	failing bool
+}
+
+// wait returns the time until the next round. The round that makes the running
+// month final comes on time.
+func (c *collector) wait() time.Duration {
+	now := c.cfg.Clock()
+	closing := rollup.MonthOf(now).End().Add(c.cfg.FinalGrace)
+	if last := rollup.MonthOf(now).Start().Add(c.cfg.FinalGrace); now.Before(last) {
+		closing = last
+	}
+	return min(c.cfg.CollectEvery, closing.Sub(now))
+}
+
+func (c *collector) round(ctx context.Context) {
+	err := c.collectEnded(ctx)
+	err = errors.Join(err, c.saveRunning(ctx))
+	if ctx.Err() != nil {
+		return
+	}
+	if err != nil && !c.failing {
+		c.cfg.Logger.Error().Err(err).Msg("months could not be collected, trying again")
+	}
+	c.failing = err != nil
+}
+
+// collectEnded looks at every month that is closed by now.
+func (c *collector) collectEnded(ctx context.Context) error {
+	now := c.cfg.Clock()
+	this := rollup.MonthOf(now)
+	from, err := c.firstMonth(this)
+	if err != nil {
+		return err
+	}
+	var failed error
+	for id := from; id < this && ctx.Err() == nil; id++ {
+		if c.closed(window{id, id}, now) {
+			failed = errors.Join(failed, c.settle(ctx, id))
+		}
+	}
+	return failed
+}
+
+// firstMonth returns the first month to look at. vmselect may know of months
+// from before this server.
+func (c *collector) firstMonth(this rollup.MonthID) (rollup.MonthID, error) {
+	from := this - monthsBack
+	if c.vm != nil {
+		return from, nil
+	}
+	first, ok, err := c.store.FirstMonth()
+	if err != nil {
+		return 0, err
+	}
+	if !ok {
+		return this, nil
+	}
+	return max(first, from), nil
+}
+
+// settle gives a month that is closed its final snapshot. That vmselect fails is
+// no error here: it is logged where it is asked.
+func (c *collector) settle(ctx context.Context, id rollup.MonthID) error {
+	stored, ok, err := c.store.Snapshot(id)
+	if err != nil {
+		return err
+	}
+	asking, cancel := context.WithTimeout(ctx, c.cfg.QueryBudget)
+	defer cancel()
+	if ok && stored.Final {
+		if !c.needsAsking(stored) {
+			return nil
+		}
+		return c.askAgain(asking, stored)
+	}
+	if err := c.store.CloseMonth(ctx, id); err != nil {
+		return err
+	}
+	l, err := c.month(ctx, asking, id)
+	if errors.Is(err, ErrNoData) || errors.Is(err, ErrUnavailable) {
+		return nil
+	}
+	if err != nil || !l.value.Final {
+		return err
+	}
+	if stored, ok, err = c.store.Snapshot(id); err == nil && !(ok && stored.Final) {
+		err = c.keep(l.value)
+	}
+	if err == nil {
+		c.tell(l.value, "a month is final")
+	}
+	return err
+}
+
+func (c *collector) askAgain(asking context.Context, stored rollup.Snapshot) error {
+	s, err := c.reask(asking, stored)
+	if err == nil {
+		c.tell(s, "vmselect has been asked about a final month")
+	}
+	return err
+}
+
+func (c *collector) tell(s rollup.Snapshot, what string) {
+	c.cfg.Logger.Info().Stringer("month", s.Month).Str("source", string(s.Source)).
+		Int64("clusters", s.Clusters).Msg(what)
+}
+
+// saveRunning stores the running month as it stands, once in a while.
+func (c *collector) saveRunning(ctx context.Context) error {
+	now := c.cfg.Clock()
+	if since := now.Sub(c.saved); since >= 0 && since < saveEvery {
+		return nil
+	}
+	asking, cancel := context.WithTimeout(ctx, c.cfg.QueryBudget)
+	defer cancel()
+	l, err := c.month(ctx, asking, rollup.MonthOf(now))
+	if errors.Is(err, ErrNoData) || errors.Is(err, ErrUnavailable) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if l.value.Source != rollup.SourceImported {
+		if err := c.store.PutSnapshot(ctx, l.value); err != nil {
+			return err
+		}
+	}
+	c.saved = now
+	return nil
+}

@@ -1,0 +1,78 @@
+package overview
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// distinct is the period of a window counted as one: a cluster that was seen in
+// two months is one cluster, and its peaks are those of the window. until says
+// how long it holds.
+func (o *Overview) distinct(asking context.Context, w window, data []rollup.Snapshot) (p period, until time.Time, err error) {
+	c, err := o.count(asking, w)
+	if err != nil && !errors.Is(err, ErrNoData) {
+		return p, until, err
+	}
+	// A window has at least the clusters of each of its months. Where both sources
+	// know less, the largest month is nearest to the truth.
+	if largest := largestOf(data); largest.Clusters > c.clusters || err != nil {
+		p = o.mean(w, []rollup.Snapshot{largest})
+		p.Months, p.Complete = len(data), false
+		return p, c.until, nil
+	}
+	p = o.mean(w, []rollup.Snapshot{o.snapshot(w.to, c)})
+	p.Months = len(data)
+	p.Complete = c.days == w.length() && !c.at.Before(w.end()) && o.seesAll(c.source)
+	p.UniqueClusters, p.ConfirmedClusters = &c.clusters, &c.confirmed
+	return p, c.until, nil
+}
+
+// uniqueShare is the part of the time for vmselect that the distinct count of an
+// average may take: the answer is worth more without it than late.
+const uniqueShare = 4
+
+// unique returns how many distinct clusters a window of several months has seen,
+// and how many are confirmed; nil where no source knows as much as the months
+// do. until says how long that holds.
+func (o *Overview) unique(asking context.Context, w window, data []rollup.Snapshot) (unique, confirmed *int64, until time.Time) {
+	until = o.cfg.Clock().Add(forever)
+	own, err := o.fold(w, everyMetric[:1])
+	if err == nil && knowsAll(own, w, data) {
+		return &own.clusters, &own.confirmed, until
+	}
+	asking, cancel := context.WithTimeout(asking, o.cfg.QueryBudget/uniqueShare)
+	defer cancel()
+	heard, err := o.hear(asking, w, presence)
+	if err != nil {
+		return nil, nil, o.cfg.Clock().Add(o.cfg.CurrentTTL)
+	}
+	if o.vm == nil || heard.value.clusters < largestOf(data).Clusters {
+		return nil, nil, until
+	}
+	return &heard.value.clusters, &heard.value.confirmed, heard.until
+}
+
+// knowsAll tells whether the rollups have seen no fewer clusters than each
+// month's snapshot.
+func knowsAll(own figures, w window, data []rollup.Snapshot) bool {
+	for _, s := range data {
+		if own.monthClusters[s.Month-w.from] < s.Clusters {
+			return false
+		}
+	}
+	return true
+}
+
+// largestOf returns the month with the most clusters.
+func largestOf(data []rollup.Snapshot) rollup.Snapshot {
+	largest := data[0]
+	for _, s := range data[1:] {
+		if s.Clusters > largest.Clusters {
+			largest = s
+		}
+	}
+	return largest
+}

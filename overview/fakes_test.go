@@ -1,0 +1,261 @@
+package overview
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// line is what one report of a cluster carried: its samples are canonical text.
+type line struct {
+	instance string
+	at       string // RFC 3339
+	samples  []string
+}
+
+func (l line) report(t testing.TB) rollup.Report {
+	t.Helper()
+	r := rollup.Report{Product: Product, Instance: l.instance, Received: instant(t, l.at)}
+	for _, s := range l.samples {
+		i := strings.LastIndexByte(s, ' ')
+		v, err := strconv.ParseFloat(s[i+1:], 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Samples = append(r.Samples, rollup.Sample{Series: rollup.Series(s[:i]), Value: v})
+	}
+	slices.SortFunc(r.Samples, func(a, b rollup.Sample) int { return cmp.Compare(a.Series, b.Series) })
+	return r
+}
+
+func instant(t testing.TB, s string) time.Time {
+	t.Helper()
+	at, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return at
+}
+
+func monthID(t testing.TB, s string) rollup.MonthID {
+	t.Helper()
+	id, err := rollup.ParseMonth(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+// fakeStore keeps reports and snapshots in memory.
+type fakeStore struct {
+	mu        sync.Mutex
+	months    map[string]map[rollup.MonthID]rollup.Month
+	snapshots map[rollup.MonthID]rollup.Snapshot
+	closed    map[rollup.MonthID]int
+	puts      []rollup.Snapshot
+	folds     int
+	failFold  error
+	failPut   error
+}
+
+func newFakeStore() *fakeStore {
+	return &fakeStore{
+		months:    map[string]map[rollup.MonthID]rollup.Month{},
+		snapshots: map[rollup.MonthID]rollup.Snapshot{},
+		closed:    map[rollup.MonthID]int{},
+	}
+}
+
+func (s *fakeStore) record(r rollup.Report) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.months[r.Instance] == nil {
+		s.months[r.Instance] = map[rollup.MonthID]rollup.Month{}
+	}
+	date := rollup.DateOf(r.Received)
+	m := rollup.FromDay(date.DayOfMonth(), rollup.FromReport(r))
+	s.months[r.Instance][date.Month()] = s.months[r.Instance][date.Month()].Merge(m)
+}
+
+func (s *fakeStore) Fold(_ context.Context, product string, from, to rollup.MonthID, metrics []string,
+	fn func(string, []rollup.Month) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.folds++
+	if s.failFold != nil {
+		return s.failFold
+	}
+	for _, instance := range slices.Sorted(maps.Keys(s.months)) {
+		months := make([]rollup.Month, to-from+1)
+		any := false
+		for i := range months {
+			months[i] = restrict(s.months[instance][from+rollup.MonthID(i)], metrics)
+			any = any || len(months[i].Metrics) > 0
+		}
+		if !any {
+			continue
+		}
+		if err := fn(instance, months); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func restrict(m rollup.Month, metrics []string) (out rollup.Month) {
+	for _, p := range m.Peaks {
+		if slices.Contains(metrics, p.Series.Metric()) {
+			out.Peaks = append(out.Peaks, p)
+		}
+	}
+	for _, mm := range m.Metrics {
+		if slices.Contains(metrics, mm.Metric) {
+			out.Metrics = append(out.Metrics, mm)
+		}
+	}
+	return out
+}
+
+func (s *fakeStore) CloseMonth(_ context.Context, id rollup.MonthID) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed[id]++
+	return nil
+}
+
+func (s *fakeStore) FirstMonth() (first rollup.MonthID, ok bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, months := range s.months {
+		for id := range months {
+			if !ok || id < first {
+				first, ok = id, true
+			}
+		}
+	}
+	return first, ok, nil
+}
+
+func (s *fakeStore) Snapshot(id rollup.MonthID) (rollup.Snapshot, bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	snap, ok := s.snapshots[id]
+	return snap, ok, nil
+}
+
+func (s *fakeStore) PutSnapshot(_ context.Context, snap rollup.Snapshot) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failPut != nil {
+		return s.failPut
+	}
+	s.snapshots[snap.Month] = snap
+	s.puts = append(s.puts, snap)
+	return nil
+}
+
+func (s *fakeStore) finals() (ids []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, id := range slices.Sorted(maps.Keys(s.snapshots)) {
+		if snap := s.snapshots[id]; snap.Final {
+			ids = append(ids, id.String()+" "+string(snap.Source))
+		}
+	}
+	return ids
+}
+
+// fakeApps knows two kinds and lists three applications.
+type fakeApps struct{}
+
+func (fakeApps) ByApp(kinds map[string]int64) map[string]int64 {
+	apps := map[string]int64{"postgres": 0, "redis": 0, "tenant": 0}
+	names := map[string]string{"Postgres": "postgres", "PostgreSQL": "postgres", "Redis": "redis", "Tenant": "tenant"}
+	for kind, n := range kinds {
+		if app, ok := names[kind]; ok {
+			apps[app] += n
+		} else if n > 0 {
+			apps[kind] += n
+		}
+	}
+	return apps
+}
+
+// fakeClock stands still until it is set.
+type fakeClock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *fakeClock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *fakeClock) set(at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = at
+}
+
+func (c *fakeClock) add(d time.Duration) { c.set(c.now().Add(d)) }
+
+// rig is an Overview with everything around it.
+type rig struct {
+	*Overview
+	store *fakeStore
+	clock *fakeClock
+}
+
+// newRig starts an Overview at a time, over these reports.
+func newRig(t testing.TB, now string, cfg Config, lines ...line) *rig {
+	t.Helper()
+	r := &rig{store: newFakeStore(), clock: &fakeClock{at: instant(t, now)}}
+	for _, l := range lines {
+		r.store.record(l.report(t))
+	}
+	cfg.Clock = r.clock.now
+	o, err := New(r.store, fakeApps{}, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(o.Close)
+	r.Overview = o
+	return r
+}
+
+// ask returns the decoded answer for a month.
+func (r *rig) ask(t testing.TB, month string, a Aggregate) content {
+	t.Helper()
+	got, err := r.Answer(context.Background(), monthID(t, month), a)
+	if err != nil {
+		t.Fatalf("%s: %v", month, err)
+	}
+	return decode(t, got.JSON)
+}
+
+func decode(t testing.TB, body []byte) (c content) {
+	t.Helper()
+	if err := json.Unmarshal(body, &c); err != nil {
+		t.Fatalf("%v in %s", err, body)
+	}
+	return c
+}
+
+// UnmarshalJSON lets tests read what they are given.
+func (t *tenths) UnmarshalJSON(b []byte) error {
+	whole, tenth, _ := strings.Cut(string(b), ".")
+	n, err := strconv.ParseInt(whole+tenth, 10, 64)
+	*t = tenths(n)
+	return err
+}

@@ -1,0 +1,154 @@
+package overview
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// MirrorStore is what the mirror needs of the file. All methods may be called
+// concurrently. None of them may call back into the Mirror.
+type MirrorStore interface {
+	// DatabaseID returns the random id that the file was given at its creation.
+	DatabaseID() string
+	// DayVersions returns the days that have records, each with a number that
+	// grows with every commit that changes the day.
+	DayVersions() (map[rollup.Date]uint64, error)
+	// Instances calls fn with every record of a day, in ascending order of product
+	// and instance. It holds no long read transaction, so fn may be slow. fn may
+	// keep the strings, but not d's slices. An error of fn ends the walk and is
+	// returned. What was committed before the call is seen.
+	Instances(ctx context.Context, date rollup.Date,
+		fn func(product, instance string, d rollup.Day) error) error
+	// Snapshots returns all month snapshots, ascending by month.
+	Snapshots() ([]rollup.Snapshot, error)
+	// PutSnapshot stores a month's snapshot. It returns once that is durable.
+	PutSnapshot(ctx context.Context, s rollup.Snapshot) error
+}
+
+// MirrorConfig holds what is optional about a Mirror.
+type MirrorConfig struct {
+	// Every is the time between two runs of Sync in [Mirror.Run]. 0 means 15
+	// minutes.
+	Every time.Duration
+}
+
+func (c MirrorConfig) withDefaults() MirrorConfig {
+	if c.Every <= 0 {
+		c.Every = 15 * time.Minute
+	}
+	return c
+}
+
+// Mirror keeps a copy of the store as JSON in a folder, for people and for the
+// day on which the file is lost: YYYY-MM.json per month, and under rollups a
+// YYYY-MM-DD.jsonl per day, one line per instance, beside a manifest.json that
+// says which version of a day its file holds.
+//
+// Each file is replaced as a whole and durably: a reader, or a start after a
+// crash, finds the old file or the new one, never a part. The mirror keeps no
+// state in memory, so it follows whatever happens to the folder. Methods may be
+// called concurrently.
+type Mirror struct {
+	dir   string
+	store MirrorStore
+	cfg   MirrorConfig
+
+	syncing sync.Mutex // held by Repair and Sync: one at a time
+	// months is held while months are written, which is short, so that
+	// WriteSnapshot need not wait for the days of a long Sync.
+	months sync.Mutex
+}
+
+// NewMirror returns a mirror of store in the folder dir, which is made when it
+// is missing. A caller that wants no mirror makes none: dir must not be empty.
+func NewMirror(dir string, store MirrorStore, cfg MirrorConfig) *Mirror {
+	return &Mirror{dir: dir, store: store, cfg: cfg.withDefaults()}
+}
+
+// Repaired is what Repair found in the folder.
+type Repaired struct {
+	// Imported lists the months that were taken over into the store, ascending.
+	Imported []rollup.MonthID
+	// Warnings name the files that are not the mirror's, or can't be used, and say
+	// why. They were left as they are.
+	Warnings []string
+}
+
+func (r *Repaired) warn(format string, args ...any) {
+	r.Warnings = append(r.Warnings, fmt.Sprintf(format, args...))
+}
+
+// Repair makes the folder ready at the start: it removes temporary files that a
+// crash has left, imports the months that only the folder knows, and then does
+// what Sync does, but reads every file it relies on, so that any edit is undone.
+// Files that are none of the mirror's are never touched.
+//
+// One file that can't be written does not keep the others from it; the error is
+// the first one.
+func (m *Mirror) Repair(ctx context.Context) (Repaired, error) {
+	m.syncing.Lock()
+	defer m.syncing.Unlock()
+	var found Repaired
+	var failed failures
+	failed.add(m.importMonths(ctx, &found))
+	m.syncMonths(&failed)
+	failed.add(m.tidyDays(&found))
+	m.syncDays(ctx, digestMatches, &failed)
+	return found, failed.err()
+}
+
+// Sync writes the months and days whose file is not what the store holds, and
+// removes the files of days that the store has dropped. A failure is handled as
+// in Repair. When ctx ends, what was written so far is kept and noted.
+func (m *Mirror) Sync(ctx context.Context) error {
+	m.syncing.Lock()
+	defer m.syncing.Unlock()
+	var failed failures
+	m.syncMonths(&failed)
+	m.syncDays(ctx, sizeMatches, &failed)
+	return failed.err()
+}
+
+// WriteSnapshot mirrors one month at once. It does not wait for a running Sync.
+func (m *Mirror) WriteSnapshot(s rollup.Snapshot) error {
+	m.months.Lock()
+	defer m.months.Unlock()
+	if err := m.writeMonth(s); err != nil {
+		return fmt.Errorf("mirror: %w", err)
+	}
+	return nil
+}
+
+func (m *Mirror) dayFolder() string { return filepath.Join(m.dir, dayFolderName) }
+
+// failures keeps the first of many errors, since a full disk fails every file
+// in the same way.
+type failures struct {
+	first error
+	more  int
+}
+
+func (f *failures) add(err error) {
+	switch {
+	case err == nil:
+	case f.first == nil:
+		f.first = err
+	default:
+		f.more++
+	}
+}
+
+func (f *failures) err() error {
+	if f.first == nil {
+		return nil
+	}
+	if f.more == 0 {
+		return fmt.Errorf("mirror: %w", f.first)
+	}
+	return fmt.Errorf("mirror: %w (and %d errors more)", f.first, f.more)
+}

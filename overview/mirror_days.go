@@ -1,0 +1,187 @@
+package overview
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// manifest says what the day files hold. A day's file is clean when it is the
+// one that was written for the version that the store has now.
+type manifest struct {
+	// Database is the id of the file whose days these are. Versions of another
+	// file mean nothing.
+	Database string `json:"database"`
+	// Days is keyed by date, as in 2026-03-01.
+	Days map[string]dayEntry `json:"days"`
+}
+
+type dayEntry struct {
+	Version uint64 `json:"version"`
+	Bytes   int64  `json:"bytes"`
+	SHA256  string `json:"sha256"`
+}
+
+// tidyDays removes left-over files, and warns of what is none of the mirror's.
+func (m *Mirror) tidyDays(found *Repaired) error {
+	entries, err := readFolder(m.dayFolder())
+	if err != nil {
+		return err
+	}
+	versions, err := m.store.DayVersions()
+	if err != nil {
+		return err
+	}
+	listed := m.readManifest().Days
+	for _, e := range entries {
+		name := filepath.Join(dayFolderName, e.Name())
+		day, ok := dayOfFile(e.Name())
+		_, known := versions[day]
+		_, dropped := listed[day.String()]
+		switch {
+		case e.Name() == manifestName:
+		case isLeftOver(e):
+			if err := os.Remove(filepath.Join(m.dir, name)); err != nil {
+				return err
+			}
+		case !ok || !e.Type().IsRegular():
+			found.warn("%q is not a file of the mirror: ignored", name)
+		case !known && !dropped:
+			found.warn("%q is a day that the database lacks: left alone", name)
+		}
+	}
+	return nil
+}
+
+// syncDays writes the days that are not clean, removes those that the store has
+// dropped, and notes both in the manifest.
+//
+// Only days that the manifest lists for this very database are removed: beside
+// a new, empty database the day files may be the last copy of a lost one.
+func (m *Mirror) syncDays(ctx context.Context, matches func(string, dayEntry) bool, failed *failures) {
+	versions, err := m.store.DayVersions()
+	if err != nil {
+		failed.add(err)
+		return
+	}
+	list := m.readManifest()
+	for _, day := range slices.Sorted(maps.Keys(versions)) {
+		if ctx.Err() != nil {
+			break
+		}
+		key, path := day.String(), filepath.Join(m.dayFolder(), dayFileName(day))
+		if e, ok := list.Days[key]; ok && e.Version == versions[day] && matches(path, e) {
+			continue
+		}
+		// Until the file is known to be good, the manifest must not vouch for it.
+		delete(list.Days, key)
+		e, err := m.writeDay(ctx, path, day)
+		if err != nil {
+			failed.add(err)
+			continue
+		}
+		e.Version = versions[day]
+		list.Days[key] = e
+	}
+	failed.add(context.Cause(ctx))
+	m.removeDropped(list, versions, failed)
+	failed.add(m.writeManifest(list))
+}
+
+// removeDropped removes the listed files of days that the store has no more.
+func (m *Mirror) removeDropped(list manifest, versions map[rollup.Date]uint64, failed *failures) {
+	for key := range list.Days {
+		day, _ := rollup.ParseDate(key) // readManifest has checked it
+		if _, ok := versions[day]; ok {
+			continue
+		}
+		err := os.Remove(filepath.Join(m.dayFolder(), dayFileName(day)))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			failed.add(err)
+			continue
+		}
+		delete(list.Days, key)
+	}
+}
+
+// writeDay writes a day's records. The version must have been read before: the
+// file then holds at least that version, so a later change is never missed.
+func (m *Mirror) writeDay(ctx context.Context, path string, day rollup.Date) (dayEntry, error) {
+	var e dayEntry
+	digest := sha256.New()
+	err := writeFile(path, func(file io.Writer) error {
+		w := io.MultiWriter(file, digest)
+		return m.store.Instances(ctx, day, func(product, instance string, d rollup.Day) error {
+			line, err := EncodeMirrorLine(product, instance, d)
+			if err != nil {
+				return err
+			}
+			n, err := w.Write(append(line, '\n'))
+			e.Bytes += int64(n)
+			return err
+		})
+	})
+	e.SHA256 = hex.EncodeToString(digest.Sum(nil))
+	return e, err
+}
+
+// sizeMatches tells whether a file may be the one that was written, at the price
+// of a stat.
+func sizeMatches(path string, e dayEntry) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.Mode().IsRegular() && info.Size() == e.Bytes
+}
+
+// digestMatches tells whether a file is the one that was written; it reads it.
+func digestMatches(path string, e dayEntry) bool {
+	if !sizeMatches(path, e) {
+		return false
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	digest := sha256.New()
+	_, err = io.Copy(digest, f)
+	return err == nil && hex.EncodeToString(digest.Sum(nil)) == e.SHA256
+}
+
+// readManifest returns the manifest, or an empty one if there is none that can
+// be read, or if it is another database's.
+func (m *Mirror) readManifest() manifest {
+	none := manifest{Database: m.store.DatabaseID(), Days: map[string]dayEntry{}}
+	b, err := readBounded(filepath.Join(m.dayFolder(), manifestName))
+	if err != nil {
+		return none
+	}
+	var list manifest
+	if json.Unmarshal(b, &list) != nil || list.Database != none.Database || list.Days == nil {
+		return none
+	}
+	// The keys become names of files that are written and removed.
+	maps.DeleteFunc(list.Days, func(key string, _ dayEntry) bool {
+		_, err := rollup.ParseDate(key)
+		return err != nil
+	})
+	return list
+}
+
+func (m *Mirror) writeManifest(list manifest) error {
+	b, err := json.MarshalIndent(list, "", "  ")
+	if err != nil {
+		return fmt.Errorf("%s: %w", manifestName, err)
+	}
+	return writeIfDifferent(filepath.Join(m.dayFolder(), manifestName), append(b, '\n'))
+}

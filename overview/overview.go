@@ -1,0 +1,99 @@
+package overview
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+var (
+	// ErrNoData is returned when every source has answered and none knows anything
+	// of the month.
+	ErrNoData = errors.New("overview: no data for the month")
+	// ErrUnavailable is returned when the month can't be answered now: vmselect
+	// failed and the rollups have nothing.
+	ErrUnavailable = errors.New("overview: the month can't be answered now")
+	// errUnseen is the ErrUnavailable of a month of which this server has never
+	// seen anything: no report and no snapshot.
+	errUnseen = fmt.Errorf("%w, and nothing was ever seen of it", ErrUnavailable)
+)
+
+// Overview answers for months. Create it with [New]. Its methods may be called
+// concurrently.
+type Overview struct {
+	cfg   Config
+	store Store
+	apps  Apps
+	vm    *vmselect // nil: the rollups alone answer
+
+	// base ends with Close; computations run under it, not under a request. wg
+	// counts them.
+	base context.Context
+	stop context.CancelFunc
+	wg   sync.WaitGroup
+
+	answerFlights flights[leased[*Answer]]
+	monthFlights  flights[leased[rollup.Snapshot]]
+	answers       cache[question, *Answer]
+	months        cache[rollup.MonthID, rollup.Snapshot]
+	heard         cache[heardKey, figures]
+}
+
+// question is what a client may ask.
+type question struct {
+	month     rollup.MonthID
+	aggregate Aggregate
+}
+
+func (q question) String() string { return q.month.String() + " " + string(q.aggregate) }
+
+// New returns an Overview over a store. It returns an error for a Config that
+// can't be meant. Close it after the last use.
+func New(store Store, apps Apps, cfg Config) (*Overview, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	o := &Overview{cfg: cfg, store: store, apps: apps}
+	if cfg.VMSelectURL != "" {
+		if o.vm, err = newVMSelect(cfg); err != nil {
+			return nil, err
+		}
+	}
+	o.base, o.stop = context.WithCancel(context.Background())
+	return o, nil
+}
+
+// Close ends the computations under way and waits for them, so that the store
+// can be closed. Call it when no method is running or will be called any more.
+func (o *Overview) Close() {
+	o.stop()
+	o.wg.Wait()
+}
+
+// rollupsTTL is the longest time that figures of the rollups are used.
+const rollupsTTL = time.Second
+
+// Answer returns the overview of a month that has begun. The result is shared
+// and must not be changed. Errors wrap [ErrNoData] or [ErrUnavailable], or are
+// that of ctx.
+func (o *Overview) Answer(ctx context.Context, month rollup.MonthID, aggregate Aggregate) (*Answer, error) {
+	q := question{month, aggregate}
+	if l, ok := o.answers.get(q, o.cfg.Clock()); ok {
+		return l.value, nil
+	}
+	l, err := o.answerFlights.do(ctx, &o.wg, q.String(), func() (leased[*Answer], error) {
+		l, err := o.build(q)
+		if err == nil {
+			o.answers.put(q, l)
+		} else if !errors.Is(err, ErrNoData) {
+			o.cfg.Logger.Warn().Err(err).Stringer("month", month).Msg("the overview can't be answered")
+		}
+		return l, err
+	})
+	return l.value, err
+}

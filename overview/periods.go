@@ -1,0 +1,156 @@
+package overview
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// monthsAtOnce bounds the months of a year that are computed at a time. Two keep
+// vmselect busy, and let the first ones be ready when time runs out.
+const monthsAtOnce = 2
+
+// monthly is one month of a year: a snapshot, or the reason why there is none.
+type monthly struct {
+	leased[rollup.Snapshot]
+	err error
+}
+
+// year returns the twelve months that end with a month. That month must be
+// there. Another one may be without data, or unseen: then nobody but a vmselect
+// that does not answer could know of it. One that has been seen is not left out.
+func (o *Overview) year(asking context.Context, id rollup.MonthID) ([]monthly, error) {
+	const n = 12
+	year := make([]monthly, n)
+	asked := &year[n-1]
+	if asked.leased, asked.err = o.month(o.base, asking, id); asked.err != nil {
+		return nil, asked.err
+	}
+	var g errgroup.Group
+	g.SetLimit(monthsAtOnce)
+	for i := range n - 1 {
+		g.Go(func() error {
+			m := &year[i]
+			m.leased, m.err = o.month(o.base, asking, id-rollup.MonthID(n-1-i))
+			if m.err != nil && !errors.Is(m.err, ErrNoData) && !errors.Is(m.err, errUnseen) {
+				return m.err
+			}
+			return nil
+		})
+	}
+	return year, g.Wait()
+}
+
+// period is what the page shows of a window.
+type period struct {
+	Label                string           `json:"label"`
+	Start                string           `json:"start"`
+	End                  string           `json:"end"`
+	Clusters             int64            `json:"clusters"`
+	TotalNodes           int64            `json:"total_nodes"`
+	AvgNodesPerCluster   tenths           `json:"avg_nodes_per_cluster"`
+	TotalTenants         int64            `json:"total_tenants"`
+	AvgTenantsPerCluster tenths           `json:"avg_tenants_per_cluster"`
+	Apps                 map[string]int64 `json:"apps"`
+	Source               rollup.Source    `json:"source"`
+	Complete             bool             `json:"complete"`
+	Months               int              `json:"months"`
+	UniqueClusters       *int64           `json:"unique_clusters,omitempty"`
+	ConfirmedClusters    *int64           `json:"confirmed_clusters,omitempty"`
+}
+
+// tenths is a number with one decimal.
+type tenths int64
+
+// perCluster divides, rounded half away from zero; 0.0 without clusters.
+func perCluster(total, clusters int64) tenths {
+	if clusters == 0 {
+		return 0
+	}
+	return tenths(divide(10*total, clusters))
+}
+
+// MarshalJSON writes the decimal even where it is 0.
+func (t tenths) MarshalJSON() ([]byte, error) { return fmt.Appendf(nil, "%d.%d", t/10, t%10), nil }
+
+// divide rounds half away from zero. Neither number is negative.
+func divide(n, by int64) int64 { return (2*n + by) / (2 * by) }
+
+// mean is the period of a window as the mean of its months with data; of one
+// month it is that month.
+func (o *Overview) mean(w window, data []rollup.Snapshot) period {
+	n := int64(len(data))
+	p := period{
+		Label:    w.label(),
+		Start:    w.from.First().String(),
+		End:      w.to.Last().String(),
+		Apps:     map[string]int64{},
+		Source:   data[0].Source,
+		Complete: len(data) == w.months(),
+		Months:   len(data),
+	}
+	for _, s := range data {
+		p.Clusters += s.Clusters
+		p.TotalNodes += s.TotalNodes
+		p.TotalTenants += s.TotalTenants
+		for app, count := range o.appsOf(s) {
+			p.Apps[app] += count
+		}
+		if s.Source != p.Source {
+			p.Source = rollup.SourceMixed
+		}
+		p.Complete = p.Complete && o.covers(s)
+	}
+	p.Clusters = divide(p.Clusters, n)
+	p.TotalNodes = divide(p.TotalNodes, n)
+	p.TotalTenants = divide(p.TotalTenants, n)
+	for app, sum := range p.Apps {
+		p.Apps[app] = divide(sum, n)
+	}
+	o.dropUnlisted(p.Apps)
+	p.AvgNodesPerCluster = perCluster(p.TotalNodes, p.Clusters)
+	p.AvgTenantsPerCluster = perCluster(p.TotalTenants, p.Clusters)
+	return p
+}
+
+// appsOf names the applications of a snapshot, by the present table of kinds
+// where the kinds are known.
+func (o *Overview) appsOf(s rollup.Snapshot) map[string]int64 {
+	apps := o.apps.ByApp(s.Kinds)
+	if s.Source == rollup.SourceImported {
+		for app, n := range s.Apps {
+			apps[app] = n
+		}
+	}
+	return apps
+}
+
+// dropUnlisted removes the unlisted applications whose mean was rounded to 0.
+func (o *Overview) dropUnlisted(apps map[string]int64) {
+	listed := o.apps.ByApp(nil)
+	for app, n := range apps {
+		if _, ok := listed[app]; !ok && n == 0 {
+			delete(apps, app)
+		}
+	}
+}
+
+// covers tells whether a snapshot holds all of its month: it was collected after
+// the end, and every day has data. Whether the original server missed a day is
+// not known of what it left.
+func (o *Overview) covers(s rollup.Snapshot) bool {
+	if s.CollectedAt.Before(s.Month.End()) {
+		return false
+	}
+	return s.Source == rollup.SourceImported ||
+		s.DaysWithData == s.Month.Days() && o.seesAll(s.Source)
+}
+
+// seesAll tells whether a source knows the reports that other replicas took.
+func (o *Overview) seesAll(s rollup.Source) bool {
+	return s != rollup.SourceRollups || o.cfg.Replicas == 1
+}

@@ -1,0 +1,82 @@
+package overview
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// query is one instant query and the figure it fills.
+type query struct {
+	text string
+	at   time.Time
+	fill func(*figures, vector) error
+}
+
+// presenceQueries count the clusters of a window, seen up to now.
+//
+// Ranges are open on the left: m[W] at t reads the samples in (t-W, t]. The last
+// millisecond of the window with W in whole days is therefore exactly the
+// window, and so is now with the milliseconds since its start plus one. Days are
+// read at midnight with an offset of a millisecond, for the same reason: a
+// sample of 00:00:00.000 belongs to the day that begins.
+func presenceQueries(w window, now time.Time, confirmDays int) []query {
+	at, span := w.span(now)
+	midnight, days := w.daySteps(now)
+	return []query{
+		{
+			fmt.Sprintf("count(count by (cluster_id)(max_over_time(%s[%s])))", metricInfo, span), at,
+			single(func(f *figures, n int64) { f.clusters = n }),
+		}, {
+			fmt.Sprintf("count(count_over_time((count by (cluster_id)"+
+				"(max_over_time(%s[1d] offset 1ms)))[%dd:1d]) >= %d)", metricInfo, days, confirmDays), midnight,
+			single(func(f *figures, n int64) { f.confirmed = n }),
+		},
+	}
+}
+
+// everyQuery asks for all figures of a window, seen up to now. The derived
+// series cozy_cluster_nodes holds the sum of one report's cozy_nodes_count;
+// months from before it have only the series' own peaks.
+func everyQuery(w window, now time.Time, confirmDays int) []query {
+	at, span := w.span(now)
+	midnight, days := w.daySteps(now)
+	return append(presenceQueries(w, now, confirmDays), query{
+		fmt.Sprintf("sum(max by (cluster_id)(max_over_time(cozy_cluster_nodes[%s]))"+
+			" or sum by (cluster_id)(max_over_time(%s[%s])))", span, metricNodes, span), at,
+		single(func(f *figures, n int64) { f.nodes = n }),
+	}, query{
+		fmt.Sprintf("sum(max by (cluster_id)("+
+			"sum by (cluster_id, kind)(max_over_time(%s{kind=%q}[%s]))"+
+			" or sum by (cluster_id)(max_over_time(%s[%s]))))",
+			metricApplications, kindTenant, span, metricTenants, span), at,
+		single(func(f *figures, n int64) { f.tenants = n }),
+	}, query{
+		fmt.Sprintf("sum by (kind)(max_over_time(%s[%s]))", metricApplications, span), at,
+		fillKinds,
+	}, query{
+		fmt.Sprintf("count_over_time((count(max_over_time(%s[1d] offset 1ms)))[%dd:1d])", metricInfo, days), midnight,
+		single(func(f *figures, n int64) { f.days = int(n) }),
+	})
+}
+
+// span returns the instant to evaluate at and the range that reaches back from
+// there to the window's start.
+func (w window) span(now time.Time) (at time.Time, span string) {
+	if now.Before(w.end()) {
+		// VictoriaMetrics overlooks a sample of 00:00:00.000 when it is asked at that
+		// very instant, so it is asked a millisecond later.
+		at = now.Truncate(time.Millisecond).Add(time.Millisecond)
+		return at, fmt.Sprintf("%dms", at.Sub(w.start()).Milliseconds()+1)
+	}
+	return w.end().Add(-time.Millisecond), fmt.Sprintf("%dd", w.length())
+}
+
+// daySteps returns the midnight that ends the window's last day, or today, and
+// the number of days up to it. Today's midnight lies in the future; what has
+// come in until now counts.
+func (w window) daySteps(now time.Time) (midnight time.Time, days int) {
+	last := min(rollup.DateOf(now), w.to.Last())
+	return (last + 1).Start(), w.days(last)
+}

@@ -1,0 +1,121 @@
+package overview
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// counted is what the better source says of a window.
+type counted struct {
+	figures
+	source rollup.Source
+	// at is when the source was read, until how long that may be used.
+	at, until time.Time
+	// asked: vmselect has answered, whether or not it was believed.
+	asked bool
+	// final: the window was closed when it was read, and the rollups were heard.
+	// settled: so was vmselect, where there is one; the figures are the last ones.
+	final, settled bool
+}
+
+// count asks both sources for all figures of a window. The error is ErrNoData
+// if they know nothing, errUnseen if the one that could be asked knows nothing.
+func (o *Overview) count(asking context.Context, w window) (counted, error) {
+	closed := o.closed(w, o.cfg.Clock())
+	heard, vmErr := o.hear(asking, w, everything)
+	now := o.cfg.Clock()
+	own, ownErr := o.fold(w, everyMetric)
+
+	c := counted{figures: own, source: rollup.SourceRollups, at: now, until: now.Add(rollupsTTL)}
+	if heard.value.known && heard.value.clusters >= own.clusters {
+		c = counted{
+			figures: heard.value, source: rollup.SourceVictoriaMetrics,
+			at: heard.from, until: heard.from.Add(o.cfg.CurrentTTL),
+		}
+	}
+	if !c.known {
+		if vmErr != nil || ownErr != nil {
+			return c, fmt.Errorf("%w: %s: %w", errUnseen, w.label(), errors.Join(vmErr, ownErr))
+		}
+		return c, fmt.Errorf("%w: %s", ErrNoData, w.label())
+	}
+	c.asked = o.vm != nil && vmErr == nil
+	c.final = closed && ownErr == nil
+	c.settled = c.final && vmErr == nil
+	if c.settled {
+		c.until = now.Add(forever)
+	}
+	return c, nil
+}
+
+// closed tells whether a window can't grow any more: it has ended, and the grace
+// period too.
+func (o *Overview) closed(w window, now time.Time) bool {
+	return !now.Before(w.end().Add(o.cfg.FinalGrace))
+}
+
+// fold counts a window from the rollups. With only some of the metrics the
+// figures of the others stay 0.
+func (o *Overview) fold(w window, metrics []string) (figures, error) {
+	c := newCounter(w.months(), o.cfg.ConfirmDays)
+	err := o.store.Fold(o.base, Product, w.from, w.to, metrics, func(_ string, months []rollup.Month) error {
+		c.add(months)
+		return nil
+	})
+	if err != nil {
+		o.cfg.Logger.Error().Err(err).Str("window", w.label()).Msg("the rollups can't be read")
+		return figures{}, err
+	}
+	return c.figures(), nil
+}
+
+// scope says how much is asked of vmselect.
+type scope int
+
+const (
+	presence   scope = iota // clusters and confirmed only: cheap over a year
+	everything              // all figures
+)
+
+// heardKey names what vmselect was asked. What was heard before a window was
+// closed is not mistaken for what is heard after.
+type heardKey struct {
+	window window
+	scope  scope
+	closed bool
+}
+
+// hear returns what vmselect says of a window, and remembers it for a time. A
+// failure is not remembered. Without vmselect nothing is known.
+func (o *Overview) hear(asking context.Context, w window, s scope) (leased[figures], error) {
+	if o.vm == nil {
+		return leased[figures]{}, nil
+	}
+	now := o.cfg.Clock()
+	key := heardKey{w, s, o.closed(w, now)}
+	if l, ok := o.heard.get(key, now); ok {
+		return l, nil
+	}
+	queries := presenceQueries
+	if s == everything {
+		queries = everyQuery
+	}
+	f, err := o.vm.ask(asking, queries(w, now, o.cfg.ConfirmDays))
+	o.vm.note(w.months(), err)
+	if err != nil {
+		return leased[figures]{}, err
+	}
+	l := lease(f, now, o.cfg.CurrentTTL)
+	switch {
+	case !f.known && !now.Before(w.end()):
+		l.until = now.Add(o.cfg.EmptyTTL)
+	case key.closed:
+		l.until = now.Add(forever)
+	}
+	o.heard.put(key, l)
+	return l, nil
+}

@@ -1,0 +1,44 @@
+package overview
+
+import (
+	"context"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// Product is the product whose months this package shows.
+const Product = "cozystack"
+
+// Store is what the overview needs of the file. All methods may be called
+// concurrently.
+type Store interface {
+	// Fold calls fn once for every instance of a product that has any of the
+	// metrics between two months, both included, in ascending order of the
+	// instances. months[i] is the fold of the instance's days in month from+i,
+	// restricted to the metrics; it is zero for a month without them. fn must not
+	// keep months or what they point to, except for the strings. An error of fn
+	// ends the walk and is returned. What was recorded before the call is seen.
+	Fold(ctx context.Context, product string, from, to rollup.MonthID, metrics []string,
+		fn func(instance string, months []rollup.Month) error) error
+	// CloseMonth folds the days of a month that has ended into month rollups, so
+	// that folds over many months stay cheap. Closing a closed month does nothing.
+	CloseMonth(ctx context.Context, month rollup.MonthID) error
+	// FirstMonth returns the first month that has any rollup; ok is false while
+	// there is none.
+	FirstMonth() (month rollup.MonthID, ok bool, err error)
+	// Snapshot returns the stored snapshot of a month; ok is false if there is
+	// none.
+	Snapshot(month rollup.MonthID) (s rollup.Snapshot, ok bool, err error)
+	// PutSnapshot stores a month's snapshot in place of an earlier one. It
+	// returns once the snapshot is durable.
+	PutSnapshot(ctx context.Context, s rollup.Snapshot) error
+}
+
+// Apps maps what clusters report to what the page shows. Methods may be called
+// concurrently.
+type Apps interface {
+	// ByApp adds up kinds by application name. Every listed application is
+	// present, even when 0; an unlisted one only above 0. The result is a new map
+	// that the caller may change.
+	ByApp(kinds map[string]int64) map[string]int64
+}

@@ -1,0 +1,236 @@
+package store
+
+import (
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// A point of a day starts with a varint: its series' number less the one before,
+// shifted by two, and these flags.
+const (
+	flagLast    = 1 << iota // the last value differs from the peak, and follows
+	flagHour                // its hour differs from the day's last hour, and follows
+	dayFlagBits = iota
+)
+
+// encodeDay writes a day's record. It adds series to the dictionary.
+func encodeDay(d rollup.Day, dict *dictionary) ([]byte, error) {
+	order, err := numbered(len(d.Points), func(i int) (uint32, error) { return dict.id(d.Points[i].Series) })
+	if err != nil {
+		return nil, err
+	}
+	b := make([]byte, 0, 8+4*len(order))
+	b = append(b, d.First, d.Last)
+	b = binary.AppendUvarint(b, uint64(len(order)))
+	next := uint32(0)
+	for _, n := range order {
+		p := d.Points[n.index]
+		b = appendPoint(b, uint64(n.id-next), p, d.Last)
+		next = n.id + 1
+	}
+	sums := unusualSums(d)
+	b = binary.AppendUvarint(b, uint64(len(sums)))
+	for _, s := range sums {
+		id, err := dict.id(rollup.Series(s.Metric))
+		if err != nil {
+			return nil, err
+		}
+		b = binary.AppendUvarint(b, uint64(id))
+		b = appendValue(b, s.Peak)
+	}
+	return b, nil
+}
+
+func appendPoint(b []byte, delta uint64, p rollup.Point, lastHour uint8) []byte {
+	head := delta << dayFlagBits
+	if p.Last != p.Peak {
+		head |= flagLast
+	}
+	if p.Hour != lastHour {
+		head |= flagHour
+	}
+	b = binary.AppendUvarint(b, head)
+	b = appendValue(b, p.Peak)
+	if head&flagLast != 0 {
+		b = appendValue(b, p.Last)
+	}
+	if head&flagHour != 0 {
+		b = append(b, p.Hour)
+	}
+	return b
+}
+
+// unusualSums returns the sums that a reader would not get by adding up the
+// peaks of the metric's series. A metric with a fraction among its peaks is
+// always among them, since its sum depends on the order of adding, even where it
+// comes out as an integer.
+func unusualSums(d rollup.Day) []rollup.Sum {
+	fractions := make(map[string]bool)
+	for _, p := range d.Points {
+		if p.Peak != math.Trunc(p.Peak) {
+			fractions[p.Series.Metric()] = true
+		}
+	}
+	usual := rollup.SumPeaks(d.Points)
+	var out []rollup.Sum
+	for i, s := range d.Sums {
+		if s != usual[i] || fractions[s.Metric] {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// decodeDay reads a day's record. What it returns shares no memory with b.
+func decodeDay(b []byte, dict *dictionary) (rollup.Day, error) {
+	r := reader{b: b}
+	d := rollup.Day{First: r.hour(), Last: r.hour()}
+	d.Points = make([]rollup.Point, r.count())
+	next := uint64(0)
+	for i := range d.Points {
+		head := r.uvarint()
+		id := next + head>>dayFlagBits
+		s, err := dict.lookup(id)
+		if err != nil {
+			return rollup.Day{}, err
+		}
+		next = id + 1
+		p := rollup.Point{Series: s, Peak: r.value(), Hour: d.Last}
+		p.Last = p.Peak
+		if head&flagLast != 0 {
+			p.Last = r.value()
+		}
+		if head&flagHour != 0 {
+			p.Hour = r.hour()
+		}
+		d.Points[i] = p
+	}
+	slices.SortFunc(d.Points, func(a, b rollup.Point) int {
+		return strings.Compare(string(a.Series), string(b.Series))
+	})
+	d.Sums = rollup.SumPeaks(d.Points)
+	if err := readSums(&r, d.Sums, dict); err != nil {
+		return rollup.Day{}, err
+	}
+	return d, r.done()
+}
+
+// readSums replaces the usual sums by those that the record has.
+func readSums(r *reader, sums []rollup.Sum, dict *dictionary) error {
+	for range r.count() {
+		s, err := dict.lookup(r.uvarint())
+		if err != nil {
+			return err
+		}
+		i, ok := slices.BinarySearchFunc(sums, string(s), func(a rollup.Sum, metric string) int {
+			return strings.Compare(a.Metric, metric)
+		})
+		if !ok {
+			return fmt.Errorf("%w: a sum of %q without a series", ErrDamaged, s)
+		}
+		sums[i].Peak = r.value()
+	}
+	return nil
+}
+
+// A metric of a month starts with a varint: its number, shifted by one, and this
+// flag.
+const (
+	flagDays      = 1 << iota // its days differ from the instance's, and follow
+	monthFlagBits = iota
+)
+
+// encodeMonth writes a month's record. It adds series to the dictionary.
+func encodeMonth(m rollup.Month, dict *dictionary) ([]byte, error) {
+	order, err := numbered(len(m.Peaks), func(i int) (uint32, error) { return dict.id(m.Peaks[i].Series) })
+	if err != nil {
+		return nil, err
+	}
+	days := m.Days()
+	b := binary.AppendUvarint(nil, uint64(days))
+	b = binary.AppendUvarint(b, uint64(len(order)))
+	next := uint32(0)
+	for _, n := range order {
+		b = binary.AppendUvarint(b, uint64(n.id-next))
+		b = appendValue(b, m.Peaks[n.index].Value)
+		next = n.id + 1
+	}
+	b = binary.AppendUvarint(b, uint64(len(m.Metrics)))
+	for _, mm := range m.Metrics {
+		id, err := dict.id(rollup.Series(mm.Metric))
+		if err != nil {
+			return nil, err
+		}
+		head := uint64(id) << monthFlagBits
+		if mm.Days != days {
+			head |= flagDays
+		}
+		b = binary.AppendUvarint(b, head)
+		b = appendValue(b, mm.Peak)
+		if head&flagDays != 0 {
+			b = binary.AppendUvarint(b, uint64(mm.Days))
+		}
+	}
+	return b, nil
+}
+
+// decodeMonth reads a month's record. What it returns shares no memory with b.
+func decodeMonth(b []byte, dict *dictionary) (rollup.Month, error) {
+	r := reader{b: b}
+	days := r.days()
+	m := rollup.Month{Peaks: make([]rollup.Peak, r.count())}
+	next := uint64(0)
+	for i := range m.Peaks {
+		id := next + r.number()
+		s, err := dict.lookup(id)
+		if err != nil {
+			return rollup.Month{}, err
+		}
+		next = id + 1
+		m.Peaks[i] = rollup.Peak{Series: s, Value: r.value()}
+	}
+	slices.SortFunc(m.Peaks, func(a, b rollup.Peak) int { return strings.Compare(string(a.Series), string(b.Series)) })
+	m.Metrics = make([]rollup.MetricMonth, r.count())
+	for i := range m.Metrics {
+		head := r.uvarint()
+		s, err := dict.lookup(head >> monthFlagBits)
+		if err != nil {
+			return rollup.Month{}, err
+		}
+		mm := rollup.MetricMonth{Metric: string(s), Peak: r.value(), Days: days}
+		if head&flagDays != 0 {
+			mm.Days = r.days()
+		}
+		if strings.Contains(mm.Metric, "{") || i > 0 && m.Metrics[i-1].Metric >= mm.Metric {
+			return rollup.Month{}, fmt.Errorf("%w: metric %q is out of place", ErrDamaged, s)
+		}
+		m.Metrics[i] = mm
+	}
+	return m, r.done()
+}
+
+// numberedIndex is an element's place in its slice, with its series' number.
+type numberedIndex struct {
+	id    uint32
+	index int
+}
+
+// numbered returns the elements of a slice in the order of their numbers.
+func numbered(n int, id func(i int) (uint32, error)) ([]numberedIndex, error) {
+	order := make([]numberedIndex, n)
+	for i := range order {
+		number, err := id(i)
+		if err != nil {
+			return nil, err
+		}
+		order[i] = numberedIndex{number, i}
+	}
+	slices.SortFunc(order, func(a, b numberedIndex) int { return cmp.Compare(a.id, b.id) })
+	return order, nil
+}

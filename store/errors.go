@@ -1,0 +1,20 @@
+package store
+
+import "errors"
+
+// Errors of Open. Each comes wrapped with the file's path and the remedy.
+var (
+	// ErrLocked is returned when another process has the file open.
+	ErrLocked = errors.New("the database file is in use by another process")
+	// ErrForeign is returned when the file is not a database of this server.
+	ErrForeign = errors.New("the file is not a telemetry database")
+	// ErrNewer is returned when a newer version of the server wrote the file.
+	ErrNewer = errors.New("the database file was written by a newer version")
+)
+
+// ErrDamaged is returned by Open and by reads when the file or a record in it
+// can't be what this package has written.
+var ErrDamaged = errors.New("the database file is damaged")
+
+// ErrClosed is returned by writes after Close.
+var ErrClosed = errors.New("the database is closed")

@@ -1,0 +1,72 @@
+package store
+
+import (
+	"encoding/hex"
+)
+
+// A UUID in its usual form, which is what Cozystack's clusters send, is kept as
+// a zero byte and its 16 bytes. No instance id starts with a zero byte, so the
+// two forms can't meet.
+const (
+	uuidLen    = 36
+	uuidKeyLen = 1 + 16
+)
+
+// instanceKey returns the key of an instance's record.
+func instanceKey(instance string) []byte {
+	key := make([]byte, uuidKeyLen)
+	if packUUID(key[1:], instance) {
+		return key
+	}
+	return []byte(instance)
+}
+
+// instanceOf returns the instance whose key it is.
+func instanceOf(key []byte) string {
+	if len(key) != uuidKeyLen || key[0] != 0 {
+		return string(key)
+	}
+	var s [uuidLen]byte
+	hex.Encode(s[0:8], key[1:5])
+	hex.Encode(s[9:13], key[5:7])
+	hex.Encode(s[14:18], key[7:9])
+	hex.Encode(s[19:23], key[9:11])
+	hex.Encode(s[24:36], key[11:17])
+	for _, i := range []int{8, 13, 18, 23} {
+		s[i] = '-'
+	}
+	return string(s[:])
+}
+
+// packUUID fills dst with the bytes of a UUID in lower case. It reports false
+// for any other string: the key must give back the very same text.
+func packUUID(dst []byte, s string) bool {
+	if len(s) != uuidLen || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
+		return false
+	}
+	for i, j := 0, 0; i < uuidLen; i++ {
+		if s[i] == '-' {
+			if i != 8 && i != 13 && i != 18 && i != 23 {
+				return false
+			}
+			continue
+		}
+		v, ok := lowerHex(s[i])
+		if !ok {
+			return false
+		}
+		dst[j/2] = dst[j/2]<<4 | v
+		j++
+	}
+	return true
+}
+
+func lowerHex(c byte) (byte, bool) {
+	switch {
+	case '0' <= c && c <= '9':
+		return c - '0', true
+	case 'a' <= c && c <= 'f':
+		return c - 'a' + 10, true
+	}
+	return 0, false
+}

@@ -1,0 +1,182 @@
+package store
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+)
+
+// lockTimeout is how long Open waits for another process to let go of the file:
+// long enough for a restart to overlap, short enough to be told soon.
+const lockTimeout = time.Second
+
+// initialMmapSize is the address space reserved for the file. While the file is
+// smaller, growing it needs no new mapping, so no writer ever waits for a reader.
+const initialMmapSize = 1 << 30
+
+// openFile opens the file for reading and writing, or creates it where there is
+// none. A file that can't be used is left exactly as it is.
+func openFile(path string) (*bolt.DB, error) {
+	missing, err := checkFile(path)
+	if err == nil && missing {
+		err = createFile(path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	db, err := openBolt(path, false)
+	if err != nil {
+		return nil, err
+	}
+	// An empty commit shows that the file takes commits.
+	if err = db.Update(func(*bolt.Tx) error { return nil }); err != nil {
+		return nil, errors.Join(fmt.Errorf("store: write %s: %w", path, err), db.Close())
+	}
+	return db, nil
+}
+
+// createFile makes a new database. It does so under another name, so that a crash
+// leaves no half-made one behind, which the next start would have to refuse.
+func createFile(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("store: create the folder of %s: %w%s", path, err, remedy(err))
+	}
+	unfinished := path + ".new"
+	if err := os.Remove(unfinished); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("store: %w%s", err, remedy(err))
+	}
+	db, err := openBolt(unfinished, false)
+	if err != nil {
+		return err
+	}
+	err = errors.Join(db.Update(createSchema), db.Close())
+	if err == nil {
+		err = os.Link(unfinished, path) // a rename would replace what another server made meanwhile
+	}
+	err = errors.Join(err, os.Remove(unfinished), syncDir(filepath.Dir(path)))
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("store: create %s: %w%s", path, err, remedy(err))
+	}
+	return nil
+}
+
+// checkFile looks at the file without changing a byte of it. It reports whether
+// there is none yet.
+func checkFile(path string) (missing bool, err error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return true, nil
+	case err != nil:
+		return false, fmt.Errorf("store: %w%s", err, remedy(err))
+	case info.IsDir():
+		return false, fmt.Errorf("store: %s: %w: it is a folder; name a file", path, ErrForeign)
+	case info.Size() == 0:
+		// bbolt would make a new database of it, and hide that one was lost.
+		return false, fmt.Errorf("store: %s: %w: it is empty; restore a backup, or remove the file to start anew", path, ErrDamaged)
+	}
+	db, err := openBolt(path, true)
+	if err != nil {
+		return false, err
+	}
+	err = guard(func() error {
+		return db.View(func(tx *bolt.Tx) error {
+			// Size is the high-water mark of pages; behind it lies unused space only.
+			if tx.Size() > info.Size() {
+				return fmt.Errorf("%w: it ends after %d of %d bytes", ErrDamaged, info.Size(), tx.Size())
+			}
+			if err := checkSchema(tx); err != nil {
+				return err
+			}
+			return checkPages(tx)
+		})
+	})
+	if err = errors.Join(err, db.Close()); err != nil {
+		return false, fmt.Errorf("store: %s: %w%s", path, err, remedy(err))
+	}
+	return false, nil
+}
+
+// checkPages visits every page in use. bbolt does so too when it opens the file
+// for writing, but in a goroutine of its own, and there a panic over a damaged
+// page would end the process.
+func checkPages(tx *bolt.Tx) error {
+	return tx.ForEach(func(_ []byte, b *bolt.Bucket) error { return checkBucket(b) })
+}
+
+func checkBucket(b *bolt.Bucket) error {
+	var last []byte
+	return b.ForEach(func(k, v []byte) error {
+		if bytes.Compare(last, k) >= 0 {
+			return fmt.Errorf("%w: key %x follows key %x", ErrDamaged, k, last)
+		}
+		last = k
+		if v != nil {
+			return nil
+		}
+		return checkBucket(b.Bucket(k))
+	})
+}
+
+func openBolt(path string, readOnly bool) (db *bolt.DB, err error) {
+	err = guard(func() error {
+		db, err = bolt.Open(path, 0o600, &bolt.Options{
+			Timeout:         lockTimeout,
+			ReadOnly:        readOnly,
+			FreelistType:    bolt.FreelistMapType,
+			NoFreelistSync:  true,
+			InitialMmapSize: initialMmapSize,
+		})
+		return err
+	})
+	switch {
+	case err == nil:
+		return db, nil
+	case errors.Is(err, bolterrors.ErrTimeout):
+		err = ErrLocked
+	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrVersionMismatch):
+		err = fmt.Errorf("%w (%w)", ErrForeign, err)
+	case errors.Is(err, bolterrors.ErrChecksum):
+		err = fmt.Errorf("%w (%w)", ErrDamaged, err)
+	case !errors.Is(err, ErrDamaged) && !errors.As(err, new(syscall.Errno)):
+		// bbolt's own words, such as for a file cut off behind its first page.
+		err = fmt.Errorf("%w (%w)", ErrDamaged, err)
+	}
+	return nil, fmt.Errorf("store: open %s: %w%s", path, err, remedy(err))
+}
+
+// remedy returns what a user can do about an error of Open.
+func remedy(err error) string {
+	switch {
+	case errors.Is(err, ErrLocked):
+		return "; stop the other server, or give this one its own --db-path"
+	case errors.Is(err, ErrForeign):
+		return "; give --db-path another name, or move the file away"
+	case errors.Is(err, ErrNewer):
+		return "; start the version that wrote it, or a newer one"
+	case errors.Is(err, ErrDamaged):
+		return "; restore a backup, or move the file away to start anew"
+	case errors.Is(err, fs.ErrPermission):
+		return "; the server's user must own the file and its folder"
+	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.EROFS):
+		return "; give --db-path a place in a folder that takes writes"
+	}
+	return ""
+}
+
+// syncDir makes a new directory entry durable, which bbolt leaves to the caller.
+func syncDir(path string) error {
+	dir, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}

@@ -1,0 +1,39 @@
+package rollup
+
+import "time"
+
+// MaxValue is the largest value of a sample, 2^53: up to there a float64 holds
+// every integer exactly. Sums saturate at it.
+const MaxValue = 1 << 53
+
+// Sample is one series with its value in a report: finite, 0 to [MaxValue].
+type Sample struct {
+	Series Series
+	Value  float64
+}
+
+// Report is what one POST carried.
+type Report struct {
+	// Product names the kind of software that reports, such as "cozystack".
+	Product string
+	// Instance identifies the installation that reports; a cluster's id.
+	Instance string
+	// Received is when the report arrived. Its UTC day and hour are kept.
+	Received time.Time
+	// Samples are sorted by series, and a series stands once.
+	Samples []Sample
+}
+
+// Block is a stretch of the forward queue: the samples of the reports that one
+// commit brought, ready to be sent.
+type Block struct {
+	// Seq orders the blocks; it only grows.
+	Seq uint64
+	// Received is when the block's first report arrived.
+	Received time.Time
+	// Reports and Samples count what the block holds.
+	Reports, Samples int
+	// Lines is a whole gzip member: lines of the exposition format with their
+	// timestamps. Members set one behind the other are a gzip stream again.
+	Lines []byte
+}

@@ -1,0 +1,50 @@
+package rollup
+
+import "time"
+
+// Source says where figures come from.
+type Source string
+
+const (
+	// SourceVictoriaMetrics: vmselect answered all queries of the month.
+	SourceVictoriaMetrics Source = "victoriametrics"
+	// SourceRollups: the bbolt file's own rollups.
+	SourceRollups Source = "rollups"
+	// SourceImported: a file that the original server left in the snapshot
+	// directory.
+	SourceImported Source = "imported"
+	// SourceMixed: a period whose months have different sources.
+	SourceMixed Source = "mixed"
+)
+
+// Snapshot holds the figures of one month for all instances of cozystack. Its
+// JSON is stored in the bbolt file and mirrored as YYYY-MM.json; month to apps
+// are the original server's fields.
+type Snapshot struct {
+	Month MonthID `json:"month"`
+	// CollectedAt is when the figures were read from their source, in UTC.
+	CollectedAt time.Time `json:"collected_at"`
+	// Clusters counts the clusters that sent cozy_cluster_info in the month.
+	Clusters int64 `json:"clusters"`
+	// TotalNodes and TotalTenants are the clusters' peaks, added up.
+	TotalNodes   int64 `json:"total_nodes"`
+	TotalTenants int64 `json:"total_tenants"`
+	// Apps has the peaks by application name as they stood at CollectedAt. An
+	// answer is computed from Kinds where those are known, so that a newer table
+	// of kinds also serves older months.
+	Apps map[string]int64 `json:"apps"`
+	// Kinds has the peaks by kind as reported; nil if imported.
+	Kinds map[string]int64 `json:"kinds,omitempty"`
+	// Confirmed counts the clusters seen on enough distinct days; nil where that
+	// is not known.
+	Confirmed *int64 `json:"confirmed_clusters,omitempty"`
+	// DaysWithData counts the month's days on which any cluster was seen.
+	DaysWithData int    `json:"days_with_data"`
+	Source       Source `json:"source"`
+	// Final is set when the figures were collected after the month's end and its
+	// grace period: they will not grow any more.
+	Final bool `json:"final"`
+	// Asked is set when vmselect has answered for the month too. A final snapshot
+	// without it is asked of vmselect once more.
+	Asked bool `json:"asked_vmselect,omitempty"`
+}

@@ -1,0 +1,93 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// Snapshot returns the stored snapshot of a month; ok is false if there is none.
+func (s *Store) Snapshot(month rollup.MonthID) (snap rollup.Snapshot, ok bool, err error) {
+	err = s.view(func(tx *bolt.Tx) error {
+		v := tx.Bucket(bucketSnapshots).Get([]byte(month.String()))
+		if v == nil {
+			return nil
+		}
+		ok = true
+		return decodeSnapshot(v, &snap)
+	})
+	if err != nil {
+		return rollup.Snapshot{}, false, fmt.Errorf("store: snapshot of %s: %w", month, err)
+	}
+	return snap, ok, nil
+}
+
+// Snapshots returns all stored snapshots, the oldest month first.
+func (s *Store) Snapshots() ([]rollup.Snapshot, error) {
+	var all []rollup.Snapshot
+	err := s.view(func(tx *bolt.Tx) error {
+		return tx.Bucket(bucketSnapshots).ForEach(func(k, v []byte) error {
+			var snap rollup.Snapshot
+			if err := decodeSnapshot(v, &snap); err != nil {
+				return fmt.Errorf("%s: %w", k, err)
+			}
+			all = append(all, snap)
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("store: snapshots: %w", err)
+	}
+	return all, nil
+}
+
+// PutSnapshot stores a month's snapshot in place of an earlier one. It returns
+// once the snapshot is durable.
+func (s *Store) PutSnapshot(ctx context.Context, snap rollup.Snapshot) error {
+	v, err := json.Marshal(snap)
+	if err == nil {
+		err = s.update(ctx, func(tx *bolt.Tx) error {
+			return tx.Bucket(bucketSnapshots).Put([]byte(snap.Month.String()), v)
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("store: put snapshot of %s: %w", snap.Month, err)
+	}
+	return nil
+}
+
+func decodeSnapshot(v []byte, snap *rollup.Snapshot) error {
+	if err := json.Unmarshal(v, snap); err != nil {
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return nil
+}
+
+// AppList returns the list of applications as PutAppList stored it, nil if it
+// never did.
+func (s *Store) AppList() (data []byte, err error) {
+	err = s.view(func(tx *bolt.Tx) error {
+		data = bytes.Clone(tx.Bucket(bucketMeta).Get(keyAppList))
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("store: list of apps: %w", err)
+	}
+	return data, nil
+}
+
+// PutAppList stores the list of applications. The store does not look into it.
+func (s *Store) PutAppList(ctx context.Context, data []byte) error {
+	err := s.update(ctx, func(tx *bolt.Tx) error {
+		return tx.Bucket(bucketMeta).Put(keyAppList, data)
+	})
+	if err != nil {
+		return fmt.Errorf("store: put the list of apps: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,128 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// Options tune a Store. The zero Options are good defaults.
+type Options struct {
+	// QueueBytes bounds the forward queue, in bytes as they lie in the file.
+	// When a report does not fit, the oldest blocks are dropped and counted.
+	// 0 means 1 GiB. The bound is soft by one block.
+	QueueBytes int64
+	// OnCommit, if set, is told of each commit, from the writer's goroutine. It
+	// must be quick.
+	OnCommit func(Commit)
+	// Now is the clock that times commits. nil means that durations are 0.
+	Now func() time.Time
+}
+
+func (o Options) withDefaults() Options {
+	if o.QueueBytes == 0 {
+		o.QueueBytes = 1 << 30
+	}
+	if o.OnCommit == nil {
+		o.OnCommit = func(Commit) {}
+	}
+	if o.Now == nil {
+		o.Now = func() time.Time { return time.Time{} }
+	}
+	return o
+}
+
+// Commit tells of one transaction of the writer.
+type Commit struct {
+	// Reports is how many reports the transaction recorded.
+	Reports int
+	// Duration is how long it took, disk included.
+	Duration time.Duration
+	// Err is why it failed, nil if it did not.
+	Err error
+}
+
+// Store is an open database file. Its methods may be called concurrently.
+type Store struct {
+	db   *bolt.DB
+	path string
+	id   string
+	opts Options
+
+	// requests is what the writer takes from. Senders hold closing for reading,
+	// so that Close can tell when no one sends any more.
+	requests chan *request
+	closing  sync.RWMutex
+	closed   bool
+	done     chan struct{} // closed when the writer has returned
+
+	queue  queueState
+	health health
+}
+
+// Open opens the file, or creates it where there is none. It fails within about
+// a second when another process has it. A file that can't be used is left as it
+// is; the error then names the remedy.
+func Open(path string, opts Options) (*Store, error) {
+	db, err := openFile(path)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{
+		db:       db,
+		path:     path,
+		opts:     opts.withDefaults(),
+		requests: make(chan *request, maxBatch),
+		done:     make(chan struct{}),
+	}
+	s.queue.init()
+	if err := s.view(s.load); err != nil {
+		return nil, errors.Join(fmt.Errorf("store: read %s: %w%s", path, err, remedy(err)), db.Close())
+	}
+	go newWriter(s).run()
+	return s, nil
+}
+
+// load reads what the Store keeps in memory.
+func (s *Store) load(tx *bolt.Tx) error {
+	s.id = string(tx.Bucket(bucketMeta).Get(keyID))
+	return s.queue.load(tx)
+}
+
+// Close commits what has been handed in, then closes the file. Writes after it
+// return ErrClosed.
+func (s *Store) Close() error {
+	s.closing.Lock()
+	if s.closed {
+		s.closing.Unlock()
+		return nil
+	}
+	s.closed = true
+	close(s.requests)
+	s.closing.Unlock()
+	<-s.done
+	if err := s.db.Close(); err != nil {
+		return fmt.Errorf("store: close %s: %w", s.path, err)
+	}
+	return nil
+}
+
+// DatabaseID returns the random name that the file was given at its creation.
+func (s *Store) DatabaseID() string { return s.id }
+
+// SizeBytes returns the size of the file's used part.
+func (s *Store) SizeBytes() (size int64, err error) {
+	err = s.view(func(tx *bolt.Tx) error {
+		size = tx.Size()
+		return nil
+	})
+	return size, err
+}
+
+// view runs a read transaction. f must be short: see the package's story.
+func (s *Store) view(f func(tx *bolt.Tx) error) error {
+	return guard(func() error { return s.db.View(f) })
+}

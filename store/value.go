@@ -1,0 +1,118 @@
+package store
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// A value is a varint: an integer n as 2n; anything else as 1, followed by the
+// eight bytes of the float64, big endian.
+
+func appendValue(b []byte, v float64) []byte {
+	if n := uint64(v); float64(n) == v {
+		return binary.AppendUvarint(b, n<<1)
+	}
+	return binary.BigEndian.AppendUint64(append(b, 1), math.Float64bits(v))
+}
+
+// maxDaySet has all 31 days.
+const maxDaySet = 1<<31 - 1
+
+// reader walks the bytes of a record. After the first failure it stays failed
+// and returns zeros, so that callers check once, at the end.
+type reader struct {
+	b      []byte
+	failed bool
+}
+
+func (r *reader) byte() byte {
+	if len(r.b) == 0 {
+		r.failed = true
+		return 0
+	}
+	c := r.b[0]
+	r.b = r.b[1:]
+	return c
+}
+
+// hour reads an hour of the day, 0 to 23.
+func (r *reader) hour() uint8 {
+	h := r.byte()
+	if h > 23 {
+		r.failed = true
+	}
+	return h
+}
+
+func (r *reader) uvarint() uint64 {
+	if len(r.b) > 0 && r.b[0] < 0x80 {
+		return uint64(r.byte())
+	}
+	v, n := binary.Uvarint(r.b)
+	if n <= 0 {
+		r.failed, r.b = true, nil
+		return 0
+	}
+	r.b = r.b[n:]
+	return v
+}
+
+// number reads a series' number, or the distance between two. It is bounded, so
+// that adding to it can't run over.
+func (r *reader) number() uint64 {
+	n := r.uvarint()
+	if n > math.MaxUint32 {
+		r.failed, n = true, math.MaxUint32
+	}
+	return n
+}
+
+// days reads a set of days, which is never empty.
+func (r *reader) days() rollup.DaySet {
+	v := r.uvarint()
+	if v == 0 || v > maxDaySet {
+		r.failed = true
+	}
+	return rollup.DaySet(v)
+}
+
+func (r *reader) value() float64 {
+	n := r.uvarint()
+	if n&1 == 0 {
+		if n>>1 > rollup.MaxValue {
+			r.failed = true
+		}
+		return float64(n >> 1)
+	}
+	if len(r.b) < 8 {
+		r.failed, r.b = true, nil
+		return 0
+	}
+	v := math.Float64frombits(binary.BigEndian.Uint64(r.b))
+	r.b = r.b[8:]
+	if n != 1 || !(v >= 0 && v <= rollup.MaxValue) {
+		r.failed = true
+	}
+	return v
+}
+
+// count reads a number of elements of at least one byte each.
+func (r *reader) count() int {
+	n := r.uvarint()
+	if n > uint64(len(r.b)) {
+		r.failed = true
+		return 0
+	}
+	return int(n)
+}
+
+// done reports what was wrong with the record, if anything.
+func (r *reader) done() error {
+	if r.failed || len(r.b) > 0 {
+		return fmt.Errorf("%w: a record does not decode", ErrDamaged)
+	}
+	return nil
+}

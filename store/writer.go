@@ -1,0 +1,146 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// maxBatch bounds how many requests one transaction takes.
+const maxBatch = 512
+
+// request is what a caller wants in the next transaction: a report with its
+// lines to forward, blocks to take out of the queue, or any other change.
+type request struct {
+	report *rollup.Report
+	lines  []byte
+	remove []rollup.Block
+	apply  func(tx *bolt.Tx, dicts *dictionaryCache) error
+	// err is the outcome. The writer sets it before it closes done.
+	err  error
+	done chan struct{}
+}
+
+// submit hands a request to the writer and waits for its commit. When ctx ends
+// first, the request may still be committed.
+func (s *Store) submit(ctx context.Context, r *request) error {
+	r.done = make(chan struct{})
+	if err := s.send(ctx, r); err != nil {
+		return err
+	}
+	select {
+	case <-r.done:
+		return r.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s *Store) send(ctx context.Context, r *request) error {
+	s.closing.RLock()
+	defer s.closing.RUnlock()
+	if s.closed {
+		return ErrClosed
+	}
+	select {
+	case s.requests <- r:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// update runs one change in the writer's next transaction.
+func (s *Store) update(ctx context.Context, apply func(tx *bolt.Tx) error) error {
+	return s.submit(ctx, &request{apply: func(tx *bolt.Tx, _ *dictionaryCache) error { return apply(tx) }})
+}
+
+// writer is the one goroutine that changes the file.
+type writer struct {
+	store *Store
+	// dicts are the dictionaries of the partitions written last, as the file has
+	// them. They are dropped when a commit fails, for then it is unknown whether
+	// the file has what the transaction added.
+	dicts dictionaryCache
+}
+
+func newWriter(s *Store) *writer { return &writer{store: s} }
+
+// run commits requests until the channel is closed and empty.
+func (w *writer) run() {
+	defer close(w.store.done)
+	var batch []*request
+	for first := range w.store.requests {
+		batch = append(batch[:0], first)
+		batch = w.takeWaiting(batch)
+		w.commit(batch)
+		for i, r := range batch {
+			close(r.done)
+			batch[i] = nil
+		}
+	}
+}
+
+// takeWaiting adds what has queued up already.
+func (w *writer) takeWaiting(batch []*request) []*request {
+	for len(batch) < maxBatch {
+		select {
+		case r, ok := <-w.store.requests:
+			if !ok {
+				return batch
+			}
+			batch = append(batch, r)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// commit applies a batch in one transaction and sets every request's outcome.
+func (w *writer) commit(batch []*request) {
+	start := w.store.opts.Now()
+	var queued queueChange
+	err := guard(func() error {
+		return w.store.db.Update(func(tx *bolt.Tx) (err error) {
+			queued, err = w.apply(tx, batch)
+			return err
+		})
+	})
+	if err != nil {
+		w.dicts.drop()
+		err = fmt.Errorf("store: commit: %w", errors.Join(err, w.store.view(w.store.queue.load)))
+	} else {
+		w.store.queue.applied(queued)
+	}
+	w.store.health.set(err)
+	commit := Commit{Duration: w.store.opts.Now().Sub(start), Err: err}
+	for _, r := range batch {
+		if r.report != nil {
+			commit.Reports++
+		}
+		r.err = errors.Join(r.err, err)
+	}
+	w.store.opts.OnCommit(commit)
+}
+
+// apply makes a batch's changes. An error of it undoes them all; what concerns a
+// single report only is set on its request.
+func (w *writer) apply(tx *bolt.Tx, batch []*request) (queueChange, error) {
+	for _, r := range batch {
+		if r.apply == nil {
+			continue
+		}
+		if err := r.apply(tx, &w.dicts); err != nil {
+			return queueChange{}, err
+		}
+	}
+	if err := w.record(tx, batch); err != nil {
+		return queueChange{}, err
+	}
+	return w.store.enqueue(tx, batch)
+}

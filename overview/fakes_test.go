@@ -163,6 +163,21 @@ func (s *fakeStore) PutSnapshot(_ context.Context, snap rollup.Snapshot) error {
 	return nil
 }
 
+// closings returns how often each month was closed.
+func (s *fakeStore) closings() map[rollup.MonthID]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.closed)
+}
+
+// putCount returns how many snapshots were stored.
+func (s *fakeStore) putCount() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.puts)
+}
+
+// finals names the final snapshots that are stored, and their sources.
 func (s *fakeStore) finals() (ids []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -105,7 +105,9 @@ func thisYear() int { return time.Now().UTC().Year() - 1 }
 func TestVictoriaMetrics(t *testing.T) {
 	v := startVictoria(t)
 	year := thisYear()
-	day := func(month, day int, clock string) string { return fmt.Sprintf("%d-%02d-%02dT%sZ", year, month, day, clock) }
+	day := func(month, day int, clock string) string {
+		return fmt.Sprintf("%d-%02d-%02dT%sZ", year, month, day, clock)
+	}
 	month := func(m time.Month) rollup.MonthID { return rollup.NewMonth(year, m) }
 	info := "cozy_cluster_info 1"
 	var lines []line

@@ -55,11 +55,21 @@ func (l *listeners) add(flag, addr string, h http.Handler) error {
 	return nil
 }
 
-// publicURL is where the public listener can be reached on this machine.
-func (l *listeners) publicURL() string {
-	addr, ok := l.sockets[0].Addr().(*net.TCPAddr)
+// publicURL and adminURL are where the listeners can be reached on this machine.
+func (l *listeners) publicURL() string { return localURL(l.sockets[0]) }
+
+// adminURL is empty without a private listener.
+func (l *listeners) adminURL() string {
+	if len(l.sockets) < 2 {
+		return ""
+	}
+	return localURL(l.sockets[1])
+}
+
+func localURL(socket net.Listener) string {
+	addr, ok := socket.Addr().(*net.TCPAddr)
 	if !ok {
-		return l.sockets[0].Addr().String()
+		return socket.Addr().String()
 	}
 	host := addr.IP.String()
 	if addr.IP.IsUnspecified() {

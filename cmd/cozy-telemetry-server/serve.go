@@ -49,6 +49,7 @@ func serve(ctx context.Context, cfg config, env environment) error {
 	if err != nil {
 		return errors.Join(err, s.close())
 	}
+	log.Info().Str("version", version()).Str("public", listeners.publicURL()).Str("admin", listeners.adminURL()).Msg("serving")
 	s.banner(env, listeners)
 	err = s.run(ctx, listeners)
 	return errors.Join(err, s.close())

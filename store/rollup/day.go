@@ -40,8 +40,11 @@ type Day struct {
 }
 
 // FromReport returns the day of an instance that has sent this one report.
-// It expects Samples as [Report] has them.
+// It expects Samples as [Report] has them. Without samples that is the zero Day.
 func FromReport(r Report) Day {
+	if len(r.Samples) == 0 {
+		return Day{}
+	}
 	hour := uint8(r.Received.UTC().Hour())
 	d := Day{First: hour, Last: hour, Points: make([]Point, len(r.Samples))}
 	for i, s := range r.Samples {

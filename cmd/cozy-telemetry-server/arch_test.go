@@ -1,0 +1,118 @@
+package main
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/cozystack/cozystack-telemetry-server/"
+
+// imports says what each folder may import: of the project, and of the outside
+// beyond the standard library. docs/decisions.md says why.
+var imports = map[string][]string{
+	"store/rollup": {},
+	"store":        {module + "store/rollup", "go.etcd.io/bbolt", "github.com/klauspost/compress"},
+	"ingest": {
+		module + "store/rollup", "github.com/prometheus/common", "github.com/prometheus/client_model",
+		"github.com/labstack/echo/v4", "github.com/rs/zerolog", "github.com/cenkalti/backoff/v5",
+		"github.com/hashicorp/golang-lru/v2", "golang.org/x/sync", "golang.org/x/time",
+	},
+	"overview": {
+		module + "store/rollup", "github.com/prometheus/client_golang/api", "github.com/prometheus/common/model",
+		"github.com/labstack/echo/v4", "github.com/rs/zerolog", "github.com/google/renameio/v2", "golang.org/x/sync",
+	},
+	"appsource": {},
+}
+
+// echoFiles is where echo may be imported beside cmd: its v4 line ends soon, and
+// a move must stay small.
+const echoFiles = "handler"
+
+func TestImportRule(t *testing.T) {
+	for folder, file := range sourceFiles(t) {
+		allowed, ruled := imports[folder]
+		if !ruled {
+			if !strings.HasPrefix(folder, "cmd/") {
+				t.Errorf("%s is no folder of the design", folder)
+			}
+			continue
+		}
+		for _, f := range file {
+			for _, spec := range f.ast.Imports {
+				path := strings.Trim(spec.Path.Value, `"`)
+				if !allowedImport(path, allowed) {
+					t.Errorf("%s imports %s", f.path, path)
+				}
+				if strings.HasPrefix(path, "github.com/labstack/echo") && !strings.Contains(f.path, echoFiles) {
+					t.Errorf("%s imports echo: only files named *%s* may", f.path, echoFiles)
+				}
+			}
+		}
+	}
+}
+
+func allowedImport(path string, allowed []string) bool {
+	first, _, _ := strings.Cut(path, "/")
+	if !strings.Contains(first, ".") {
+		return true // the standard library
+	}
+	return slices.ContainsFunc(allowed, func(a string) bool { return path == a || strings.HasPrefix(path, a+"/") })
+}
+
+// TestClockIsHandedIn holds that only cmd asks for the time or sleeps.
+func TestClockIsHandedIn(t *testing.T) {
+	for folder, files := range sourceFiles(t) {
+		if strings.HasPrefix(folder, "cmd/") {
+			continue
+		}
+		for _, f := range files {
+			ast.Inspect(f.ast, func(n ast.Node) bool {
+				sel, ok := n.(*ast.SelectorExpr)
+				if !ok {
+					return true
+				}
+				if x, ok := sel.X.(*ast.Ident); ok && x.Name == "time" && slices.Contains([]string{"Now", "Since", "Until", "Sleep"}, sel.Sel.Name) {
+					t.Errorf("%s uses time.%s", f.path, sel.Sel.Name)
+				}
+				return true
+			})
+		}
+	}
+}
+
+type sourceFile struct {
+	path string
+	ast  *ast.File
+}
+
+// sourceFiles parses the project's files, tests apart, by folder.
+func sourceFiles(t *testing.T) map[string][]sourceFile {
+	t.Helper()
+	const top = "../.."
+	files := make(map[string][]sourceFile)
+	err := filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(top, path)
+		if err != nil {
+			return err
+		}
+		files[filepath.Dir(rel)] = append(files[filepath.Dir(rel)], sourceFile{rel, parsed})
+		return nil
+	})
+	if err != nil || len(files["store"]) == 0 {
+		t.Fatalf("found %d folders: %v", len(files), err)
+	}
+	return files
+}

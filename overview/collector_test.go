@@ -1,0 +1,199 @@
+package overview
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// running is an Overview whose Run is under way in a synctest bubble. Its clock
+// is the bubble's, which begins on 2000-01-01.
+type running struct {
+	*rig
+	log *lockedLog
+}
+
+// lockedLog is a log that is read while it is written.
+type lockedLog struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *lockedLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *lockedLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+func startCollector(t *testing.T, vm *fakeVM, lines ...line) *running {
+	t.Helper()
+	cfg := Config{}
+	if vm != nil {
+		cfg = vm.config()
+	}
+	log := &lockedLog{}
+	cfg.Logger = zerolog.New(log)
+	r := &rig{store: newFakeStore()}
+	for _, l := range lines {
+		r.store.record(l.report(t))
+	}
+	cfg.Clock = func() time.Time { return time.Now().UTC() }
+	o, err := New(r.store, fakeApps{}, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Overview = o
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- o.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		o.Close()
+	})
+	synctest.Wait()
+	return &running{r, log}
+}
+
+// until sleeps, in the bubble's time, until an instant.
+func (r *running) until(t *testing.T, at string) {
+	t.Helper()
+	time.Sleep(time.Until(instant(t, at)))
+	synctest.Wait()
+}
+
+func (r *running) requireFinals(t *testing.T, want ...string) {
+	t.Helper()
+	if got := r.store.finals(); !slices.Equal(got, want) {
+		t.Errorf("%s: final are %q, not %q", time.Now().UTC(), got, want)
+	}
+}
+
+// A closed month is collected when its grace period ends, to the second.
+func TestCollectsClosedMonth(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := startCollector(t, nil, append(clusters("1999-11", 2), clusters("2000-01", 3)...)...)
+		r.until(t, "2000-01-01T00:59:59Z")
+		r.requireFinals(t, "1999-11 rollups")
+		for month, n := range r.store.closings() {
+			if month.String() != "1999-11" || n != 1 {
+				t.Errorf("%s was closed %d times", month, n)
+			}
+		}
+		r.until(t, "2000-02-01T00:59:59Z")
+		r.requireFinals(t, "1999-11 rollups")
+		r.until(t, "2000-02-01T01:00:00Z")
+		r.requireFinals(t, "1999-11 rollups", "2000-01 rollups")
+		if r.store.closings()[monthID(t, "2000-01")] != 1 {
+			t.Error("the month is not closed in the store")
+		}
+		if s, _, _ := r.store.Snapshot(monthID(t, "2000-01")); s.Clusters != 3 || s.Asked {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+// The running month is stored once an hour, and never as final.
+func TestSavesRunningMonth(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := startCollector(t, nil, clusters("2000-01", 3)...)
+		r.until(t, "2000-01-01T05:30:00Z")
+		if n := r.store.putCount(); n != 6 {
+			t.Errorf("stored %d times", n)
+		}
+		r.requireFinals(t)
+	})
+}
+
+// Months that vmselect knows from before this server are collected as well; when
+// it is down the rollups' month is stored, and vmselect asked once it is back.
+func TestAsksVMSelectAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		vm := newFakeVM()
+		vm.knows(monthID(t, "1999-02"), 4)
+		vm.knows(monthID(t, "1999-11"), 5)
+		vm.knows(monthID(t, "1999-12"), 1)
+		vm.fail = errDown
+		r := startCollector(t, vm, append(clusters("1999-11", 3), clusters("1999-12", 3)...)...)
+		r.until(t, "2000-01-01T02:00:00Z")
+		r.requireFinals(t, "1999-11 rollups", "1999-12 rollups")
+		if lines := strings.Count(r.log.String(), "unavailable"); lines != 1 {
+			t.Errorf("%d lines about one trouble:\n%s", lines, r.log)
+		}
+		if m := r.ask(t, "1999-11", Average).Periods.Month; m.Clusters != 3 {
+			t.Errorf("%+v", m)
+		}
+
+		vm.set(nil)
+		r.until(t, "2000-01-01T02:10:00Z")
+		r.requireFinals(t, "1999-02 victoriametrics", "1999-11 victoriametrics", "1999-12 rollups")
+		if m := r.ask(t, "1999-11", Average).Periods.Month; m.Clusters != 5 {
+			t.Errorf("an answer from before is still given: %+v", m)
+		}
+		if s, _, _ := r.store.Snapshot(monthID(t, "1999-12")); s.Clusters != 3 || !s.Asked {
+			t.Errorf("the larger count wins: %+v", s)
+		}
+		asked, logged := vm.times(monthID(t, "1999-12")), r.log.String()
+		r.until(t, "2000-01-01T12:00:00Z")
+		if again := vm.times(monthID(t, "1999-12")); again != asked {
+			t.Errorf("a settled month was asked for %d times more", again-asked)
+		}
+		if log := r.log.String(); log != logged {
+			t.Errorf("nothing happened, but logged is %s", log[len(logged):])
+		}
+	})
+}
+
+// A disk that is full is told once; once there is room the months are stored.
+func TestCollectorFullDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := startCollector(t, nil)
+		r.store.mu.Lock()
+		r.store.failPut = context.DeadlineExceeded
+		r.store.mu.Unlock()
+		for _, l := range clusters("1999-11", 3) {
+			r.store.record(l.report(t))
+		}
+		r.until(t, "2000-01-01T03:00:00Z")
+		r.requireFinals(t)
+		if lines := strings.Count(r.log.String(), "trying again"); lines != 1 {
+			t.Errorf("%d lines about one trouble:\n%s", lines, r.log)
+		}
+		r.store.mu.Lock()
+		r.store.failPut = nil
+		r.store.mu.Unlock()
+		r.until(t, "2000-01-01T03:10:00Z")
+		r.requireFinals(t, "1999-11 rollups")
+	})
+}
+
+// A clock that was ahead has made a month final too early. Once it is right
+// again the month goes on, and ends as it should.
+func TestClockWasAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := startCollector(t, nil, clusters("2000-01", 3)...)
+		id := monthID(t, "2000-01")
+		r.store.put(t, "2000-01", rollup.Snapshot{Clusters: 1, Source: rollup.SourceRollups, CollectedAt: instant(t, "2001-02-01T00:00:00Z")})
+		r.until(t, "2000-02-01T01:00:00Z")
+		if s, _, _ := r.store.Snapshot(id); s.Clusters != 3 || !s.Final {
+			t.Errorf("%+v", s)
+		}
+	})
+}

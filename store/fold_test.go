@@ -1,0 +1,116 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// Fold says what rollup alone says of the same reports: with days, with folded
+// months, and with reports that come after the folding.
+func TestFoldAgreesWithTheModel(t *testing.T) {
+	s := open(t, Options{})
+	window := rollup.NewMonth(2000, time.January)
+	rapid.Check(t, func(t *rapid.T) {
+		// Every check has its own months of the one file.
+		window += 4
+		want := make(model)
+		for range rapid.IntRange(1, 3).Draw(t, "phases") {
+			recordSome(t, s, window, want)
+			if closed := rapid.IntRange(0, 3).Draw(t, "closed"); closed < 3 {
+				must(t, s.CloseMonth(context.Background(), window+rollup.MonthID(closed)))
+			}
+		}
+		metrics := rapid.SampledFrom([][]string{nil, {"a"}, {"a_b", "c"}, {"b", "none"}, {"none"}}).Draw(t, "metrics")
+		from := window + rollup.MonthID(rapid.IntRange(0, 2).Draw(t, "from"))
+		to := from + rollup.MonthID(rapid.IntRange(0, 2).Draw(t, "length"))
+		got := folded(t, s, "p", from, to, metrics)
+		compareFolds(t, got, want.fold("p", from, to, metrics))
+	})
+}
+
+// recordSome records random reports of three instances over three months, at
+// once, so that they share transactions.
+func recordSome(t *rapid.T, s *Store, window rollup.MonthID, want model) {
+	var wg sync.WaitGroup
+	errs := make(chan error, 8)
+	for range rapid.IntRange(1, 8).Draw(t, "reports") {
+		product := rapid.SampledFrom([]string{"p", "p", "p", "q"}).Draw(t, "product")
+		instance := rapid.SampledFrom([]string{uuid(1), strings.ToUpper(uuid(0xab)), "x"}).Draw(t, "instance")
+		month := window + rollup.MonthID(rapid.IntRange(0, 2).Draw(t, "month"))
+		day := rapid.SampledFrom([]rollup.Date{month.First(), month.First() + 14, month.Last()}).Draw(t, "day")
+		hour := time.Duration(rapid.SampledFrom([]int{0, 12, 23}).Draw(t, "hour")) * time.Hour
+		r := randomReport(product, instance, day.Start().Add(hour)).Draw(t, "report")
+		want.add(r)
+		wg.Go(func() { errs <- s.Record(context.Background(), r, nil) })
+	}
+	wg.Wait()
+	close(errs)
+	for err := range errs {
+		must(t, err)
+	}
+}
+
+func TestFoldCallsOncePerInstanceInOrderOfKeys(t *testing.T) {
+	s := open(t, Options{})
+	for _, instance := range []string{"x", "A", uuid(2), uuid(1), "1"} {
+		for days := range 3 {
+			must(t, s.Record(t.Context(), report(instance, march.AddDate(0, days-1, days), "a"), nil))
+		}
+	}
+	month := rollup.MonthOf(march)
+	must(t, s.CloseMonth(t.Context(), month))
+	var got []string
+	for _, f := range folded(t, s, "cozystack", month-1, month+1, []string{"a"}) {
+		got = append(got, f.instance)
+	}
+	// UUIDs, which are kept as bytes, come first.
+	if want := strings.Join([]string{uuid(1), uuid(2), "1", "A", "x"}, " "); strings.Join(got, " ") != want {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
+func TestFoldOfNothing(t *testing.T) {
+	s := open(t, Options{})
+	month := rollup.MonthOf(march)
+	if got := folded(t, s, "cozystack", month-11, month, nil); got != nil {
+		t.Errorf("an empty file: %+v", got)
+	}
+	must(t, s.Record(t.Context(), report(uuid(1), march, "a"), nil))
+	for name, got := range map[string][]foldedInstance{
+		"another product": folded(t, s, "other", month, month, nil),
+		"another month":   folded(t, s, "cozystack", month+1, month+3, nil),
+		"another metric":  folded(t, s, "cozystack", month, month, []string{"b"}),
+	} {
+		if got != nil {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+func TestFoldEndsWithTheFirstError(t *testing.T) {
+	s := open(t, Options{})
+	for i := range 3 {
+		must(t, s.Record(t.Context(), report(uuid(i), march, "a"), nil))
+	}
+	month := rollup.MonthOf(march)
+	stop := errors.New("stop")
+	calls := 0
+	err := s.Fold(t.Context(), "cozystack", month, month, nil, func(string, []rollup.Month) error { calls++; return stop })
+	if !errors.Is(err, stop) || calls != 1 {
+		t.Errorf("got %v after %d calls", err, calls)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	calls = 0
+	err = s.Fold(ctx, "cozystack", month, month, nil, func(string, []rollup.Month) error { calls++; cancel(); return nil })
+	if !errors.Is(err, context.Canceled) || calls != 1 {
+		t.Errorf("cancelled: got %v after %d calls", err, calls)
+	}
+}

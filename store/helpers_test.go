@@ -1,0 +1,321 @@
+package store
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	"pgregory.net/rapid"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// open opens a new file that is checked when the test ends.
+func open(t testing.TB, opts Options) *Store {
+	t.Helper()
+	return openAt(t, filepath.Join(t.TempDir(), "telemetry.db"), opts)
+}
+
+// openAt opens a file. When the test ends, the file is closed and must pass
+// bbolt's own check.
+func openAt(t testing.TB, path string, opts Options) *Store {
+	t.Helper()
+	s, err := Open(path, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		checkConsistency(t, path)
+	})
+	return s
+}
+
+// reopen closes a store and opens its file again.
+func reopen(t testing.TB, s *Store) *Store {
+	t.Helper()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return openAt(t, s.path, s.opts)
+}
+
+// checkConsistency runs bbolt's own check on a closed file.
+func checkConsistency(t testing.TB, path string) {
+	t.Helper()
+	db, err := bolt.Open(path, 0o600, &bolt.Options{ReadOnly: true, Timeout: time.Second})
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	err = db.View(func(tx *bolt.Tx) error {
+		for err := range tx.Check() {
+			t.Errorf("bbolt's check: %v", err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// fatal is what *testing.T and *rapid.T have in common.
+type fatal interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
+func must(t fatal, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+}
+
+// march is a day that most tests report on.
+var march = time.Date(2026, 3, 5, 10, 0, 0, 0, time.UTC)
+
+// report returns a report of some series, each with the value 1.
+func report(instance string, received time.Time, series ...rollup.Series) rollup.Report {
+	r := rollup.Report{Product: "cozystack", Instance: instance, Received: received}
+	slices.Sort(series)
+	for _, s := range series {
+		r.Samples = append(r.Samples, rollup.Sample{Series: s, Value: 1})
+	}
+	return r
+}
+
+// uuid returns the n-th of some instance ids that are UUIDs.
+func uuid(n int) string { return fmt.Sprintf("%08x-0000-4000-8000-%012x", n, n) }
+
+// randomReport draws from few series and values, so that reports collide. The
+// fractions' sum depends on the order of adding, and may be an integer.
+func randomReport(product, instance string, received time.Time) *rapid.Generator[rollup.Report] {
+	series := []rollup.Series{"a", `a{x="1"}`, `a{x="2"}`, `a{x="3"}`, "a_b", `a_b{x="1"}`, "b", `c{x="1"}`}
+	values := []float64{0, 1, 2, 0.1, 0.2, 0.7, 1<<52 + 1, 1 << 53}
+	return rapid.Custom(func(t *rapid.T) rollup.Report {
+		set := rapid.SliceOfNDistinct(rapid.SampledFrom(series), 1, 5, rapid.ID[rollup.Series]).Draw(t, "series")
+		slices.Sort(set)
+		r := rollup.Report{Product: product, Instance: instance, Received: received}
+		for _, s := range set {
+			r.Samples = append(r.Samples, rollup.Sample{Series: s, Value: rapid.SampledFrom(values).Draw(t, "value")})
+		}
+		return r
+	})
+}
+
+// model is what a file must hold, kept by rollup alone.
+type model map[target]rollup.Day
+
+func (m model) add(r rollup.Report) {
+	t := target{rollup.DateOf(r.Received), r.Product, r.Instance}
+	m[t] = m[t].Merge(rollup.FromReport(r))
+}
+
+// fold does what Store.Fold does, with nothing but rollup.
+func (m model) fold(product string, from, to rollup.MonthID, metrics []string) []foldedInstance {
+	months := make(map[string][]rollup.Month)
+	for t, day := range m {
+		month := t.date.Month()
+		if t.product != product || month < from || month > to {
+			continue
+		}
+		if months[t.instance] == nil {
+			months[t.instance] = make([]rollup.Month, to-from+1)
+		}
+		sum := &months[t.instance][month-from]
+		*sum = sum.Merge(restrict(rollup.FromDay(t.date.DayOfMonth(), day), metrics))
+	}
+	var out []foldedInstance
+	for instance, mm := range months {
+		if slices.ContainsFunc(mm, func(m rollup.Month) bool { return len(m.Metrics) > 0 }) {
+			out = append(out, foldedInstance{instance, mm})
+		}
+	}
+	slices.SortFunc(out, func(a, b foldedInstance) int {
+		return bytes.Compare(instanceKey(a.instance), instanceKey(b.instance))
+	})
+	return out
+}
+
+// restrict leaves only some metrics of a month; nil means all.
+func restrict(m rollup.Month, metrics []string) rollup.Month {
+	if metrics == nil {
+		return m
+	}
+	var out rollup.Month
+	for _, p := range m.Peaks {
+		if slices.Contains(metrics, p.Series.Metric()) {
+			out.Peaks = append(out.Peaks, p)
+		}
+	}
+	for _, mm := range m.Metrics {
+		if slices.Contains(metrics, mm.Metric) {
+			out.Metrics = append(out.Metrics, mm)
+		}
+	}
+	return out
+}
+
+// foldedInstance is what Fold says of one instance.
+type foldedInstance struct {
+	instance string
+	months   []rollup.Month
+}
+
+// folded collects what Fold says. It copies, since months are reused.
+func folded(t fatal, s *Store, product string, from, to rollup.MonthID, metrics []string) []foldedInstance {
+	t.Helper()
+	var out []foldedInstance
+	must(t, s.Fold(context.Background(), product, from, to, metrics, func(instance string, months []rollup.Month) error {
+		f := foldedInstance{instance: instance}
+		for _, m := range months {
+			f.months = append(f.months, rollup.Month{Peaks: slices.Clone(m.Peaks), Metrics: slices.Clone(m.Metrics)})
+		}
+		out = append(out, f)
+		return nil
+	}))
+	return out
+}
+
+// compareFolds fails unless two folds say the same.
+func compareFolds(t fatal, got, want []foldedInstance) {
+	t.Helper()
+	same := slices.EqualFunc(got, want, func(a, b foldedInstance) bool {
+		return a.instance == b.instance && slices.EqualFunc(a.months, b.months, sameMonth)
+	})
+	if !same {
+		t.Fatalf("got\n%s\nwant\n%s", showFolds(got), showFolds(want))
+	}
+}
+
+func showFolds(fs []foldedInstance) string {
+	var b strings.Builder
+	for _, f := range fs {
+		fmt.Fprintf(&b, "%s: %+v\n", f.instance, f.months)
+	}
+	return b.String()
+}
+
+// stored reads every day of a file.
+func stored(t fatal, s *Store) model {
+	t.Helper()
+	m := make(model)
+	days, err := s.DayVersions()
+	must(t, err)
+	for date := range days {
+		must(t, s.Instances(context.Background(), date, func(product, instance string, day rollup.Day) error {
+			k := target{date, product, instance}
+			if _, double := m[k]; double {
+				t.Fatalf("%+v comes twice", k)
+			}
+			m[k] = day
+			return nil
+		}))
+	}
+	return m
+}
+
+// compareModels fails unless both hold the same days.
+func compareModels(t fatal, got, want model) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%d records, want %d", len(got), len(want))
+	}
+	for k, day := range want {
+		if !sameDay(got[k], day) {
+			t.Fatalf("%+v:\ngot  %+v\nwant %+v", k, got[k], day)
+		}
+	}
+}
+
+func sameDay(a, b rollup.Day) bool {
+	return a.First == b.First && a.Last == b.Last && slices.Equal(a.Points, b.Points) && slices.Equal(a.Sums, b.Sums)
+}
+
+func sameMonth(a, b rollup.Month) bool {
+	return slices.Equal(a.Peaks, b.Peaks) && slices.Equal(a.Metrics, b.Metrics)
+}
+
+// allBlocks returns the whole queue.
+func allBlocks(t fatal, s *Store) []rollup.Block {
+	t.Helper()
+	blocks, err := s.Peek(math.MaxInt)
+	must(t, err)
+	return blocks
+}
+
+// text unpacks blocks as one gzip stream, with the standard library's reader.
+func text(t fatal, blocks []rollup.Block) string {
+	t.Helper()
+	var packed bytes.Buffer
+	for _, b := range blocks {
+		packed.Write(b.Lines)
+	}
+	if packed.Len() == 0 {
+		return ""
+	}
+	zip, err := gzip.NewReader(&packed)
+	must(t, err)
+	out, err := io.ReadAll(zip)
+	must(t, err)
+	return string(out)
+}
+
+// compareQueue fails unless the statistics are those of the file's content.
+func compareQueue(t fatal, s *Store) {
+	t.Helper()
+	want := QueueStats{}
+	must(t, s.view(func(tx *bolt.Tx) error {
+		return tx.Bucket(bucketQueue).ForEach(func(_, v []byte) error {
+			want.Blocks++
+			want.Bytes += int64(len(v))
+			return nil
+		})
+	}))
+	if blocks := allBlocks(t, s); len(blocks) > 0 {
+		want.Oldest = blocks[0].Received
+	}
+	got := s.Queue()
+	if got.Blocks != want.Blocks || got.Bytes != want.Bytes || !got.Oldest.Equal(want.Oldest) {
+		t.Fatalf("the queue is said to be %+v, the file has %+v", got, want)
+	}
+}
+
+// holdWriter keeps the writer busy until release is called, so that what is
+// handed in meanwhile comes into one transaction. It returns once the writer is
+// busy. In a synctest bubble, synctest.Wait then waits until all the rest is
+// handed in.
+func holdWriter(t testing.TB, s *Store) (release func()) {
+	t.Helper()
+	busy, free := make(chan struct{}), make(chan struct{})
+	done := make(chan error, 1)
+	go func() {
+		done <- s.update(context.Background(), func(*bolt.Tx) error {
+			close(busy)
+			<-free
+			return nil
+		})
+	}()
+	<-busy
+	return func() {
+		close(free)
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -1,0 +1,176 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// isClosed tells whether a month is read from its month rollups.
+func isClosed(t *testing.T, s *Store, month rollup.MonthID) (closed bool) {
+	t.Helper()
+	must(t, s.view(func(tx *bolt.Tx) error {
+		closed = closedMonth(tx, month) != nil
+		return nil
+	}))
+	return closed
+}
+
+// recordAll records reports at once and keeps the model.
+func recordAll(t *testing.T, s *Store, want model, reports ...rollup.Report) {
+	t.Helper()
+	var wg sync.WaitGroup
+	for _, r := range reports {
+		want.add(r)
+		wg.Go(func() {
+			if err := s.Record(t.Context(), r, nil); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// More instances than one transaction folds.
+func TestCloseMonthInChunks(t *testing.T) {
+	s := open(t, Options{})
+	want := make(model)
+	const n = 2*foldChunk + 300
+	var reports []rollup.Report
+	for i := range n {
+		reports = append(reports, report(uuid(i), march.AddDate(0, 0, i%3), "a", rollup.Series(fmt.Sprintf(`b{x="%d"}`, i%5))))
+	}
+	recordAll(t, s, want, reports...)
+	recordAll(t, s, want, report(uuid(7), march.AddDate(0, 0, 9), "c"))
+	month := rollup.MonthOf(march)
+	expect := want.fold("cozystack", month, month, nil)
+	compareFolds(t, folded(t, s, "cozystack", month, month, nil), expect)
+	must(t, s.CloseMonth(t.Context(), month))
+	if !isClosed(t, s, month) {
+		t.Fatal("the month is still open")
+	}
+	compareFolds(t, folded(t, s, "cozystack", month, month, nil), expect)
+}
+
+// A closed month stands without its days.
+func TestClosedMonthOutlivesItsDays(t *testing.T) {
+	s := open(t, Options{})
+	want := make(model)
+	month := rollup.MonthOf(march)
+	recordAll(t, s, want,
+		report(uuid(1), march, "a"), report(uuid(1), march.AddDate(0, 0, 1), "b"), report("x", march, "a"))
+	must(t, s.CloseMonth(t.Context(), month))
+	must(t, s.update(t.Context(), func(tx *bolt.Tx) error {
+		return errors.Join(tx.DeleteBucket(bucketDays), firstOf(tx.CreateBucket(bucketDays)))
+	}))
+	compareFolds(t, folded(t, s, "cozystack", month, month, nil), want.fold("cozystack", month, month, nil))
+}
+
+func firstOf(_ *bolt.Bucket, err error) error { return err }
+
+func TestClosingAgainChangesNothing(t *testing.T) {
+	s := open(t, Options{})
+	month := rollup.MonthOf(march)
+	must(t, s.CloseMonth(t.Context(), month))
+	if isClosed(t, s, month) {
+		t.Fatal("a month without days is closed, though reports may still come")
+	}
+	recordAll(t, s, make(model), report(uuid(1), march, "a"))
+	must(t, s.CloseMonth(t.Context(), month))
+	before := monthBytes(t, s, month)
+	must(t, s.CloseMonth(t.Context(), month))
+	if monthBytes(t, s, month) != before {
+		t.Error("closing again changes the month's records")
+	}
+}
+
+func monthBytes(t *testing.T, s *Store, month rollup.MonthID) (sum [sha256.Size]byte) {
+	t.Helper()
+	hash := sha256.New()
+	var walk func(b *bolt.Bucket) error
+	walk = func(b *bolt.Bucket) error {
+		return b.ForEach(func(k, v []byte) error {
+			fmt.Fprintf(hash, "%x=%x;", k, v)
+			if v != nil {
+				return nil
+			}
+			return walk(b.Bucket(k))
+		})
+	}
+	must(t, s.view(func(tx *bolt.Tx) error { return walk(monthBucket(tx, month)) }))
+	return [sha256.Size]byte(hash.Sum(nil))
+}
+
+// A report for a closed month, of a known or a new instance or product, stands
+// in its day and in its month.
+func TestReportIntoAClosedMonth(t *testing.T) {
+	s := open(t, Options{})
+	want := make(model)
+	month := rollup.MonthOf(march)
+	recordAll(t, s, want, report(uuid(1), march, "a"), report(uuid(2), march, "a"))
+	must(t, s.CloseMonth(t.Context(), month))
+
+	late := report(uuid(1), march.AddDate(0, 0, 3), "a", `c{x="1"}`)
+	late.Samples[0].Value = 17
+	other := report(uuid(1), march, "a")
+	other.Product = "other"
+	recordAll(t, s, want, late, report("new", march, "b"), other)
+
+	s = reopen(t, s)
+	for _, product := range []string{"cozystack", "other"} {
+		compareFolds(t, folded(t, s, product, month, month, nil), want.fold(product, month, month, nil))
+	}
+	compareModels(t, stored(t, s), want)
+}
+
+// A crash between the first chunk and the last leaves the month open. Closing
+// it later brings the same figures.
+func TestClosingIsTakenUpAgain(t *testing.T) {
+	s := open(t, Options{})
+	want := make(model)
+	month := rollup.MonthOf(march)
+	recordAll(t, s, want, report(uuid(1), march, "a"), report(uuid(2), march, "b"))
+	must(t, s.CloseMonth(t.Context(), month))
+	must(t, s.update(t.Context(), func(tx *bolt.Tx) error { return monthBucket(tx, month).Delete(keyClosed) }))
+	recordAll(t, s, want, report(uuid(2), march.Add(time.Hour), "c"), report(uuid(3), march, "a"))
+	compareFolds(t, folded(t, s, "cozystack", month, month, nil), want.fold("cozystack", month, month, nil))
+	must(t, s.CloseMonth(t.Context(), month))
+	compareFolds(t, folded(t, s, "cozystack", month, month, nil), want.fold("cozystack", month, month, nil))
+}
+
+// Reports that come while their month is folded are in it, whichever chunk was
+// under way.
+func TestCloseMonthBesideRecord(t *testing.T) {
+	s := open(t, Options{})
+	want := make(model)
+	month := rollup.MonthOf(march)
+	var early []rollup.Report
+	for i := range foldChunk + 200 {
+		early = append(early, report(uuid(2*i), march, "a"))
+	}
+	recordAll(t, s, want, early...)
+
+	closed := make(chan error)
+	go func() { closed <- s.CloseMonth(context.Background(), month) }()
+	for round := range 10 {
+		var late []rollup.Report
+		for i := range 60 {
+			// Known and new ones, over all the range of keys.
+			late = append(late, report(uuid((round*60+i)*4+round%2), march.AddDate(0, 0, round), "a", "b"))
+		}
+		recordAll(t, s, want, late...)
+	}
+	must(t, <-closed)
+	if !isClosed(t, s, month) {
+		t.Fatal("the month is still open")
+	}
+	compareFolds(t, folded(t, s, "cozystack", month, month, nil), want.fold("cozystack", month, month, nil))
+}

@@ -9,27 +9,19 @@ import (
 )
 
 // month returns a month's snapshot for as long as it holds. It waits no longer
-// than ctx, and vmselect is asked no longer than asking, which has a deadline.
+// than ctx, and vmselect is asked no longer than asking; that context belongs to
+// the server, never to a request, for others may wait for the same month.
 func (o *Overview) month(ctx, asking context.Context, id rollup.MonthID) (leased[rollup.Snapshot], error) {
 	if l, ok := o.months.get(id, o.cfg.Clock()); ok {
 		return l, nil
 	}
 	return o.monthFlights.do(ctx, &o.wg, id.String(), func() (leased[rollup.Snapshot], error) {
-		asking, cancel := o.detach(asking)
-		defer cancel()
 		l, err := o.loadMonth(asking, id)
 		if err == nil {
 			o.months.put(id, l)
 		}
 		return l, err
 	})
-}
-
-// detach returns a context with the deadline of ctx that does not end when ctx
-// is cancelled, only when the Overview is closed.
-func (o *Overview) detach(ctx context.Context) (context.Context, context.CancelFunc) {
-	deadline, _ := ctx.Deadline()
-	return context.WithDeadline(o.base, deadline)
 }
 
 // loadMonth finds the month's snapshot by the order of the sources. A new final

@@ -160,11 +160,16 @@ func TestCaching(t *testing.T) {
 	// A clock that is set back does not keep old answers alive.
 	vm.knows(id, 9)
 	step(-48*time.Hour, 4, 9)
-	// A final month stays, in another process too.
-	r.clock.set(instant(t, "2026-04-01T01:00:00Z"))
-	step(0, 5, 9)
+	// What was heard in the grace period is not the last word.
+	r.clock.set(instant(t, "2026-04-01T00:59:30Z"))
 	vm.knows(id, 1)
-	step(365*24*time.Hour, 5, 9)
+	step(0, 5, 8)
+	vm.knows(id, 10)
+	step(29*time.Second, 5, 8)
+	step(time.Second, 6, 10)
+	// A final month stays.
+	vm.knows(id, 1)
+	step(365*24*time.Hour, 6, 10)
 }
 
 // vmselect is not asked again and again for the months it knows nothing of.
@@ -263,6 +268,67 @@ func TestSlowVMSelect(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// The distinct count of an average is not worth waiting for.
+func TestSlowUniqueCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		vm := newFakeVM()
+		vm.delay = time.Hour
+		r := newRig(t, "2026-04-10T00:00:00Z", vm.config())
+		for id := monthID(t, "2025-04"); id <= monthID(t, "2026-03"); id++ {
+			r.store.put(t, id.String(), rollup.Snapshot{Clusters: 5, Source: rollup.SourceVictoriaMetrics})
+		}
+		start := time.Now()
+		if q := r.ask(t, "2026-03", Average).Periods.Quarter; q.Clusters != 5 || q.UniqueClusters != nil {
+			t.Errorf("%+v", q)
+		}
+		if took := time.Since(start); took > 10*time.Second {
+			t.Errorf("took %s", took)
+		}
+	})
+}
+
+// A client that goes away does not wait, and the computation goes on.
+func TestClientGoesAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		id := monthID(t, "2026-03")
+		vm := newFakeVM()
+		vm.knows(id, 5)
+		vm.delay = time.Second
+		r := newRig(t, "2026-03-20T12:00:00Z", vm.config())
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		start := time.Now()
+		if _, err := r.Answer(ctx, id, Average); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) > time.Millisecond {
+			t.Errorf("%v after %s", err, time.Since(start))
+		}
+		time.Sleep(20 * time.Second)
+		start = time.Now()
+		if r.ask(t, "2026-03", Average); time.Since(start) > 0 || vm.times(id) != 1 {
+			t.Errorf("computed again, %s", time.Since(start))
+		}
+	})
+}
+
+// moreApps lists an application more, as when a new one was added.
+type moreApps struct{}
+
+func (moreApps) ByApp(kinds map[string]int64) map[string]int64 {
+	apps := fakeApps{}.ByApp(kinds)
+	apps["brand-new"] += 0
+	return apps
+}
+
+// A new application shows within minutes, in final months too.
+func TestNewApplication(t *testing.T) {
+	r := newRig(t, "2026-04-10T00:00:00Z", Config{}, clusters("2026-03", 1)...)
+	r.ask(t, "2026-03", Average)
+	r.apps = moreApps{}
+	r.clock.add(answerTTL)
+	if _, ok := r.ask(t, "2026-03", Average).Periods.Month.Apps["brand-new"]; !ok {
+		t.Error("it is not listed")
 	}
 }
 

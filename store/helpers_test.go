@@ -92,8 +92,7 @@ var march = time.Date(2026, 3, 5, 10, 0, 0, 0, time.UTC)
 // report returns a report of some series, each with the value 1.
 func report(instance string, received time.Time, series ...rollup.Series) rollup.Report {
 	r := rollup.Report{Product: "cozystack", Instance: instance, Received: received}
-	slices.Sort(series)
-	for _, s := range series {
+	for _, s := range slices.Sorted(slices.Values(series)) {
 		r.Samples = append(r.Samples, rollup.Sample{Series: s, Value: 1})
 	}
 	return r

@@ -211,13 +211,15 @@ func (q *queueTx) append(requests []*request) error {
 // the age of what stays. The newest block always stays.
 func (q *queueTx) makeRoom() error {
 	c := q.bucket.Cursor()
-	last, _ := c.Last()
+	// The sequence is the newest block's number. Cursor.Last would find it too, but
+	// bbolt 1.5 never returns from it once a transaction has emptied several pages.
+	newest := q.bucket.Sequence()
 	for k, v := c.First(); k != nil; k, v = c.First() {
 		b, err := decodeBlock(k, v)
 		if err != nil {
 			return err
 		}
-		if q.size+q.change.bytes <= q.bound || bytes.Equal(k, last) {
+		if q.size+q.change.bytes <= q.bound || b.Seq == newest {
 			q.change.oldest = b.Received
 			return nil
 		}

@@ -200,11 +200,12 @@ func TestLowerBoundDropsManyAtOnce(t *testing.T) {
 	s := open(t, Options{})
 	queueUp(t, s, 0, 30)
 	must(t, s.Close())
-	s = openAt(t, s.path, Options{QueueBytes: s.Queue().Bytes / 10})
+	bound := s.Queue().Bytes / 10
+	s = openAt(t, s.path, Options{QueueBytes: bound})
 	queueUp(t, s, 30, 1)
 	got := s.Queue()
-	if got.Blocks != 3 || got.DroppedReports != 28 {
-		t.Errorf("got %+v", got)
+	if got.Bytes > bound || got.Bytes < bound/2 || got.Blocks+int(got.DroppedReports) != 31 {
+		t.Errorf("bound %d: got %+v", bound, got)
 	}
 	compareQueue(t, s)
 }
@@ -240,13 +241,14 @@ func testBlocksOfOneTransaction(t *testing.T) {
 
 func TestDamagedBlock(t *testing.T) {
 	s := open(t, Options{})
-	must(t, s.update(t.Context(), func(tx *bolt.Tx) error { return tx.Bucket(bucketQueue).Put([]byte("key"), nil) }))
-	if _, err := s.Peek(1); !errors.Is(err, ErrDamaged) {
-		t.Errorf("got %v", err)
-	}
+	queueUp(t, s, 0, 1)
 	must(t, s.Close())
+	db, err := bolt.Open(s.path, 0o600, nil)
+	must(t, err)
+	must(t, db.Update(func(tx *bolt.Tx) error { return tx.Bucket(bucketQueue).Put(blockKey(1), []byte{0x80}) }))
+	must(t, db.Close())
 	if _, err := Open(s.path, Options{}); !errors.Is(err, ErrDamaged) {
-		t.Errorf("opening: %v", err)
+		t.Errorf("got %v", err)
 	}
 }
 

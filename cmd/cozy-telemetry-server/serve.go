@@ -90,8 +90,8 @@ func (s *server) build(env environment) (err error) {
 		QueryBudget: cfg.queryTimeout,
 		Aggregate:   overview.Aggregate(cfg.aggregate),
 		ConfirmDays: cfg.confirmDays,
-		FinalGrace:  cfg.finalGrace,
-		CurrentTTL:  cfg.currentTTL,
+		FinalGrace:  orNever(cfg.finalGrace),
+		CurrentTTL:  orNever(cfg.currentTTL),
 		Replicas:    cfg.replicas,
 	})
 	if err != nil {
@@ -111,6 +111,14 @@ func (s *server) build(env environment) (err error) {
 		},
 	})
 	return err
+}
+
+// orNever turns a flag's 0, which means none, into what a Config means by none.
+func orNever(d time.Duration) time.Duration {
+	if d == 0 {
+		return -1
+	}
+	return d
 }
 
 // senders returns the limits per sender, nil if they are switched off.

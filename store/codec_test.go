@@ -1,0 +1,328 @@
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	"pgregory.net/rapid"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// fixedSeries is the dictionary of the codec's tests: each metric also stands
+// there by its bare name, and in no order.
+var fixedSeries = []rollup.Series{"b", `a{x="2"}`, `a{x="1"}`, "a", "a_b", `c{x="1"}`, "c", `b{x="1"}`}
+
+func fixedDictionary() *dictionary {
+	d := &dictionary{series: fixedSeries, ids: make(map[rollup.Series]uint32)}
+	for i, s := range fixedSeries {
+		d.ids[s] = uint32(i)
+	}
+	return d
+}
+
+// foldRecord folds one record as Fold does: all metrics, or some.
+func foldRecord(add func(*monthSum, []foldSeries) error, metrics []string) (rollup.Month, error) {
+	index := newFoldIndex(metrics)
+	var meanings []foldSeries
+	for _, s := range fixedSeries {
+		meanings = append(meanings, index.meaning(s))
+	}
+	index.sort()
+	var sum monthSum
+	sum.init(index)
+	err := add(&sum, meanings)
+	return sum.take(index), err
+}
+
+func foldDayRecord(b []byte, dayOfMonth int, metrics []string) (rollup.Month, error) {
+	return foldRecord(func(sum *monthSum, meanings []foldSeries) error {
+		return sum.addDay(b, meanings, rollup.DaySetOf(dayOfMonth))
+	}, metrics)
+}
+
+func foldMonthRecord(b []byte, metrics []string) (rollup.Month, error) {
+	return foldRecord(func(sum *monthSum, meanings []foldSeries) error { return sum.addMonth(b, meanings) }, metrics)
+}
+
+// checkDayRecord holds what must be true of a record that encodeDay wrote.
+func checkDayRecord(t fatal, b []byte, want rollup.Day) {
+	t.Helper()
+	got, err := decodeDay(b, fixedDictionary())
+	must(t, err)
+	if !sameDay(got, want) {
+		t.Fatalf("%x\ngot  %+v\nwant %+v", b, got, want)
+	}
+	for _, metrics := range [][]string{nil, {"a"}, {"b", "c"}} {
+		month, err := foldDayRecord(b, 17, metrics)
+		must(t, err)
+		if want := restrict(rollup.FromDay(17, want), metrics); !sameMonth(month, want) {
+			t.Fatalf("%x folded, metrics %q\ngot  %+v\nwant %+v", b, metrics, month, want)
+		}
+	}
+}
+
+func checkMonthRecord(t fatal, b []byte, want rollup.Month) {
+	t.Helper()
+	got, err := decodeMonth(b, fixedDictionary())
+	must(t, err)
+	if !sameMonth(got, want) {
+		t.Fatalf("%x\ngot  %+v\nwant %+v", b, got, want)
+	}
+	for _, metrics := range [][]string{nil, {"a"}, {"b", "c"}} {
+		month, err := foldMonthRecord(b, metrics)
+		must(t, err)
+		if want := restrict(want, metrics); !sameMonth(month, want) {
+			t.Fatalf("%x folded, metrics %q\ngot  %+v\nwant %+v", b, metrics, month, want)
+		}
+	}
+}
+
+// randomDay is a day of some reports.
+func randomDay() *rapid.Generator[rollup.Day] {
+	return rapid.Custom(func(t *rapid.T) rollup.Day {
+		var d rollup.Day
+		for range rapid.IntRange(1, 4).Draw(t, "reports") {
+			at := march.Add(time.Duration(rapid.IntRange(0, 13).Draw(t, "hour")) * time.Hour)
+			d = d.Merge(rollup.FromReport(randomReport("p", "i", at).Draw(t, "report")))
+		}
+		return d
+	})
+}
+
+func randomMonth() *rapid.Generator[rollup.Month] {
+	return rapid.Custom(func(t *rapid.T) rollup.Month {
+		var m rollup.Month
+		for range rapid.IntRange(1, 4).Draw(t, "days") {
+			m = m.Merge(rollup.FromDay(rapid.SampledFrom([]int{1, 2, 30, 31}).Draw(t, "day"), randomDay().Draw(t, "day")))
+		}
+		return m
+	})
+}
+
+// The dictionary of these tests is a bucket of a real file, filled while
+// encoding and then read back.
+func TestRecordsRoundTrip(t *testing.T) {
+	db, err := bolt.Open(filepath.Join(t.TempDir(), "dict.db"), 0o600, nil)
+	must(t, err)
+	defer db.Close()
+	rapid.Check(t, func(t *rapid.T) {
+		tx, err := db.Begin(true)
+		must(t, err)
+		defer tx.Rollback()
+		bucket, err := tx.CreateBucket([]byte("dict"))
+		must(t, err)
+		writing, err := loadDictionary(bucket)
+		must(t, err)
+		writing.bucket = bucket
+
+		var days []rollup.Day
+		var months []rollup.Month
+		var records [][]byte
+		for range rapid.IntRange(1, 3).Draw(t, "records") {
+			day, month := randomDay().Draw(t, "day"), randomMonth().Draw(t, "month")
+			a, err := encodeDay(day, writing)
+			must(t, err)
+			b, err := encodeMonth(month, writing)
+			must(t, err)
+			days, months, records = append(days, day), append(months, month), append(records, a, b)
+		}
+		reading, err := loadDictionary(bucket)
+		must(t, err)
+		for i := range days {
+			day, err := decodeDay(records[2*i], reading)
+			must(t, err)
+			month, err := decodeMonth(records[2*i+1], reading)
+			must(t, err)
+			if !sameDay(day, days[i]) || !sameMonth(month, months[i]) {
+				t.Fatalf("got  %+v and %+v\nwant %+v and %+v", day, month, days[i], months[i])
+			}
+		}
+	})
+}
+
+// The sum of 0.1, 0.2 and 0.7 is 1 in one order of adding and less in another,
+// and a dictionary's order is not that of the series.
+func TestSumOfFractionsDoesNotDependOnTheDictionary(t *testing.T) {
+	for _, values := range [][]float64{{0.1, 0.2, 0.7}, {0.7, 0.1, 0.2}, {0.2, 0.7, 0.1}, {1 << 52, 0.5, 0.5}, {0.5, 0.5, 1 << 52}} {
+		d := rollup.Day{Points: []rollup.Point{
+			{Series: "a", Peak: values[0], Last: values[0]},
+			{Series: `a{x="1"}`, Peak: values[1], Last: values[1]},
+			{Series: `a{x="2"}`, Peak: values[2], Last: values[2]},
+		}}
+		d.Sums = rollup.SumPeaks(d.Points)
+		b, err := encodeDay(d, fixedDictionary())
+		must(t, err)
+		checkDayRecord(t, b, d)
+	}
+}
+
+func TestValues(t *testing.T) {
+	for _, v := range []float64{0, 1, 63, 64, 1<<53 - 1, 1 << 53, 0.1, 1e-300, math.SmallestNonzeroFloat64, 1<<52 + 0.5} {
+		r := reader{b: appendValue(nil, v)}
+		if got := r.value(); got != v || r.done() != nil {
+			t.Errorf("%v comes back as %v, %v", v, got, r.done())
+		}
+	}
+	float := func(v float64) []byte {
+		b := appendValue(nil, 0.5)
+		binary.BigEndian.PutUint64(b[1:], math.Float64bits(v))
+		return b
+	}
+	for name, b := range map[string][]byte{
+		"nothing":          nil,
+		"cut off":          {1, 0, 0},
+		"another tag":      append([]byte{3}, make([]byte, 8)...),
+		"above 2^53":       {0x82, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x40},
+		"NaN":              float(math.NaN()),
+		"infinite":         float(math.Inf(1)),
+		"negative":         float(-1),
+		"above 2^53, too":  float(1 << 54),
+		"an endless count": {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
+	} {
+		r := reader{b: b}
+		if got := r.value(); r.done() == nil {
+			t.Errorf("%s: read as %v", name, got)
+		}
+	}
+}
+
+// A day of a usual report is small.
+func TestRecordsAreSmall(t *testing.T) {
+	dict := fixedDictionary()
+	d := rollup.FromReport(report(uuid(1), march, fixedSeries...))
+	b, err := encodeDay(d, dict)
+	must(t, err)
+	if want := 2 + 1 + 2*len(fixedSeries) + 1; len(b) != want {
+		t.Errorf("%d series take %d bytes, want %d: %x", len(fixedSeries), len(b), want, b)
+	}
+}
+
+func TestDamagedRecords(t *testing.T) {
+	for name, b := range map[string][]byte{
+		"nothing":                nil,
+		"hour 24":                {24, 1, 0, 0},
+		"points without end":     {0, 1, 200, 0},
+		"an unknown series":      {0, 1, 1, 8 << dayFlagBits, 2, 0},
+		"bytes left over":        {0, 1, 0, 0, 0},
+		"a sum without a series": {0, 1, 0, 1, 2, 2},
+		"a sum of a point":       {0, 1, 1, 1 << dayFlagBits, 2, 1, 1, 2},
+	} {
+		if d, err := decodeDay(b, fixedDictionary()); !errors.Is(err, ErrDamaged) {
+			t.Errorf("day with %s: %+v, %v", name, d, err)
+		}
+	}
+	huge := []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1}
+	for name, b := range map[string][]byte{
+		"nothing":               nil,
+		"no days":               {0, 0, 0},
+		"32 days":               {0xff, 0xff, 0xff, 0xff, 0x0f, 0, 0},
+		"an unknown series":     {1, 1, 8, 2, 0},
+		"a number that wraps":   append(append([]byte{1, 2, 1, 2}, huge...), 2, 0),
+		"bytes left over":       {1, 0, 0, 0},
+		"a metric with a label": {1, 0, 1, 1 << monthFlagBits, 2},
+		"metrics out of order":  {1, 0, 2, 0, 2, 3 << monthFlagBits, 2},
+		"a metric twice":        {1, 0, 2, 0, 2, 0, 2},
+		"a metric without days": {1, 0, 1, flagDays, 2, 0},
+	} {
+		if m, err := decodeMonth(b, fixedDictionary()); !errors.Is(err, ErrDamaged) {
+			t.Errorf("month with %s: %+v, %v", name, m, err)
+		}
+	}
+}
+
+// FuzzDayRecord decodes any bytes with a fixed dictionary. What decodes can be
+// written again, and then stands for the same; the fold never takes what the
+// decoder refuses, but for a sum that is named by a labelled series.
+func FuzzDayRecord(f *testing.F) {
+	for seed := range 20 {
+		b, err := encodeDay(randomDay().Filter(known).Example(seed), fixedDictionary())
+		must(f, err)
+		f.Add(b)
+	}
+	f.Add([]byte{0, 1, 1, 1 << dayFlagBits, 2, 1, 1, 2})
+	f.Add([]byte{0, 1, 0, 1, 0, 2})
+	f.Add([]byte{0, 1, 2, 0, 1, 0x3f, 0xb9, 0x99, 0x99, 0x99, 0x99, 0x99, 0x9a, 0, 2, 0})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		day, err := decodeDay(b, fixedDictionary())
+		month, foldErr := foldDayRecord(b, 17, nil)
+		if err != nil {
+			labelled := strings.Contains(err.Error(), "{")
+			if !errors.Is(err, ErrDamaged) || foldErr == nil && !labelled {
+				t.Fatalf("decoding says %v, folding %v", err, foldErr)
+			}
+			return
+		}
+		if foldErr != nil {
+			t.Fatalf("it decodes to %+v, but folding says %v", day, foldErr)
+		}
+		if want := rollup.FromDay(17, day); !nearlySameMonth(month, want) {
+			t.Fatalf("folded\n%+v\nwant\n%+v", month, want)
+		}
+		again, err := encodeDay(day, fixedDictionary())
+		must(t, err)
+		checkDayRecord(t, again, day)
+	})
+}
+
+// FuzzMonthRecord does for months what FuzzDayRecord does for days. The fold
+// adds up metrics in any order, and so takes some of what the decoder refuses.
+func FuzzMonthRecord(f *testing.F) {
+	known := func(m rollup.Month) bool { return knownPeaks(m.Peaks) }
+	for seed := range 20 {
+		b, err := encodeMonth(randomMonth().Filter(known).Example(seed), fixedDictionary())
+		must(f, err)
+		f.Add(b)
+	}
+	f.Add([]byte{1, 2, 1, 2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 0})
+	f.Add([]byte{1, 0, 2, 3 << monthFlagBits, 2, 0, 2})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		month, err := decodeMonth(b, fixedDictionary())
+		if err != nil {
+			if !errors.Is(err, ErrDamaged) {
+				t.Fatalf("decoding says %v", err)
+			}
+			return
+		}
+		checkMonthRecord(t, b, month)
+		again, err := encodeMonth(month, fixedDictionary())
+		must(t, err)
+		if len(month.Metrics) > 0 {
+			checkMonthRecord(t, again, month)
+		}
+	})
+}
+
+// known tells whether the fixed dictionary has all series of a day.
+func known(d rollup.Day) bool { return knownPeaks(rollup.FromDay(1, d).Peaks) }
+
+func knownPeaks(peaks []rollup.Peak) bool {
+	ids := fixedDictionary().ids
+	for _, p := range peaks {
+		if _, ok := ids[p.Series]; !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// nearlySameMonth forgives what the order of adding fractions changes. It is
+// for records that encodeDay would not write: it stores such sums.
+func nearlySameMonth(a, b rollup.Month) bool {
+	if len(a.Metrics) != len(b.Metrics) {
+		return false
+	}
+	for i, m := range a.Metrics {
+		if math.Abs(m.Peak-b.Metrics[i].Peak) > 1e-9*m.Peak {
+			return false
+		}
+		a.Metrics[i].Peak = b.Metrics[i].Peak
+	}
+	return sameMonth(a, b)
+}

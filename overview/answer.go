@@ -48,7 +48,7 @@ func (o *Overview) build(q question) (leased[*Answer], error) {
 	if err != nil {
 		return none, err
 	}
-	now := o.cfg.Clock()
+	now := o.cfg.Now()
 	b := &builder{Overview: o, asking: asking, q: q, year: year}
 	b.holds(now)
 	var c content

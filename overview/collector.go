@@ -43,7 +43,7 @@ type collector struct {
 // wait returns the time until the next round. The round that makes the running
 // month final comes on time.
 func (c *collector) wait() time.Duration {
-	now := c.cfg.Clock()
+	now := c.cfg.Now()
 	closing := rollup.MonthOf(now).End().Add(c.cfg.FinalGrace)
 	if last := rollup.MonthOf(now).Start().Add(c.cfg.FinalGrace); now.Before(last) {
 		closing = last
@@ -65,7 +65,7 @@ func (c *collector) round(ctx context.Context) {
 
 // collectEnded looks at every month that is closed by now.
 func (c *collector) collectEnded(ctx context.Context) error {
-	now := c.cfg.Clock()
+	now := c.cfg.Now()
 	this := rollup.MonthOf(now)
 	from, err := c.firstMonth(this)
 	if err != nil {
@@ -146,7 +146,7 @@ func (c *collector) tell(s rollup.Snapshot, what string) {
 
 // saveRunning stores the running month as it stands, once in a while.
 func (c *collector) saveRunning(ctx context.Context) error {
-	now := c.cfg.Clock()
+	now := c.cfg.Now()
 	if since := now.Sub(c.saved); since >= 0 && since < saveEvery {
 		return nil
 	}

@@ -53,7 +53,7 @@ func startCollector(t *testing.T, vm *fakeVM, lines ...line) *running {
 	for _, l := range lines {
 		r.store.record(l.report(t))
 	}
-	cfg.Clock = func() time.Time { return time.Now().UTC() }
+	cfg.Now = func() time.Time { return time.Now().UTC() }
 	o, err := New(r.store, fakeApps{}, cfg)
 	if err != nil {
 		t.Fatal(err)

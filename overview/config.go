@@ -28,10 +28,10 @@ func ParseAggregate(s string) (Aggregate, error) {
 	return "", fmt.Errorf("overview: aggregate is %q or %q, not %q", Average, Distinct, s)
 }
 
-// Config holds what an [Overview] may be told. Only Clock is required.
+// Config holds what an [Overview] may be told. Only Now is required.
 type Config struct {
-	// Clock returns the present time.
-	Clock func() time.Time
+	// Now is the clock.
+	Now func() time.Time
 	// Logger gets the causes that clients are not shown. The zero Logger is
 	// silent.
 	Logger zerolog.Logger
@@ -73,7 +73,7 @@ type Config struct {
 }
 
 func (c Config) withDefaults() (Config, error) {
-	if c.Clock == nil {
+	if c.Now == nil {
 		return c, errors.New("overview: a clock is required")
 	}
 	setDefault(&c.QueryBudget, 20*time.Second)

@@ -162,7 +162,7 @@ func BenchmarkCount10000Instances(b *testing.B) {
 				}
 				s.months = append(s.months, ms)
 			}
-			o, err := New(s, fakeApps{}, Config{Clock: func() time.Time { return time.Unix(0, 0) }})
+			o, err := New(s, fakeApps{}, Config{Now: func() time.Time { return time.Unix(0, 0) }})
 			if err != nil {
 				b.Fatal(err)
 			}

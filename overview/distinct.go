@@ -38,7 +38,7 @@ const uniqueShare = 4
 // and how many are confirmed; nil where no source knows as much as the months
 // do. until says how long that holds.
 func (o *Overview) unique(asking context.Context, w window, data []rollup.Snapshot) (unique, confirmed *int64, until time.Time) {
-	until = o.cfg.Clock().Add(forever)
+	until = o.cfg.Now().Add(forever)
 	own, err := o.fold(w, everyMetric[:1])
 	if err == nil && knowsAll(own, w, data) {
 		return &own.clusters, &own.confirmed, until
@@ -47,7 +47,7 @@ func (o *Overview) unique(asking context.Context, w window, data []rollup.Snapsh
 	defer cancel()
 	heard, err := o.hear(asking, w, presence)
 	if err != nil {
-		return nil, nil, o.cfg.Clock().Add(o.cfg.CurrentTTL)
+		return nil, nil, o.cfg.Now().Add(o.cfg.CurrentTTL)
 	}
 	if o.vm == nil || heard.value.clusters < largestOf(data).Clusters {
 		return nil, nil, until

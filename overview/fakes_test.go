@@ -239,7 +239,7 @@ func newRig(t testing.TB, now string, cfg Config, lines ...line) *rig {
 	for _, l := range lines {
 		r.store.record(l.report(t))
 	}
-	cfg.Clock = r.clock.now
+	cfg.Now = r.clock.now
 	o, err := New(r.store, fakeApps{}, cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -91,7 +91,7 @@ func (h *Handler) parse(r *http.Request) (q question, message string) {
 		return q, "invalid month parameter"
 	}
 	q.month = rollup.NewMonth(year, time.Month(month))
-	if q.month > rollup.MonthOf(h.overview.cfg.Clock()) {
+	if q.month > rollup.MonthOf(h.overview.cfg.Now()) {
 		return q, "month is in the future"
 	}
 	q.aggregate = h.overview.cfg.Aggregate

@@ -12,7 +12,7 @@ import (
 // than ctx, and vmselect is asked no longer than asking; that context belongs to
 // the server, never to a request, for others may wait for the same month.
 func (o *Overview) month(ctx, asking context.Context, id rollup.MonthID) (leased[rollup.Snapshot], error) {
-	if l, ok := o.months.get(id, o.cfg.Clock()); ok {
+	if l, ok := o.months.get(id, o.cfg.Now()); ok {
 		return l, nil
 	}
 	return o.monthFlights.do(ctx, &o.wg, id.String(), func() (leased[rollup.Snapshot], error) {
@@ -29,7 +29,7 @@ func (o *Overview) month(ctx, asking context.Context, id rollup.MonthID) (leased
 // that a request finds vmselect's answer as soon as it is back.
 func (o *Overview) loadMonth(asking context.Context, id rollup.MonthID) (leased[rollup.Snapshot], error) {
 	none := leased[rollup.Snapshot]{}
-	now := o.cfg.Clock()
+	now := o.cfg.Now()
 	stored, ok, err := o.store.Snapshot(id)
 	if err != nil {
 		return none, fmt.Errorf("%w: %w", ErrUnavailable, err)
@@ -103,7 +103,7 @@ func (o *Overview) keep(s rollup.Snapshot) error {
 	if err := o.store.PutSnapshot(o.base, s); err != nil {
 		return err
 	}
-	o.months.put(s.Month, lease(s, o.cfg.Clock(), forever))
+	o.months.put(s.Month, lease(s, o.cfg.Now(), forever))
 	o.answers.clear()
 	return nil
 }

@@ -376,10 +376,10 @@ func TestConfig(t *testing.T) {
 	if _, err := New(newFakeStore(), fakeApps{}, Config{}); err == nil {
 		t.Error("no clock")
 	}
-	if _, err := New(newFakeStore(), fakeApps{}, Config{Clock: time.Now, Aggregate: "median"}); err == nil {
+	if _, err := New(newFakeStore(), fakeApps{}, Config{Now: time.Now, Aggregate: "median"}); err == nil {
 		t.Error("an unknown aggregate")
 	}
-	c, err := Config{Clock: time.Now, FinalGrace: -1, CurrentTTL: 1}.withDefaults()
+	c, err := Config{Now: time.Now, FinalGrace: -1, CurrentTTL: 1}.withDefaults()
 	if err != nil || c.FinalGrace != 0 || c.CurrentTTL != time.Second || c.QueryBudget != 20*time.Second {
 		t.Errorf("%+v, %v", c, err)
 	}

@@ -83,7 +83,7 @@ const rollupsTTL = time.Second
 // that of ctx.
 func (o *Overview) Answer(ctx context.Context, month rollup.MonthID, aggregate Aggregate) (*Answer, error) {
 	q := question{month, aggregate}
-	if l, ok := o.answers.get(q, o.cfg.Clock()); ok {
+	if l, ok := o.answers.get(q, o.cfg.Now()); ok {
 		return l.value, nil
 	}
 	l, err := o.answerFlights.do(ctx, &o.wg, q.String(), func() (leased[*Answer], error) {

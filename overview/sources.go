@@ -25,9 +25,9 @@ type counted struct {
 // count asks both sources for all figures of a window. The error is ErrNoData
 // if they know nothing, errUnseen if the one that could be asked knows nothing.
 func (o *Overview) count(asking context.Context, w window) (counted, error) {
-	closed := o.closed(w, o.cfg.Clock())
+	closed := o.closed(w, o.cfg.Now())
 	heard, vmErr := o.hear(asking, w, everything)
-	now := o.cfg.Clock()
+	now := o.cfg.Now()
 	own, ownErr := o.fold(w, everyMetric)
 
 	c := counted{figures: own, source: rollup.SourceRollups, at: now, until: now.Add(rollupsTTL)}
@@ -95,7 +95,7 @@ func (o *Overview) hear(asking context.Context, w window, s scope) (leased[figur
 	if o.vm == nil {
 		return leased[figures]{}, nil
 	}
-	now := o.cfg.Clock()
+	now := o.cfg.Now()
 	key := heardKey{w, s, o.closed(w, now)}
 	if l, ok := o.heard.get(key, now); ok {
 		return l, nil

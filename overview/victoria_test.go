@@ -397,7 +397,7 @@ func TestQueriesAreStrict(t *testing.T) {
 
 func TestBadURL(t *testing.T) {
 	for _, u := range []string{"vmselect:8481", "ftp://host/", "http://", "http://[::1", "/select"} {
-		if _, err := New(newFakeStore(), fakeApps{}, Config{Clock: time.Now, VMSelectURL: u}); err == nil {
+		if _, err := New(newFakeStore(), fakeApps{}, Config{Now: time.Now, VMSelectURL: u}); err == nil {
 			t.Errorf("%q is accepted", u)
 		}
 	}

@@ -138,7 +138,7 @@ func readReports(t *testing.T, body []byte) []rollup.Report {
 func newOverview(t *testing.T, db *store.Store, vmselect string) *overview.Overview {
 	t.Helper()
 	apps := appsource.New(appsource.Config{Now: time.Now, Store: db})
-	o, err := overview.New(readOnly{db}, apps, overview.Config{Clock: time.Now, VMSelectURL: vmselect})
+	o, err := overview.New(readOnly{db}, apps, overview.Config{Now: time.Now, VMSelectURL: vmselect})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -84,7 +84,7 @@ func (s *server) build(env environment) (err error) {
 		s.mirror = overview.NewMirror(cfg.snapshotDir, s.store, overview.MirrorConfig{Every: cfg.mirrorEvery})
 	}
 	s.overview, err = overview.New(mirroredStore{s.store, s.mirror, s.log}, s.apps, overview.Config{
-		Clock:       env.now,
+		Now:         env.now,
 		Logger:      s.log,
 		VMSelectURL: cfg.vmselectURL,
 		QueryBudget: cfg.queryTimeout,

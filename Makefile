@@ -1,8 +1,10 @@
 .DEFAULT_GOAL := help
 
 FUZZTIME  ?= 10s
+# How much make bench measures: full, which takes minutes, or small.
+SIZE      ?= full
 IMAGE     ?= cozy-telemetry-server
-# More arguments for the server, for go test, and for the benchmarks.
+# More arguments for the server or loadgen, for go test, and for the benchmarks.
 FLAGS      ?=
 TESTFLAGS  ?=
 BENCHFLAGS ?=
@@ -35,8 +37,11 @@ race: deps ## Run all tests with the race detector.
 	go test -race $(TESTFLAGS) ./...
 
 .PHONY: bench
-bench: ## Run all benchmarks (BENCHFLAGS='-count 10' for benchstat).
-	go test -run '^$$' -bench . -benchmem $(BENCHFLAGS) ./...
+bench: SHELL := bash
+bench: .SHELLFLAGS := -o pipefail -c
+bench: deps build ## Run all benchmarks, then measure beside vmagent and VictoriaMetrics (SIZE=small: in a minute).
+	go test -run '^$$' -bench . -benchmem $(BENCHFLAGS) ./... | tee bin/bench.txt
+	bin/loadgen bench --size $(SIZE) --json bin/bench.json $(FLAGS)
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (10s).

@@ -7,58 +7,93 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 )
 
-// readBody returns the body of a request as plain text, at most max bytes of it.
-// The bound holds for what comes over the wire and for what it unpacks to, so a
-// bomb costs no more than its bound.
-func readBody(r *http.Request, max int64) ([]byte, error) {
+// presized bounds the memory that a Content-Length gets before any of the body
+// has come.
+const presized = 64 << 10
+
+// bodyReader reads bodies of at most max bytes. It may be used concurrently.
+type bodyReader struct {
+	max  int64
+	zips sync.Pool // of *gzip.Reader, which are large
+}
+
+// read reads the body of a request into b.body, as plain text. The bound holds
+// for what comes over the wire and for what it unpacks to, so a bomb costs no
+// more than its bound.
+func (br *bodyReader) read(r *http.Request, b *buffers) error {
 	encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding")))
 	if encoding != "" && encoding != "identity" && encoding != "gzip" {
-		return nil, &Refusal{Status: http.StatusUnsupportedMediaType, Text: "Content-Encoding must be gzip or absent"}
+		return &Refusal{Status: http.StatusUnsupportedMediaType, Text: "Content-Encoding must be gzip or absent"}
 	}
-	if r.ContentLength > max {
-		return nil, refuseBody(max)
+	if r.ContentLength > br.max {
+		return refuseBody(br.max)
 	}
-	body, err := readBounded(r.Body, max)
-	var refusal *Refusal
-	if err != nil && !errors.As(err, &refusal) {
-		return nil, badBody("the body could not be read to its end", err)
+	wire := &b.body
+	if encoding == "gzip" {
+		wire = &b.zipped
 	}
-	if err != nil || encoding != "gzip" {
-		return body, err
+	// One byte more lets the reader see the end without growing.
+	*wire = slices.Grow((*wire)[:0], int(min(max(r.ContentLength, 0), presized))+1)
+	if err := readBounded(wire, r.Body, br.max); err != nil {
+		return bodyRefusal("the body could not be read to its end", err)
 	}
-	return gunzip(body, max)
+	if encoding == "gzip" {
+		return br.unzip(b)
+	}
+	return nil
+}
+
+// unzip unpacks b.zipped into b.body.
+func (br *bodyReader) unzip(b *buffers) error {
+	zip, ok := br.zips.Get().(*gzip.Reader)
+	if !ok {
+		zip = new(gzip.Reader)
+	}
+	defer br.zips.Put(zip)
+	if err := zip.Reset(bytes.NewReader(b.zipped)); err != nil {
+		return bodyRefusal("the gzip body is damaged", err)
+	}
+	b.body = b.body[:0]
+	if err := readBounded(&b.body, zip, br.max); err != nil {
+		return bodyRefusal("the gzip body is damaged or cut off", err)
+	}
+	return nil
+}
+
+// readBounded appends up to max bytes to an empty buffer; one more is a *Refusal.
+func readBounded(into *[]byte, r io.Reader, max int64) error {
+	buf := *into
+	for int64(len(buf)) <= max {
+		buf = slices.Grow(buf, 1)
+		n, err := r.Read(buf[len(buf):min(int64(cap(buf)), max+1)])
+		buf = buf[:len(buf)+n]
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return err
+		}
+	}
+	*into = buf
+	if int64(len(buf)) > max {
+		return refuseBody(max)
+	}
+	return nil
 }
 
 func refuseBody(max int64) error { return refuseLimit("the body is larger than %d bytes", max) }
 
-func gunzip(body []byte, max int64) ([]byte, error) {
-	zip, err := gzip.NewReader(bytes.NewReader(body))
-	if err != nil {
-		return nil, badBody("the gzip body is damaged", err)
-	}
-	plain, err := readBounded(zip, max)
+// bodyRefusal refuses a body that could not be read, for text, unless the error
+// is a refusal already.
+func bodyRefusal(text string, err error) error {
 	var refusal *Refusal
-	if err != nil && !errors.As(err, &refusal) {
-		return nil, badBody("the gzip body is damaged or cut off", err)
+	if errors.As(err, &refusal) {
+		return refusal
 	}
-	return plain, err
-}
-
-// readBounded reads up to max bytes; one more is a *Refusal.
-func readBounded(r io.Reader, max int64) ([]byte, error) {
-	body, err := io.ReadAll(io.LimitReader(r, max+1))
-	if err != nil {
-		return nil, err
-	}
-	if int64(len(body)) > max {
-		return nil, refuseBody(max)
-	}
-	return body, nil
-}
-
-func badBody(text string, cause error) error {
-	return &Refusal{Status: http.StatusBadRequest, Text: text, Cause: fmt.Errorf("read body: %w", cause)}
+	return &Refusal{Status: http.StatusBadRequest, Text: text, Cause: fmt.Errorf("read body: %w", err)}
 }

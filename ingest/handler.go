@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"math"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -24,8 +26,10 @@ const retryAfterFailure = 30 * time.Second
 // Recorder keeps reports. Methods may be called concurrently.
 type Recorder interface {
 	// Record merges a report into the rollups and queues lines, unless they are
-	// empty, to be forwarded. It returns nil only when both are on disk. It may
-	// keep report and lines.
+	// empty, to be forwarded. It returns nil only when both are on disk. Then it
+	// keeps neither the report's samples nor lines, apart from the strings in them;
+	// their memory is used again. After an error, such as that of ctx, it may still
+	// be at work on them.
 	Record(ctx context.Context, report rollup.Report, lines []byte) error
 	// Known tells whether an instance has reported in the last days.
 	Known(product, instance string, now time.Time) (bool, error)
@@ -63,7 +67,11 @@ type Handler struct {
 	config   Config
 	recorder Recorder
 	senders  *senders // nil without limits
+	bodies   bodyReader
+	parser   *Parser
 	parses   *semaphore.Weighted
+	seed     maphash.Seed // of the reports' digests
+	buffers  sync.Pool    // of *buffers
 }
 
 // NewHandler returns the handler that records into recorder. It fails on
@@ -79,7 +87,14 @@ func NewHandler(recorder Recorder, config Config) (*Handler, error) {
 	if config.OnResult == nil {
 		config.OnResult = func(Result) {}
 	}
-	h := &Handler{config: config, recorder: recorder, parses: semaphore.NewWeighted(config.Parses)}
+	h := &Handler{
+		config:   config,
+		recorder: recorder,
+		bodies:   bodyReader{max: config.Limits.BodyBytes},
+		parser:   NewParser(config.Limits),
+		parses:   semaphore.NewWeighted(config.Parses),
+		seed:     maphash.MakeSeed(),
+	}
 	if config.Senders != nil {
 		var err error
 		if h.senders, err = newSenders(*config.Senders, h.known); err != nil {
@@ -123,30 +138,44 @@ func (h *Handler) take(r *http.Request) (samples, dropped int, err error) {
 			return 0, 0, err
 		}
 	}
-	body, err := readBody(r, h.config.Limits.BodyBytes)
-	if err != nil {
+	b, ok := h.buffers.Get().(*buffers)
+	if !ok {
+		b = new(buffers)
+	}
+	samples, dropped, err = h.record(r, id, b)
+	// After an error somebody may still use the buffers.
+	if err == nil && b.small() {
+		h.buffers.Put(b)
+	}
+	return samples, dropped, err
+}
+
+// record reads, parses and records a report.
+func (h *Handler) record(r *http.Request, id string, b *buffers) (samples, dropped int, err error) {
+	if err := h.bodies.read(r, b); err != nil {
 		return 0, 0, err
 	}
 	report := rollup.Report{Product: Product, Instance: id, Received: h.config.Now()}
-	var lines []byte
-	report.Samples, lines, dropped, err = h.parse(r.Context(), report, body)
+	report.Digest = maphash.Bytes(h.seed, b.body)
+	dropped, err = h.parse(r.Context(), &report, b)
 	if err != nil || len(report.Samples) == 0 {
 		return 0, dropped, err
 	}
-	return len(report.Samples), dropped, h.recorder.Record(r.Context(), report, lines)
+	return len(report.Samples), dropped, h.recorder.Record(r.Context(), report, b.lines)
 }
 
 // parse does the work that is dear in memory, for a few reports at a time.
-func (h *Handler) parse(ctx context.Context, report rollup.Report, body []byte) (samples []rollup.Sample, lines []byte, dropped int, err error) {
+func (h *Handler) parse(ctx context.Context, report *rollup.Report, b *buffers) (dropped int, err error) {
 	if err := h.parses.Acquire(ctx, 1); err != nil {
-		return nil, nil, 0, err
+		return 0, err
 	}
 	defer h.parses.Release(1)
-	report.Samples, dropped, err = Parse(body, h.config.Limits)
+	b.samples, dropped, err = h.parser.Parse(b.samples, b.body)
+	report.Samples = b.samples
 	if err == nil && h.config.Forward {
-		lines = Lines(report)
+		b.lines = AppendLines(b.lines[:0], *report)
 	}
-	return report.Samples, lines, dropped, err
+	return dropped, err
 }
 
 // refusalOf returns what the client is told of an error. What is no refusal is a

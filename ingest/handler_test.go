@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -33,6 +34,7 @@ func (m *memory) Record(_ context.Context, r rollup.Report, lines []byte) error 
 	if m.err != nil {
 		return m.err
 	}
+	r.Samples = slices.Clone(r.Samples)
 	m.reports = append(m.reports, r)
 	m.lines = append(m.lines, string(lines))
 	return nil

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -14,43 +15,58 @@ const (
 	derivedMetric = "cozy_cluster_nodes"
 )
 
-// Lines writes a report as it is forwarded: a line per sample with cluster_id
-// before the other labels, and the time of receipt in milliseconds; then the
-// derived series, if the report has the metric that it sums. The instance must
-// be a valid cluster id, which needs no escaping.
-func Lines(r rollup.Report) []byte {
-	stamp := strconv.FormatInt(r.Received.UnixMilli(), 10)
-	b := make([]byte, 0, 128*len(r.Samples))
+// AppendLines appends a report to b as it is forwarded: a line per sample with
+// cluster_id before the other labels, and the time of receipt in milliseconds;
+// then the derived series, if the report has the metric that it sums. The
+// instance must be a valid cluster id, which needs no escaping.
+func AppendLines(b []byte, r rollup.Report) []byte {
+	w := newLineWriter(r)
 	var nodes float64
 	hasNodes := false
 	for _, s := range r.Samples {
-		metric := s.Series.Metric()
+		metric, labels := string(s.Series), ""
+		if i := strings.IndexByte(metric, '{'); i >= 0 {
+			metric, labels = metric[:i], metric[i+1:]
+		}
 		if metric == nodesMetric {
 			hasNodes = true
 			nodes = min(nodes+s.Value, rollup.MaxValue)
 		}
-		b = appendLine(b, metric, r.Instance, s.Series.LabelText(), s.Value, stamp)
+		b = w.append(b, metric, labels, s.Value)
 	}
 	if hasNodes {
-		b = appendLine(b, derivedMetric, r.Instance, "", nodes, stamp)
+		b = w.append(b, derivedMetric, "", nodes)
 	}
 	return b
 }
 
-func appendLine(b []byte, metric, cluster, labels string, value float64, stamp string) []byte {
+// lineWriter has what all lines of a report share.
+type lineWriter struct {
+	cluster string // from the brace on, to the end of the label's value
+	stamp   string // from the blank on, to the line feed
+}
+
+func newLineWriter(r rollup.Report) lineWriter {
+	return lineWriter{
+		cluster: `{` + clusterLabel + `="` + r.Instance + `"`,
+		stamp:   " " + strconv.FormatInt(r.Received.UnixMilli(), 10) + "\n",
+	}
+}
+
+// append appends a line. labels are the series' text behind its brace, "" if it
+// has none.
+func (w *lineWriter) append(b []byte, metric, labels string, value float64) []byte {
 	b = append(b, metric...)
-	b = append(b, `{`+clusterLabel+`="`...)
-	b = append(b, cluster...)
-	b = append(b, '"')
-	if labels != "" {
+	b = append(b, w.cluster...)
+	if labels == "" {
+		b = append(b, '}', ' ')
+	} else {
 		b = append(b, ',')
 		b = append(b, labels...)
+		b = append(b, ' ')
 	}
-	b = append(b, "} "...)
 	b = appendNumber(b, value)
-	b = append(b, ' ')
-	b = append(b, stamp...)
-	return append(b, '\n')
+	return append(b, w.stamp...)
 }
 
 // appendNumber writes integers without an exponent, as people expect counts.

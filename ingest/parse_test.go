@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,6 +16,17 @@ import (
 
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
+
+// parse parses a body with a new parser and sorts the samples by series.
+func parse(limits Limits, body []byte) (samples []rollup.Sample, dropped int, err error) {
+	samples, dropped, err = NewParser(limits).Parse(nil, body)
+	sortSamples(samples)
+	return samples, dropped, err
+}
+
+func sortSamples(samples []rollup.Sample) {
+	slices.SortFunc(samples, func(a, b rollup.Sample) int { return strings.Compare(string(a.Series), string(b.Series)) })
+}
 
 func TestParseTakes(t *testing.T) {
 	tests := map[string]struct {
@@ -45,7 +57,7 @@ func TestParseTakes(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			got, dropped, err := Parse([]byte(tt.body), Limits{})
+			got, dropped, err := parse(Limits{}, []byte(tt.body))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -88,7 +100,7 @@ func TestParseRefuses(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			samples, _, err := Parse([]byte(tt.body), Limits{})
+			samples, _, err := parse(Limits{}, []byte(tt.body))
 			var refusal *Refusal
 			if !errors.As(err, &refusal) {
 				t.Fatalf("got %v, %v; want a refusal", samples, err)
@@ -117,7 +129,7 @@ func TestParseRealReports(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		samples, dropped, err := Parse(body, Limits{})
+		samples, dropped, err := parse(Limits{}, body)
 		if err != nil || len(samples) != want || dropped != 0 {
 			t.Errorf("%s: %d samples, %d dropped, %v; want %d", file, len(samples), dropped, err, want)
 		}
@@ -141,7 +153,7 @@ cozy_nodes_count{cluster_id="c-1",kernel="6.12"} 1 1774000000123
 cozy_nodes_count{cluster_id="c-1",kernel="6.6"} 2 1774000000123
 cozy_cluster_nodes{cluster_id="c-1"} 3 1774000000123
 `
-	if got := string(Lines(r)); got != want {
+	if got := string(AppendLines(nil, r)); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
@@ -157,7 +169,7 @@ func FuzzParse(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		samples, _, err := Parse(body, Limits{})
+		samples, _, err := parse(Limits{}, body)
 		if err != nil {
 			var refusal *Refusal
 			if !errors.As(err, &refusal) || refusal.Status/100 != 4 {
@@ -165,9 +177,9 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		text := Lines(rollup.Report{Instance: "me", Received: time.UnixMilli(1), Samples: samples})
+		text := AppendLines(nil, rollup.Report{Instance: "me", Received: time.UnixMilli(1), Samples: samples})
 		checkForwarded(t, string(text), samples)
-		again, _, err := Parse(text, Limits{})
+		again, _, err := parse(Limits{}, text)
 		if err != nil || len(again)+len(samples) > 0 && !reflect.DeepEqual(again, samples) {
 			t.Fatalf("read back: %v, %v; want %v", again, err, samples)
 		}
@@ -202,26 +214,12 @@ func checkForwarded(t *testing.T, text string, samples []rollup.Sample) {
 
 func TestAllowPatterns(t *testing.T) {
 	l := Limits{Allow: []string{"up", "kube_*_count"}}
-	samples, dropped, err := Parse([]byte("up 1\nkube_x_count 1\nkube_x 1\ncozy_a 1\n"), l)
+	samples, dropped, err := parse(l, []byte("up 1\nkube_x_count 1\nkube_x 1\ncozy_a 1\n"))
 	if err != nil || len(samples) != 2 || dropped != 2 {
 		t.Errorf("%v, %d, %v", samples, dropped, err)
 	}
 	if err := (Limits{Allow: []string{"cozy_[*"}}).Check(); err == nil {
 		t.Error("a malformed pattern is accepted")
-	}
-}
-
-func BenchmarkParse(b *testing.B) {
-	body, err := os.ReadFile("../testdata/operator-v1.prom")
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.SetBytes(int64(len(body)))
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, _, err := Parse(body, Limits{}); err != nil {
-			b.Fatal(err)
-		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -34,4 +35,14 @@ func refuseLine(line int, reason string) *Refusal {
 // refuseLimit refuses a report that is over a limit, named as its flag is.
 func refuseLimit(format string, args ...any) *Refusal {
 	return &Refusal{Status: http.StatusRequestEntityTooLarge, Text: fmt.Sprintf(format, args...)}
+}
+
+// refusalAt refuses a report for what is wrong with one of its lines, unless the
+// error is a refusal already.
+func refusalAt(line int, err error) *Refusal {
+	var refusal *Refusal
+	if errors.As(err, &refusal) {
+		return refusal
+	}
+	return refuseLine(line, err.Error())
 }

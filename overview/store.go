@@ -13,8 +13,7 @@ const Product = "cozystack"
 // concurrently.
 type Store interface {
 	// Fold calls fn once for every instance of a product that has any of the
-	// metrics between two months, both included, in ascending order of the
-	// instances. months[i] is the fold of the instance's days in month from+i,
+	// metrics between two months, both included. months[i] is the fold of the instance's days in month from+i,
 	// restricted to the metrics; it is zero for a month without them. fn must not
 	// keep months or what they point to, except for the strings. An error of fn
 	// ends the walk and is returned. What was recorded before the call is seen.

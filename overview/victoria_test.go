@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"os/exec"
 	"reflect"
 	"slices"
 	"strings"
@@ -18,54 +16,27 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/victoria"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-// victoria is a running single-node VictoriaMetrics.
-type victoria struct{ url string }
+// vm is a running single-node VictoriaMetrics.
+type vm struct{ *victoria.Server }
 
 // startVictoria starts the real binary; the test fails without it.
-func startVictoria(t testing.TB) *victoria {
+func startVictoria(t testing.TB) vm {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	s, err := victoria.Start(t.Context(), t.TempDir(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := l.Addr().String()
-	l.Close()
-	cmd := exec.Command("victoria-metrics", "-storageDataPath="+t.TempDir(),
-		"-httpListenAddr="+addr, "-retentionPeriod=24", "-loggerLevel=ERROR")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	exited := make(chan error, 1)
-	go func() { exited <- cmd.Wait() }()
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		<-exited
-	})
-	v := &victoria{"http://" + addr}
-	for deadline := time.Now().Add(20 * time.Second); ; {
-		if resp, err := http.Get(v.url + "/health"); err == nil {
-			resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
-				return v
-			}
-		}
-		select {
-		case err := <-exited:
-			t.Fatalf("victoria-metrics: %v", err)
-		case <-time.After(20 * time.Millisecond):
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("victoria-metrics does not start")
-		}
-	}
+	t.Cleanup(s.Kill)
+	return vm{s}
 }
 
 // load imports what reports would have forwarded, the derived series included
 // unless plain is set.
-func (v *victoria) load(t testing.TB, plain bool, lines ...line) {
+func (v vm) load(t testing.TB, plain bool, lines ...line) {
 	t.Helper()
 	var b strings.Builder
 	for _, l := range lines {
@@ -83,7 +54,7 @@ func (v *victoria) load(t testing.TB, plain bool, lines ...line) {
 			}
 		}
 	}
-	resp, err := http.Post(v.url+"/api/v1/import/prometheus", "text/plain", strings.NewReader(b.String()))
+	resp, err := http.Post(v.URL+"/api/v1/import/prometheus", "text/plain", strings.NewReader(b.String()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,11 +62,9 @@ func (v *victoria) load(t testing.TB, plain bool, lines ...line) {
 	if resp.StatusCode != http.StatusNoContent {
 		t.Fatal(resp.Status)
 	}
-	resp, err = http.Get(v.url + "/internal/force_flush")
-	if err != nil {
+	if err := v.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	resp.Body.Close()
 }
 
 // thisYear returns a year whose months a test may import: VictoriaMetrics drops
@@ -160,7 +129,7 @@ func TestVictoriaMetrics(t *testing.T) {
 			kinds: map[string]int64{"Postgres": 5, "Tenant": 8}, confirmed: 2, days: 18}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			r := newRig(t, tc.now.Format(time.RFC3339), Config{VMSelectURL: v.url + "/prometheus"}, lines...)
+			r := newRig(t, tc.now.Format(time.RFC3339), Config{VMSelectURL: v.URL + "/prometheus"}, lines...)
 			got := r.mustHear(t, tc.w, everything)
 			if tc.want.kinds == nil {
 				tc.want.kinds = map[string]int64{}
@@ -202,7 +171,7 @@ func TestVictoriaMetricsWithoutDerivedSeries(t *testing.T) {
 	v.load(t, true, line{"old", at(1), []string{"cozy_cluster_info 1", "cozy_nodes_count 3"}})
 	v.load(t, false, line{"new", at(1), []string{"cozy_cluster_info 1", `cozy_nodes_count{kernel="1"} 2`, `cozy_nodes_count{kernel="2"} 2`}})
 	m := rollup.NewMonth(thisYear(), 3)
-	r := newRig(t, fmt.Sprintf("%d-06-01T00:00:00Z", thisYear()), Config{VMSelectURL: v.url + "/prometheus"})
+	r := newRig(t, fmt.Sprintf("%d-06-01T00:00:00Z", thisYear()), Config{VMSelectURL: v.URL + "/prometheus"})
 	if got := r.mustHear(t, window{m, m}, everything); got.nodes != 7 || got.clusters != 2 {
 		t.Errorf("%+v", got)
 	}
@@ -215,7 +184,7 @@ func TestVictoriaMetricsToday(t *testing.T) {
 	now := time.Now().UTC().Truncate(time.Second)
 	v.load(t, false, line{"a", now.Format(time.RFC3339), []string{"cozy_cluster_info 1"}})
 	m := rollup.MonthOf(now)
-	r := newRig(t, now.Format(time.RFC3339), Config{VMSelectURL: v.url + "/prometheus", ConfirmDays: 1})
+	r := newRig(t, now.Format(time.RFC3339), Config{VMSelectURL: v.URL + "/prometheus", ConfirmDays: 1})
 	if got := r.mustHear(t, window{m, m}, everything); got.clusters != 1 || got.confirmed != 1 || got.days != 1 {
 		t.Errorf("%+v", got)
 	}
@@ -223,7 +192,7 @@ func TestVictoriaMetricsToday(t *testing.T) {
 
 func TestVictoriaMetricsPaths(t *testing.T) {
 	v := startVictoria(t)
-	single, err := url.Parse(v.url)
+	single, err := url.Parse(v.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,7 +216,7 @@ func TestVictoriaMetricsPaths(t *testing.T) {
 	at := fmt.Sprintf("%d-03-01T10:00:00Z", thisYear())
 	v.load(t, false, line{"a", at, []string{"cozy_cluster_info 1"}})
 	m := rollup.NewMonth(thisYear(), 3)
-	for _, base := range []string{v.url, v.url + "/", v.url + "/prometheus", v.url + "/prometheus/", cluster.URL, counting.URL} {
+	for _, base := range []string{v.URL, v.URL + "/", v.URL + "/prometheus", v.URL + "/prometheus/", cluster.URL, counting.URL} {
 		r := newRig(t, fmt.Sprintf("%d-06-01T00:00:00Z", thisYear()), Config{VMSelectURL: base})
 		if got := r.mustHear(t, window{m, m}, everything); got.clusters != 1 {
 			t.Errorf("%s: %+v", base, got)

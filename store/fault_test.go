@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -34,6 +33,7 @@ func (fatalError) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format,
 func childMeetsSizeLimit(path string) error {
 	t, ctx := fatalError{}, context.Background()
 	signal.Ignore(syscall.SIGXFSZ)
+	refuseToCreate(t, path)
 	s, err := Open(path, Options{})
 	must(t, err)
 	want := make(model)
@@ -91,6 +91,24 @@ func childMeetsSizeLimit(path string) error {
 	return s.Close()
 }
 
+// refuseToCreate makes the creation of the file fail, early and late. Nothing may
+// be left of it that the next start stumbles over.
+func refuseToCreate(t fatal, path string) {
+	// bbolt begins with 4 pages; the schema takes more.
+	for _, pages := range []int{0, 1, 3, 4, 5} {
+		must(t, limitFileSize(uint64(pages*os.Getpagesize())))
+		if _, err := Open(path, Options{}); err == nil {
+			t.Fatalf("%d pages are enough for a file", pages)
+		}
+		entries, err := os.ReadDir(filepath.Dir(path))
+		must(t, err)
+		if len(entries) > 0 {
+			t.Fatalf("a creation that failed after %d pages leaves %v", pages, entries)
+		}
+	}
+	must(t, limitFileSize(math.MaxUint64))
+}
+
 // limitFileSize sets how large this process may make a file. The limit that can't
 // be raised stays as it is.
 func limitFileSize(bytes uint64) error {
@@ -146,26 +164,39 @@ func testCommitOfUnknownOutcome(t *testing.T) {
 	}
 }
 
-// What a failed transaction added to a dictionary must not be taken for stored.
-func TestDictionaryAfterAFailedCommit(t *testing.T) {
-	synctest.Test(t, testDictionaryAfterAFailedCommit)
+// What a transaction that was rolled back added to a dictionary, and what it
+// merged, must not be taken for stored.
+func TestNothingOfARolledBackCommitIsRemembered(t *testing.T) {
+	synctest.Test(t, testNothingOfARolledBackCommitIsRemembered)
 }
 
-func testDictionaryAfterAFailedCommit(t *testing.T) {
+func testNothingOfARolledBackCommitIsRemembered(t *testing.T) {
 	s := open(t, Options{})
 	want := make(model)
 	recordAll(t, s, want, report(uuid(1), march, "a"))
-
 	lost := report(uuid(2), march, `lost{x="1"}`, `lost{x="2"}`)
-	broken := errors.New("broken")
-	err := s.submit(t.Context(), &request{apply: func(tx *bolt.Tx, dicts *dictionaryCache) error {
-		w := writer{store: s, dicts: *dicts}
-		return errors.Join(w.record(tx, []*request{{report: &lost}}), broken)
-	}})
-	if !errors.Is(err, broken) {
-		t.Fatalf("got %v", err)
+	lost.Digest = 7
+
+	release := holdWriter(t, s)
+	var wg sync.WaitGroup
+	errs := make([]error, 2)
+	wg.Go(func() { errs[0] = s.Record(context.Background(), lost, nil) })
+	wg.Go(func() {
+		// The queue is looked at last; a block that can't be read fails the commit.
+		errs[1] = s.update(context.Background(), func(tx *bolt.Tx) error {
+			return tx.Bucket(bucketQueue).Put(blockKey(0), []byte{0x80})
+		})
+	})
+	synctest.Wait()
+	release()
+	wg.Wait()
+	if errs[0] == nil || errs[1] == nil {
+		t.Fatalf("got %v and %v", errs[0], errs[1])
 	}
-	recordAll(t, s, want, report(uuid(3), march, "b"), report(uuid(2), march, `lost{x="2"}`))
+	compareModels(t, stored(t, s), want)
+
+	recordAll(t, s, want, report(uuid(3), march, "b"), report(uuid(4), march, `lost{x="2"}`))
+	recordAll(t, s, want, lost)
 	compareModels(t, stored(t, s), want)
 	s = reopen(t, s)
 	compareModels(t, stored(t, s), want)

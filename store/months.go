@@ -159,7 +159,7 @@ func putMonths(tx *bolt.Tx, dicts *dictionaryCache, product string, month rollup
 		return err
 	}
 	for _, c := range chunk {
-		if err := mergeMonth(p, c.instance, c.month); err != nil {
+		if err := mergeMonth(p, instanceKey(c.instance), c.month); err != nil {
 			return err
 		}
 	}

@@ -77,7 +77,8 @@ func TestClosedMonthOutlivesItsDays(t *testing.T) {
 func firstOf(_ *bolt.Bucket, err error) error { return err }
 
 func TestClosingAgainChangesNothing(t *testing.T) {
-	s := open(t, Options{})
+	commits := 0
+	s := open(t, Options{OnCommit: func(Commit) { commits++ }})
 	month := rollup.MonthOf(march)
 	must(t, s.CloseMonth(t.Context(), month))
 	if isClosed(t, s, month) {
@@ -89,6 +90,10 @@ func TestClosingAgainChangesNothing(t *testing.T) {
 	must(t, s.CloseMonth(t.Context(), month))
 	if monthBytes(t, s, month) != before {
 		t.Error("closing again changes the month's records")
+	}
+	must(t, s.Close()) // the writer is done: its count can be read
+	if want := 1 + 3; commits != want {
+		t.Errorf("%d commits, want the report's and three of the first closing", commits)
 	}
 }
 

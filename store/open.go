@@ -43,29 +43,39 @@ func openFile(path string) (*bolt.DB, error) {
 	return db, nil
 }
 
-// createFile makes a new database. It does so under another name, so that a crash
-// leaves no half-made one behind, which the next start would have to refuse.
+// createFile makes a new database. It does so under a name of its own, so that a
+// crash leaves no half-made one behind, which the next start would have to refuse.
 func createFile(path string) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	folder, name := filepath.Split(filepath.Clean(path))
+	folder = filepath.Clean(folder)
+	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return fmt.Errorf("store: create the folder of %s: %w%s", path, err, remedy(err))
 	}
-	unfinished := path + ".new"
-	if err := os.Remove(unfinished); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("store: %w%s", err, remedy(err))
-	}
-	db, err := openBolt(unfinished, false)
+	f, err := os.CreateTemp(folder, name+".*.new")
 	if err != nil {
-		return err
+		return fmt.Errorf("store: create %s: %w%s", path, err, remedy(err))
 	}
-	err = errors.Join(db.Update(createSchema), db.Close())
+	unfinished := f.Name()
+	err = errors.Join(f.Close(), fillFile(unfinished))
 	if err == nil {
-		err = os.Link(unfinished, path) // a rename would replace what another server made meanwhile
+		err = os.Link(unfinished, path)
+		if errors.Is(err, fs.ErrExist) {
+			err = nil // another server was quicker; a rename would have replaced its file
+		}
 	}
-	err = errors.Join(err, os.Remove(unfinished), syncDir(filepath.Dir(path)))
-	if err != nil && !errors.Is(err, fs.ErrExist) {
+	if err = errors.Join(err, os.Remove(unfinished), syncDir(folder)); err != nil {
 		return fmt.Errorf("store: create %s: %w%s", path, err, remedy(err))
 	}
 	return nil
+}
+
+// fillFile makes a database of an empty file.
+func fillFile(path string) error {
+	db, err := openBolt(path, false)
+	if err != nil {
+		return err
+	}
+	return errors.Join(db.Update(createSchema), db.Close())
 }
 
 // checkFile looks at the file without changing a byte of it. It reports whether
@@ -105,24 +115,30 @@ func checkFile(path string) (missing bool, err error) {
 	return false, nil
 }
 
-// checkPages visits every page in use. bbolt does so too when it opens the file
-// for writing, but in a goroutine of its own, and there a panic over a damaged
-// page would end the process.
+// checkPages visits every page in use, and looks every key up, so that each of a
+// page's own keys is read too. bbolt does as much when it opens the file for
+// writing, but in a goroutine of its own, and there a panic over a damaged page
+// would end the process.
 func checkPages(tx *bolt.Tx) error {
-	return tx.ForEach(func(_ []byte, b *bolt.Bucket) error { return checkBucket(b) })
+	return tx.ForEach(func(_ []byte, b *bolt.Bucket) error { return checkBucket(b, 1) })
 }
 
-func checkBucket(b *bolt.Bucket) error {
-	var last []byte
+// maxDepth is how deep buckets lie in each other: days, a day, a product, records.
+const maxDepth = 4
+
+func checkBucket(b *bolt.Bucket, depth int) error {
+	if depth > maxDepth {
+		return fmt.Errorf("%w: buckets lie in each other without end", ErrDamaged)
+	}
+	c := b.Cursor()
 	return b.ForEach(func(k, v []byte) error {
-		if bytes.Compare(last, k) >= 0 {
-			return fmt.Errorf("%w: key %x follows key %x", ErrDamaged, k, last)
+		if found, _ := c.Seek(k); len(k) > bolt.MaxKeySize || !bytes.Equal(found, k) {
+			return fmt.Errorf("%w: key %.40x is out of place", ErrDamaged, k)
 		}
-		last = k
 		if v != nil {
 			return nil
 		}
-		return checkBucket(b.Bucket(k))
+		return checkBucket(b.Bucket(k), depth+1)
 	})
 }
 

@@ -9,12 +9,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
-	"pgregory.net/rapid"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -24,11 +24,10 @@ import (
 func goodFile(t *testing.T) []byte {
 	t.Helper()
 	s := open(t, Options{})
-	var reports []rollup.Report
-	for i := range 400 {
-		reports = append(reports, report(uuid(i), march.AddDate(0, i%3-1, 0), "a", rollup.Series(fmt.Sprintf(`b{x="%d"}`, i))))
+	for i := range 400 { // one by one, so that the pages are always the same
+		r := report(uuid(i), march.AddDate(0, i%3-1, 0), "a", rollup.Series(fmt.Sprintf(`b{x="%d"}`, i)))
+		must(t, s.Record(t.Context(), r, nil))
 	}
-	recordAll(t, s, make(model), reports...)
 	must(t, s.CloseMonth(t.Context(), rollup.MonthOf(march)))
 	for range 3 {
 		must(t, s.Record(t.Context(), report(uuid(1), march, "a"), noise(20_000)))
@@ -132,82 +131,6 @@ func checkMessage(t *testing.T, err error, path, remedy string) {
 	}
 	if m := err.Error(); !strings.Contains(m, path) || !strings.Contains(m, remedy) || strings.Contains(m, "\n") {
 		t.Errorf("the message %q does not name %q and %q in one line", m, path, remedy)
-	}
-}
-
-// Whichever page is zeroed, the process lives and the file stays as it is, or
-// opens where nothing needs the page.
-func TestZeroedPages(t *testing.T) {
-	good := goodFile(t)
-	page := os.Getpagesize()
-	refused := 0
-	for at := 0; at < len(good); at += page {
-		damaged := changed(good, func(b []byte) { clear(b[at : at+page]) })
-		if err := openDamaged(t, damaged); err != nil {
-			refused++
-			if !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "restore a backup") {
-				t.Errorf("page %d: %v", at/page, err)
-			}
-		}
-	}
-	if refused < len(good)/page/4 {
-		t.Errorf("%d of %d zeroed pages are noticed", refused, len(good)/page)
-	}
-}
-
-// Damage of any other kind, too, is no panic, neither in Open nor later.
-func TestRandomDamage(t *testing.T) {
-	good := goodFile(t)
-	page := os.Getpagesize()
-	rapid.Check(t, func(r *rapid.T) {
-		damaged := bytes.Clone(good)
-		at := rapid.IntRange(2*page, len(good)-1).Draw(r, "at")
-		noise := rapid.SliceOfN(rapid.Byte(), 1, 64).Draw(r, "noise")
-		copy(damaged[at:], noise)
-		if err := openDamaged(t, damaged); err != nil && !errors.Is(err, ErrDamaged) {
-			r.Fatalf("got %v", err)
-		}
-	})
-}
-
-// openDamaged opens a file and, where that succeeds, reads all of it. Where it
-// fails the file must be unchanged.
-func openDamaged(t *testing.T, content []byte) error {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "telemetry.db")
-	must(t, os.WriteFile(path, content, 0o600))
-	s, err := Open(path, Options{})
-	if err != nil {
-		if b, readErr := os.ReadFile(path); readErr != nil || !bytes.Equal(b, content) {
-			t.Errorf("the file was changed (%v)", readErr)
-		}
-		return err
-	}
-	defer s.Close()
-	days, err := s.DayVersions()
-	for date := range days {
-		err = errors.Join(err, s.Instances(t.Context(), date, func(_, _ string, _ rollup.Day) error { return nil }))
-	}
-	month := rollup.MonthOf(march)
-	err = errors.Join(err, s.Fold(t.Context(), "cozystack", month-1, month+1, nil, func(string, []rollup.Month) error { return nil }))
-	_, peekErr := s.Peek(1 << 30)
-	if err = errors.Join(err, peekErr); err != nil && !errors.Is(err, ErrDamaged) {
-		t.Errorf("reading: %v", err)
-	}
-	return nil
-}
-
-// With one meta page damaged bbolt goes back to the commit before.
-func TestOneDamagedMeta(t *testing.T) {
-	good := goodFile(t)
-	page := os.Getpagesize()
-	for at := 0; at < 2*page; at += page {
-		path := filepath.Join(t.TempDir(), "telemetry.db")
-		must(t, os.WriteFile(path, changed(good, func(b []byte) { clear(b[at : at+page]) }), 0o600))
-		s := openAt(t, path, Options{})
-		if m := stored(t, s); len(m) != 400 {
-			t.Errorf("meta %d: %d records", at/page, len(m))
-		}
 	}
 }
 
@@ -317,26 +240,50 @@ func TestNewFile(t *testing.T) {
 	must(t, s.Ready(t.Context()))
 }
 
-// A crash while the file is made leaves at most a half-made one under another
-// name. The next start makes it anew.
-func TestCrashWhileTheFileIsMade(t *testing.T) {
-	good := goodFile(t)
-	for name, leftover := range map[string][]byte{
-		"before the first write": nil,
-		"in the first write":     good[:5000],
-		"before the schema":      foreignFile(t, func(*bolt.Tx) error { return nil }),
-		"before the rename":      good,
-	} {
-		t.Run(name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "telemetry.db")
-			must(t, os.WriteFile(path+".new", leftover, 0o600))
-			s := openAt(t, path, Options{})
-			if m := stored(t, s); len(m) != 0 {
-				t.Errorf("a new file has %d records", len(m))
+// A file that another server makes while this one makes its own is kept.
+func TestCreateNeverReplaces(t *testing.T) {
+	s := open(t, Options{})
+	must(t, s.Record(t.Context(), report(uuid(1), march, "a"), nil))
+	must(t, createFile(s.path))
+	s = reopen(t, s)
+	if m := stored(t, s); len(m) != 1 {
+		t.Errorf("the file has %d records", len(m))
+	}
+	if entries, err := os.ReadDir(filepath.Dir(s.path)); err != nil || len(entries) != 1 {
+		t.Errorf("beside the file: %v, %v", entries, err)
+	}
+}
+
+// Servers that start at once on a file that is not there yet: one of them has
+// it, and the others have harmed nothing.
+func TestFirstStartOfSeveral(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "telemetry.db")
+	stores := make([]*Store, 3)
+	var wg sync.WaitGroup
+	for i := range stores {
+		wg.Go(func() {
+			s, err := Open(path, Options{})
+			if err == nil {
+				err = s.Record(t.Context(), report(uuid(i), march, "a"), nil)
+				stores[i] = s
 			}
-			if _, err := os.Stat(path + ".new"); !errors.Is(err, fs.ErrNotExist) {
-				t.Errorf("the leftover is still there: %v", err)
+			if err != nil && !errors.Is(err, ErrLocked) {
+				t.Errorf("server %d: %v", i, err)
 			}
 		})
+	}
+	wg.Wait()
+	opened := 0
+	for _, s := range stores {
+		if s != nil {
+			opened++
+			must(t, s.Close())
+		}
+	}
+	if opened != 1 {
+		t.Fatalf("%d servers have the file", opened)
+	}
+	if m := stored(t, openAt(t, path, Options{})); len(m) != 1 {
+		t.Errorf("the file has %d records", len(m))
 	}
 }

@@ -113,6 +113,42 @@ func TestRemove(t *testing.T) {
 	}
 }
 
+// Several pages of the queue's bucket are emptied in one transaction.
+func TestRemoveManyAtOnce(t *testing.T) {
+	for name, left := range map[string]int{"all": 0, "all but the newest": 1, "all but some": 20} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, Options{})
+			queueUp(t, s, 0, 400)
+			all := allBlocks(t, s)
+			must(t, s.Remove(t.Context(), all[:len(all)-left]))
+			if got := s.Queue().Blocks; got != left {
+				t.Errorf("%d blocks are left, want %d", got, left)
+			}
+			compareQueue(t, s)
+			lines := queueUp(t, s, 400, 1)
+			compareQueue(t, s)
+			if got := text(t, allBlocks(t, s)); !strings.HasSuffix(got, lines) {
+				t.Errorf("left: %q", got)
+			}
+		})
+	}
+}
+
+// What Peek returned stays what it was, whatever the file's pages become.
+func TestPeekReturnsCopies(t *testing.T) {
+	s := open(t, Options{})
+	lines := noise(20_000)
+	must(t, s.Record(t.Context(), report(uuid(1), march, "a"), lines))
+	peeked := allBlocks(t, s)
+	for range 10 {
+		must(t, s.Remove(t.Context(), allBlocks(t, s)))
+		must(t, s.Record(t.Context(), report(uuid(1), march, "a"), noise(20_000)))
+	}
+	if got := text(t, peeked); got != string(lines) {
+		t.Error("the lines have changed")
+	}
+}
+
 func TestQueueSurvivesReopening(t *testing.T) {
 	s := open(t, Options{})
 	lines := queueUp(t, s, 0, 3)

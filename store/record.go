@@ -2,11 +2,11 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -16,143 +16,77 @@ import (
 // Record merges a report into its instance's day and, unless lines is empty,
 // appends lines to the forward queue, both in one transaction. lines is text of
 // the exposition format with a line per sample, each with a timestamp and a line
-// feed. A nil error means that both are on disk. Any other error means that they
-// may or may not be; recording the same report again is harmless to the rollups.
+// feed. A nil error means that both are on disk. ErrClosed, and an error that was
+// there before the report was handed in, mean that neither is. Any other error
+// means that they may or may not be; recording the same report again is harmless
+// to the rollups.
 //
-// The report and lines must not be changed afterwards.
+// Report and lines are not kept after the return, unless the error is that of
+// ctx: then they must not be changed any more.
 func (s *Store) Record(ctx context.Context, report rollup.Report, lines []byte) error {
 	return s.submit(ctx, &request{report: &report, lines: lines})
 }
 
-// target is a record that a batch changes: an instance's day.
-type target struct {
-	date     rollup.Date
-	product  string
-	instance string
+// change is a report that may change its instance's day.
+type change struct {
+	request *request
+	date    rollup.Date
+	key     []byte // of the instance
 }
 
-func compareTargets(a, b target) int {
-	if a.date != b.date {
-		return int(a.date) - int(b.date)
-	}
-	if c := strings.Compare(a.product, b.product); c != 0 {
-		return c
-	}
-	return strings.Compare(a.instance, b.instance)
+// compareChanges orders changes as their records lie in the file, which is what
+// a B+tree likes best.
+func compareChanges(a, b change) int {
+	return cmp.Or(
+		cmp.Compare(a.date, b.date),
+		cmp.Compare(a.request.report.Product, b.request.report.Product),
+		bytes.Compare(a.key, b.key),
+	)
 }
 
-// record merges the batch's reports into their days. Records are put in the
-// order of their keys, which is what a B+tree likes best.
+// record merges the batch's reports into their days. What can't be read fails the
+// reports that need it: it must not keep every other cluster's out.
 func (w *writer) record(tx *bolt.Tx, batch []*request) error {
-	changed := make(map[target][]*request)
-	var order []target
-	for _, r := range batch {
-		if r.report == nil {
-			continue
-		}
-		t := target{rollup.DateOf(r.report.Received), r.report.Product, r.report.Instance}
-		if changed[t] == nil {
-			order = append(order, t)
-		}
-		changed[t] = append(changed[t], r)
-	}
-	slices.SortFunc(order, compareTargets)
-	for _, t := range order {
-		err := w.recordDay(tx, t, changed[t])
-		if errors.Is(err, ErrDamaged) {
-			// One unreadable record must not keep every other cluster's report out.
-			for _, r := range changed[t] {
-				r.err = fmt.Errorf("store: %s of %s: %w", t.instance, t.date, err)
+	var into *dayMerge
+	for _, c := range w.changes(batch) {
+		report := c.request.report
+		if into == nil || into.date != c.date || into.product != report.Product {
+			var err error
+			if into, err = openDay(tx, &w.dicts, report.Product, c.date); c.fails(err) {
+				into = nil
+				continue
+			} else if err != nil {
+				return err
 			}
-			continue
 		}
-		if err != nil {
+		if err := into.merge(c.key, rollup.FromReport(*report)); c.fails(err) {
+			continue
+		} else if err != nil {
 			return err
 		}
+		w.recent.add(report)
 	}
 	return nil
 }
 
-// recordDay merges the reports of one instance into its day, and into its month
-// where that was folded already: a clock that was set back, a late merge.
-func (w *writer) recordDay(tx *bolt.Tx, t target, reports []*request) error {
-	var day rollup.Day
-	for _, r := range reports {
-		day = day.Merge(rollup.FromReport(*r.report))
+// fails sets the outcome of a single report, if the error concerns no more.
+func (c change) fails(err error) bool {
+	if !errors.Is(err, ErrDamaged) {
+		return false
 	}
-	if day.IsZero() {
-		return nil
-	}
-	parent, err := dayBucket(tx, t.date)
-	if err != nil {
-		return err
-	}
-	p, err := w.dicts.partition(parent, partitionName{bucket: "day", start: t.date, product: t.product})
-	if err != nil {
-		return err
-	}
-	changed, err := mergeDay(p, t.instance, day)
-	if err != nil || !changed {
-		return err
-	}
-	if _, err := parent.NextSequence(); err != nil {
-		return err
-	}
-	return w.recordMonth(tx, t, day)
+	c.request.err = fmt.Errorf("store: %s of %s: %w", c.request.report.Instance, c.date, err)
+	return true
 }
 
-// recordMonth merges a day into the month's rollup if the month has been folded,
-// or is being folded now.
-func (w *writer) recordMonth(tx *bolt.Tx, t target, day rollup.Day) error {
-	month := t.date.Month()
-	parent := monthBucket(tx, month)
-	if parent == nil {
-		return nil
-	}
-	p, err := w.dicts.partition(parent, monthName(month, t.product))
-	if err != nil {
-		return err
-	}
-	return mergeMonth(p, t.instance, rollup.FromDay(t.date.DayOfMonth(), day))
-}
-
-func dayBucket(tx *bolt.Tx, date rollup.Date) (*bolt.Bucket, error) {
-	return tx.Bucket(bucketDays).CreateBucketIfNotExists([]byte(date.String()))
-}
-
-// mergeDay merges a day into the record of an instance. It reports whether that
-// changed anything; a record that stays the same is not written.
-func mergeDay(p partition, instance string, day rollup.Day) (changed bool, err error) {
-	key := instanceKey(instance)
-	old := p.records.Get(key)
-	if old != nil {
-		known, err := decodeDay(old, p.dict)
-		if err != nil {
-			return false, err
+// changes returns the reports that do not just repeat one before, in order.
+func (w *writer) changes(batch []*request) []change {
+	var changes []change
+	for _, r := range batch {
+		if r.report == nil || len(r.report.Samples) == 0 || w.recent.has(r.report) {
+			continue
 		}
-		day = known.Merge(day)
+		changes = append(changes, change{r, rollup.DateOf(r.report.Received), instanceKey(r.report.Instance)})
 	}
-	b, err := encodeDay(day, p.dict)
-	if err != nil || bytes.Equal(b, old) {
-		return false, err
-	}
-	return true, p.records.Put(key, b)
-}
-
-// mergeMonth does for a month's record what mergeDay does for a day's.
-func mergeMonth(p partition, instance string, month rollup.Month) error {
-	key := instanceKey(instance)
-	old := p.records.Get(key)
-	if old != nil {
-		known, err := decodeMonth(old, p.dict)
-		if err != nil {
-			return err
-		}
-		month = known.Merge(month)
-	}
-	b, err := encodeMonth(month, p.dict)
-	if err != nil || bytes.Equal(b, old) {
-		return err
-	}
-	return p.records.Put(key, b)
+	slices.SortStableFunc(changes, compareChanges)
+	return changes
 }

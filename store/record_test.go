@@ -311,3 +311,26 @@ func TestCommitIsTimedAndCounted(t *testing.T) {
 		t.Errorf("got %+v, want %+v", commits, want)
 	}
 }
+
+func TestKnown(t *testing.T) {
+	s := open(t, Options{})
+	must(t, s.Record(t.Context(), report(uuid(1), march, "a"), nil))
+	midnight := rollup.DateOf(march).Start()
+	tests := []struct {
+		product, instance string
+		now               time.Time
+		want              bool
+	}{
+		{"cozystack", uuid(1), march, true},
+		{"cozystack", uuid(1), midnight.AddDate(0, 0, knownDays).Add(-1), true},
+		{"cozystack", uuid(1), midnight.AddDate(0, 0, knownDays), false},
+		{"cozystack", uuid(1), midnight.Add(-1), false},
+		{"cozystack", uuid(2), march, false},
+		{"other", uuid(1), march, false},
+	}
+	for _, test := range tests {
+		if got, err := s.Known(test.product, test.instance, test.now); err != nil || got != test.want {
+			t.Errorf("%s of %s at %s: got %v, %v", test.instance, test.product, test.now, got, err)
+		}
+	}
+}

@@ -82,7 +82,11 @@ func Open(path string, opts Options) (*Store, error) {
 	if err := s.view(s.load); err != nil {
 		return nil, errors.Join(fmt.Errorf("store: read %s: %w%s", path, err, remedy(err)), db.Close())
 	}
-	go newWriter(s).run()
+	w, err := newWriter(s)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	go w.run()
 	return s, nil
 }
 

@@ -66,9 +66,16 @@ type writer struct {
 	// them. They are dropped when a commit fails, for then it is unknown whether
 	// the file has what the transaction added.
 	dicts dictionaryCache
+	// recent knows the reports that need not be merged again. It is dropped with
+	// the dictionaries.
+	recent *recentCache
+	blocks *blockEncoder
 }
 
-func newWriter(s *Store) *writer { return &writer{store: s} }
+func newWriter(s *Store) (*writer, error) {
+	blocks, err := newBlockEncoder()
+	return &writer{store: s, recent: newRecentCache(), blocks: blocks}, err
+}
 
 // run commits requests until the channel is closed and empty.
 func (w *writer) run() {
@@ -113,6 +120,7 @@ func (w *writer) commit(batch []*request) {
 	})
 	if err != nil {
 		w.dicts.drop()
+		w.recent.drop()
 		err = fmt.Errorf("store: commit: %w", errors.Join(err, w.store.view(w.store.queue.load)))
 	} else {
 		w.store.queue.applied(queued)
@@ -142,5 +150,5 @@ func (w *writer) apply(tx *bolt.Tx, batch []*request) (queueChange, error) {
 	if err := w.record(tx, batch); err != nil {
 		return queueChange{}, err
 	}
-	return w.store.enqueue(tx, batch)
+	return w.enqueue(tx, batch)
 }

@@ -1,17 +1,20 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/bench"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/fleet"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/load"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
@@ -25,7 +28,7 @@ func newCommand(stdout, stderr io.Writer, now func() time.Time) *cobra.Command {
 	root := newPost("loadgen", now)
 	root.Long = "Simulates a fleet of cozystack clusters that report to a telemetry server.\n" +
 		"Without a command it posts."
-	root.AddCommand(newPost("post", now), newHistory(now))
+	root.AddCommand(newPost("post", now), newHistory(now), newDB(now), newBench(now))
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.SilenceUsage = true
@@ -104,9 +107,7 @@ func newHistory(now func() time.Time) *cobra.Command {
 }
 
 func history(cmd *cobra.Command, o load.HistoryOptions, truthFile string) error {
-	if f, ok := cmd.ErrOrStderr().(*os.File); ok && isatty.IsTerminal(f.Fd()) {
-		o.Progress = f
-	}
+	o.Progress = terminal(cmd)
 	months, err := load.History(cmd.Context(), o)
 	if err != nil {
 		return err
@@ -127,11 +128,19 @@ func truthFlag(f *pflag.FlagSet, file *string) {
 	f.StringVar(file, "truth", "", "file for the true figures, as JSON; empty means standard output, as the last line")
 }
 
-// writeTruth writes one line of JSON to a file, or to w if none is named.
+// writeTruth writes the true figures to a file, or to w if none is named.
 func writeTruth(w io.Writer, file string, truth any) error {
-	data, err := json.Marshal(truth)
-	if err != nil {
+	if err := writeJSON(w, file, truth); err != nil {
 		return fmt.Errorf("truth: %w", err)
+	}
+	return nil
+}
+
+// writeJSON writes one line of JSON to a file, or to w if none is named.
+func writeJSON(w io.Writer, file string, v any) error {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return err
 	}
 	data = append(data, '\n')
 	if file == "" {
@@ -139,8 +148,95 @@ func writeTruth(w io.Writer, file string, truth any) error {
 	} else {
 		err = os.WriteFile(file, data, 0o644)
 	}
+	return err
+}
+
+func newDB(now func() time.Time) *cobra.Command {
+	o := load.DBOptions{Now: now}
+	var end, truth string
+	var months int
+	cmd := &cobra.Command{
+		Use:   "db",
+		Short: "make a database file that has a fleet's history",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if o.To, err = rollup.ParseMonth(end); err != nil {
+				return fmt.Errorf("--end: %w", err)
+			}
+			o.From = o.To - rollup.MonthID(months) + 1
+			o.Progress = terminal(cmd)
+			return db(cmd, o, cmp.Or(truth, o.Path+".truth.json"))
+		},
+	}
+	f := cmd.Flags()
+	f.StringVarP(&o.Path, "output", "o", "telemetry.db", "file to make; there must be none yet")
+	f.IntVar(&months, "months", 1, "how many months")
+	f.StringVar(&end, "end", (rollup.MonthOf(now()) - 1).String(), "last month; of the current one, the days so far")
+	f.DurationVar(&o.Every, "every", 6*time.Hour, "time between two reports of a client")
+	f.BoolVar(&o.Open, "open", false, "leave months that have ended as days, not closed")
+	f.IntVar(&o.ConfirmDays, "confirm-days", 7, "days on which a confirmed cluster is seen")
+	fleetFlags(f, &o.Fleet, 1000)
+	f.StringVar(&truth, "truth", "", "file for the true figures, as JSON; empty means beside the file, FILE.truth.json")
+	return cmd
+}
+
+func db(cmd *cobra.Command, o load.DBOptions, truthFile string) error {
+	result, err := load.DB(cmd.Context(), o)
 	if err != nil {
-		return fmt.Errorf("truth: %w", err)
+		return err
+	}
+	return writeTruth(cmd.OutOrStdout(), truthFile, result.Months)
+}
+
+// terminal returns where progress is shown, nil if nobody watches.
+func terminal(cmd *cobra.Command) io.Writer {
+	if f, ok := cmd.ErrOrStderr().(*os.File); ok && isatty.IsTerminal(f.Fd()) {
+		return f
 	}
 	return nil
+}
+
+func newBench(now func() time.Time) *cobra.Command {
+	o := bench.Options{Now: now}
+	var size, jsonFile string
+	cmd := &cobra.Command{
+		Use:   "bench",
+		Short: "measure the server beside vmagent and VictoriaMetrics",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			switch size {
+			case "full":
+				o.Size = bench.Full()
+			case "small":
+				o.Size = bench.Small()
+			default:
+				return fmt.Errorf("--size: %q is not full or small", size)
+			}
+			o.Progress = terminal(cmd)
+			return runBench(cmd, o, jsonFile)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.Server, "server", "bin/cozy-telemetry-server", "the server's binary")
+	f.StringVar(&size, "size", "full", "full, which takes minutes, or small, whose figures are not those of the goals")
+	f.StringSliceVar(&o.Only, "only", nil, "rows to measure: "+strings.Join(bench.Rows(), ", "))
+	f.StringVar(&o.Dir, "dir", "", "folder on the disk to measure with; empty means the system's for temporary files")
+	f.StringVar(&jsonFile, "json", "", "file for the table as JSON")
+	return cmd
+}
+
+func runBench(cmd *cobra.Command, o bench.Options, jsonFile string) error {
+	table, err := bench.Run(cmd.Context(), o)
+	if len(table.Rows) > 0 {
+		if _, err := table.WriteTo(cmd.OutOrStdout()); err != nil {
+			return err
+		}
+	}
+	if err == nil && jsonFile != "" {
+		err = writeJSON(cmd.OutOrStdout(), jsonFile, table)
+	}
+	if n := table.Failures(); err == nil && n > 0 {
+		err = fmt.Errorf("%d rows could not be measured", n)
+	}
+	return err
 }

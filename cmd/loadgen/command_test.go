@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/bench"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/fleet"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/load"
 )
@@ -83,10 +84,52 @@ func TestHistory(t *testing.T) {
 	}
 }
 
+func TestDB(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "telemetry.db")
+	args := []string{"db", "-o", file, "--clusters", "7", "--months", "2", "--every", "24h"}
+	if out, err := run(t, args...); out != "" || err != nil {
+		t.Fatalf("printed %q, error %v", out, err)
+	}
+	if _, err := os.Stat(file); err != nil {
+		t.Error(err)
+	}
+	text, err := os.ReadFile(file + ".truth.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var months map[string]load.Month
+	if err := json.Unmarshal(text, &months); err != nil {
+		t.Fatal(err)
+	}
+	if len(months) != 2 || months["2026-01"].Clusters < 3 || months["2026-02"].Month != "2026-02" {
+		t.Errorf("truth %s", text)
+	}
+	if out, err := run(t, args...); err == nil {
+		t.Errorf("a second run on the same file prints %q", out)
+	}
+}
+
+func TestBench(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "table.json")
+	out, err := run(t, "bench", "--size", "small", "--only", "start", "--server", "/bin/false", "--dir", t.TempDir(), "--json", file)
+	if err == nil || !strings.Contains(out, "start") || !strings.Contains(out, "failed") {
+		t.Errorf("printed %q, error %v", out, err)
+	}
+	var table bench.Table
+	text, err := os.ReadFile(file)
+	if err := errors.Join(err, json.Unmarshal(text, &table)); err != nil {
+		t.Fatal(err)
+	}
+	if len(table.Rows) != 1 || table.Rows[0].Key != "start" || table.Rows[0].Verdict != bench.Failed || table.Size != "small" {
+		t.Errorf("table %s", text)
+	}
+}
+
 func TestWrongCommandLines(t *testing.T) {
 	for _, args := range []string{
 		"unheard", "--unheard", "--clusters 0", "--rate 5", "--url ftp://127.0.0.1/",
 		"history --from 2026-13", "history --to yesterday", "history --from 2026-02 --to 2026-01",
+		"db --end 2026", "db --months 0", "db --clusters 0", "bench --size huge", "bench --only unheard",
 	} {
 		if out, err := run(t, strings.Fields(args)...); err == nil {
 			t.Errorf("%s: printed %q", args, out)

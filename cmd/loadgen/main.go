@@ -1,6 +1,7 @@
 // Command loadgen simulates a fleet of cozystack clusters. It posts their
-// reports to a telemetry server, or writes months of them into a
-// VictoriaMetrics, and says what must then be counted.
+// reports to a telemetry server, or writes months of them into a VictoriaMetrics
+// or a database file, and says what must then be counted. It also measures the
+// server beside other programs.
 package main
 
 import (

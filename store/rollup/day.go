@@ -2,6 +2,7 @@ package rollup
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 )
 
@@ -50,6 +51,7 @@ func FromReport(r Report) Day {
 	for i, s := range r.Samples {
 		d.Points[i] = Point{s.Series, s.Value, s.Value, hour}
 	}
+	slices.SortFunc(d.Points, comparePoints)
 	d.Sums = SumPeaks(d.Points)
 	return d
 }

@@ -227,3 +227,14 @@ func TestMonthDays(t *testing.T) {
 		t.Error("the zero month has days")
 	}
 }
+
+func TestOrderOfSamplesDoesNotMatter(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := report().Draw(t, "report")
+		shuffled := r
+		shuffled.Samples = rapid.Permutation(r.Samples).Draw(t, "shuffled")
+		if a, b := rollup.FromReport(r), rollup.FromReport(shuffled); !sameDay(a, b) {
+			t.Fatalf("in order:\n%+v\nshuffled:\n%+v", a, b)
+		}
+	})
+}

@@ -20,8 +20,12 @@ type Report struct {
 	Instance string
 	// Received is when the report arrived. Its UTC day and hour are kept.
 	Received time.Time
-	// Samples are sorted by series, and a series stands once.
+	// Samples are in any order, and each series stands once.
 	Samples []Sample
+	// Digest is a fingerprint of the samples: two reports of one instance with the
+	// same Digest, made by the same process, have the same samples. 0 means not
+	// known.
+	Digest uint64
 }
 
 // Block is a stretch of the forward queue: the samples of the reports that one

@@ -28,10 +28,22 @@ var (
 	errTimeout = errors.New("load: no answer in time")
 )
 
-// target is where reports are posted, and how a request for it begins.
+// target is where requests go, and how one begins.
 type target struct{ addr, head string }
 
+// newTarget returns a target to post reports to.
 func newTarget(rawURL string, gzip bool) (target, error) {
+	t, err := newRequest("POST", rawURL)
+	t.head += "Content-Type: text/plain\r\n"
+	if gzip {
+		t.head += "Content-Encoding: gzip\r\n"
+	}
+	t.head += "X-Cluster-ID: "
+	return t, err
+}
+
+// newRequest returns a target with what all requests begin with.
+func newRequest(method, rawURL string) (target, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil {
 		return target{}, fmt.Errorf("%w: %w", ErrURL, err)
@@ -43,15 +55,11 @@ func newTarget(rawURL string, gzip bool) (target, error) {
 	if port == "" {
 		port = "80"
 	}
-	path := u.RequestURI()
-	head := "POST " + path + " HTTP/1.1\r\nHost: " + u.Host + "\r\nUser-Agent: loadgen\r\nContent-Type: text/plain\r\n"
-	if gzip {
-		head += "Content-Encoding: gzip\r\n"
-	}
-	return target{net.JoinHostPort(u.Hostname(), port), head + "X-Cluster-ID: "}, nil
+	head := method + " " + u.RequestURI() + " HTTP/1.1\r\nHost: " + u.Host + "\r\nUser-Agent: loadgen\r\n"
+	return target{net.JoinHostPort(u.Hostname(), port), head}, nil
 }
 
-// conn posts over one connection, which is opened when it is needed and kept.
+// conn sends over one connection, which is opened when it is needed and kept.
 // It does what a load generator needs of HTTP/1.1 and no more: an HTTP client
 // that does it all costs as much as the server under test, on the same CPUs.
 // It is not safe for concurrent use.
@@ -89,23 +97,38 @@ func (c *conn) close() {
 	}
 }
 
-// post sends one report and returns the answer's status code. A kept connection
-// that the server has closed meanwhile is replaced, once.
+// post sends one report and returns the answer's status code.
 func (c *conn) post(ctx context.Context, cluster string, report []byte) (status int, err error) {
+	c.out = append(append(c.out[:0], c.target.head...), cluster...)
+	c.out = append(c.out, "\r\nContent-Length: "...)
+	c.out = strconv.AppendInt(c.out, int64(len(report)), 10)
+	c.out = append(append(c.out, "\r\n\r\n"...), report...)
+	return c.send(ctx)
+}
+
+// get sends a request that has no body.
+func (c *conn) get(ctx context.Context) (status int, err error) {
+	c.out = append(append(c.out[:0], c.target.head...), "\r\n"...)
+	return c.send(ctx)
+}
+
+// send sends what is in out. A kept connection that the server has closed
+// meanwhile is replaced, once.
+func (c *conn) send(ctx context.Context) (status int, err error) {
 	kept := c.link != nil
-	status, err = c.try(ctx, cluster, report)
+	status, err = c.try(ctx)
 	if kept && errors.Is(err, errStale) {
-		status, err = c.try(ctx, cluster, report)
+		status, err = c.try(ctx)
 	}
 	return status, err
 }
 
-func (c *conn) try(ctx context.Context, cluster string, report []byte) (status int, err error) {
+func (c *conn) try(ctx context.Context) (status int, err error) {
 	if err := c.open(ctx); err != nil {
 		return 0, err
 	}
 	c.link.timeout.Reset(requestTimeout)
-	status, keep, err := c.exchange(cluster, report)
+	status, keep, err := c.exchange()
 	inTime := c.link.timeout.Stop()
 	if err != nil && !inTime {
 		err = errTimeout
@@ -134,11 +157,7 @@ func (c *conn) use(l *link) {
 	c.in.Reset(l)
 }
 
-func (c *conn) exchange(cluster string, report []byte) (status int, keep bool, err error) {
-	c.out = append(append(c.out[:0], c.target.head...), cluster...)
-	c.out = append(c.out, "\r\nContent-Length: "...)
-	c.out = strconv.AppendInt(c.out, int64(len(report)), 10)
-	c.out = append(append(c.out, "\r\n\r\n"...), report...)
+func (c *conn) exchange() (status int, keep bool, err error) {
 	_, writeErr := c.link.Write(c.out)
 	// A server may refuse before it has read everything, so look for an answer
 	// even if not everything was written.

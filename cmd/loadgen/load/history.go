@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -30,6 +31,9 @@ type HistoryOptions struct {
 	// Derived also writes cozy_cluster_nodes, as the server forwards it with each
 	// report that has nodes.
 	Derived bool
+	// Metrics are the names of those that are written; nil means all. Queries that
+	// read no others need no others.
+	Metrics []string
 	// ConfirmDays is on how many days a cluster must be seen to be confirmed; 0
 	// means 7.
 	ConfirmDays int
@@ -40,14 +44,10 @@ type HistoryOptions struct {
 }
 
 func (o HistoryOptions) withDefaults() (HistoryOptions, error) {
-	if o.Every == 0 {
-		o.Every = 6 * time.Hour
-	}
-	if o.ConfirmDays == 0 {
-		o.ConfirmDays = 7
-	}
-	if o.To < o.From || o.Every < time.Minute || o.Fleet.Clusters < 1 {
-		return o, fmt.Errorf("%w: no clusters, the last month before the first, or less than a minute between reports", ErrOptions)
+	o.Every = cmp.Or(o.Every, defaultEvery)
+	o.ConfirmDays = cmp.Or(o.ConfirmDays, defaultConfirmDays)
+	if err := checkHistory(o.From, o.To, o.Every, o.Fleet); err != nil {
+		return o, err
 	}
 	u, err := url.Parse(o.URL)
 	if err != nil || u.Host == "" {
@@ -58,19 +58,33 @@ func (o HistoryOptions) withDefaults() (HistoryOptions, error) {
 		u.Path = strings.TrimSuffix(u.Path, "/") + importPath
 	}
 	o.URL = u.String()
-	o.Fleet.Steps = int(o.To.End().Sub(o.From.Start()) / o.Every)
+	o.Fleet.Steps = historySteps(o.From, o.To, o.Every)
 	return o, nil
 }
 
-// Month has the true figures of one month, and what makes it hard to count.
-type Month struct {
-	fleet.Figures
-	Confirmed int64 `json:"confirmed_clusters"`
-	// Upgraded counts the clusters that reported two kernels in the month.
-	Upgraded int64 `json:"upgraded"`
-	// NodesUpper are the nodes that are counted from the peaks of the series of
-	// cozy_nodes_count: too many where a kernel was upgraded.
-	NodesUpper int64 `json:"nodes_upper"`
+// The defaults of a history.
+const (
+	defaultEvery       = 6 * time.Hour
+	defaultConfirmDays = 7
+)
+
+func checkHistory(from, to rollup.MonthID, every time.Duration, f fleet.Config) error {
+	if to < from || every < time.Minute || f.Clusters < 1 {
+		return fmt.Errorf("%w: no clusters, the last month before the first, or less than a minute between reports", ErrOptions)
+	}
+	return nil
+}
+
+// historySteps returns how many steps the months have.
+func historySteps(from, to rollup.MonthID, every time.Duration) int {
+	return int(to.End().Sub(from.Start()) / every)
+}
+
+// offsetOf returns when within a step a cluster reports. Each has its own minute
+// in it, so that nothing falls onto the last second of a month, where
+// VictoriaMetrics' lookback windows begin and end.
+func offsetOf(c *fleet.Cluster, every time.Duration) time.Duration {
+	return time.Duration(c.Offset(int(every/time.Minute))) * time.Minute
 }
 
 // History writes the samples of a fleet's reports over whole months into a
@@ -84,32 +98,25 @@ func History(ctx context.Context, o HistoryOptions) (map[rollup.MonthID]Month, e
 	h := &history{
 		HistoryOptions: o,
 		fleet:          fleet.New(o.Fleet),
-		truths:         make(map[rollup.MonthID]*fleet.Truth),
-		importer:       importer{url: o.URL, client: &http.Client{Timeout: importTimeout}},
+		truths:         truths{},
+		importer:       importer{url: o.URL, client: &http.Client{Timeout: importTimeout}, metrics: o.Metrics},
 	}
 	if err := h.write(ctx); err != nil {
 		return nil, err
 	}
-	months := make(map[rollup.MonthID]Month)
-	for m, truth := range h.truths {
-		months[m] = Month{truth.Figures(m.String()), truth.Confirmed(o.ConfirmDays), truth.Upgraded(), truth.NodesUpper()}
-	}
-	return months, nil
+	return h.truths.months(o.ConfirmDays), nil
 }
 
 type history struct {
 	HistoryOptions
 	fleet    *fleet.Fleet
-	truths   map[rollup.MonthID]*fleet.Truth
+	truths   truths
 	importer importer
 	report   []byte
 }
 
 func (h *history) write(ctx context.Context) error {
-	end := h.To.End()
-	if now := h.Now(); now.Before(end) {
-		end = now
-	}
+	end := earlier(h.To.End(), h.Now())
 	var shown rollup.Date
 	for step := 0; ; step++ {
 		base := h.From.Start().Add(time.Duration(step) * h.Every)
@@ -133,14 +140,11 @@ func (h *history) write(ctx context.Context) error {
 	return nil
 }
 
-// writeStep writes what the clusters report in one step. Each has its own
-// minute in it, so that nothing falls onto the last second of a month, where
-// VictoriaMetrics' lookback windows begin and end.
+// writeStep writes what the clusters report in one step.
 func (h *history) writeStep(ctx context.Context, step int, base, end time.Time) error {
-	minutes := int(h.Every / time.Minute)
 	for i := range h.fleet.Len() {
 		c := h.fleet.Cluster(i)
-		at := base.Add(time.Duration(c.Offset(minutes)) * time.Minute)
+		at := base.Add(offsetOf(&c, h.Every))
 		if !at.Before(end) {
 			continue
 		}
@@ -161,10 +165,6 @@ func (h *history) writeReport(ctx context.Context, c *fleet.Cluster, client flee
 	if h.Derived && c.HasNodes(client) {
 		h.report = fmt.Appendf(h.report, "cozy_cluster_nodes %d\n", c.Nodes(step))
 	}
-	month := rollup.MonthOf(at)
-	if h.truths[month] == nil {
-		h.truths[month] = new(fleet.Truth)
-	}
-	h.truths[month].Add(c, client, step, int(rollup.DateOf(at)))
+	h.truths.add(c, client, step, at)
 	return h.importer.add(ctx, h.report, c.ID(), at)
 }

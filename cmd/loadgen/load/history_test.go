@@ -1,17 +1,14 @@
 package load
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os/exec"
 	"regexp"
 	"slices"
 	"strconv"
@@ -20,41 +17,9 @@ import (
 	"time"
 
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/fleet"
+	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/victoria"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
-
-// startVictoriaMetrics starts a real one and returns its base.
-func startVictoriaMetrics(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().String()
-	l.Close()
-	cmd := exec.Command("/usr/bin/victoria-metrics", "-storageDataPath="+t.TempDir(),
-		"-httpListenAddr="+addr, "-retentionPeriod=24", "-loggerLevel=ERROR")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
-	})
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	for tick := time.Tick(20 * time.Millisecond); ; {
-		if res, err := http.Get("http://" + addr + "/health"); err == nil {
-			res.Body.Close()
-			return "http://" + addr
-		}
-		select {
-		case <-ctx.Done():
-			t.Fatal("victoria-metrics does not answer")
-		case <-tick:
-		}
-	}
-}
 
 func get(t *testing.T, url string) []byte {
 	t.Helper()
@@ -102,7 +67,12 @@ func query(t *testing.T, base string, m rollup.MonthID, q string) map[string]int
 }
 
 func TestHistoryInVictoriaMetrics(t *testing.T) {
-	base := startVictoriaMetrics(t)
+	v, err := victoria.Start(t.Context(), t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(v.Kill)
+	base := v.URL
 	this := rollup.MonthOf(time.Now())
 	o := HistoryOptions{
 		URL: base, From: this - 2, To: this - 1, Derived: true, Now: time.Now,
@@ -112,7 +82,9 @@ func TestHistoryInVictoriaMetrics(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	get(t, base+"/internal/force_flush")
+	if err := v.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	if got := slices.Sorted(maps.Keys(months)); !slices.Equal(got, []rollup.MonthID{this - 2, this - 1}) {
 		t.Fatalf("months %v", got)
 	}
@@ -214,6 +186,27 @@ func TestHistoryLines(t *testing.T) {
 		}
 		if len(months) != 1 || months[march].Clusters != 1 || months[march].Confirmed != 0 {
 			t.Errorf("months %+v", months)
+		}
+	}
+}
+
+func TestHistoryOfSomeMetrics(t *testing.T) {
+	url, lines := importServer(t, "/api/v1/import/prometheus", http.StatusNoContent)
+	march := rollup.NewMonth(2026, time.March)
+	metrics := []string{"cozy_cluster_info", "cozy_cluster_nodes"}
+	o := HistoryOptions{
+		URL: url, From: march, To: march, Every: 24 * time.Hour, Derived: true, Metrics: metrics,
+		Fleet: fleet.Config{Clusters: 1}, Now: func() time.Time { return march.End() },
+	}
+	if _, err := History(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	if len(*lines) != 2*31 {
+		t.Errorf("%d lines", len(*lines))
+	}
+	for _, line := range *lines {
+		if name, _, _ := strings.Cut(line, "{"); !slices.Contains(metrics, name) {
+			t.Errorf("line %q", line)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -26,6 +27,7 @@ var ErrImport = errors.New("load: import failed")
 type importer struct {
 	url     string
 	client  *http.Client
+	metrics []string // to be sent; nil means all
 	batch   []byte
 	samples int
 }
@@ -36,6 +38,9 @@ func (im *importer) add(ctx context.Context, report []byte, cluster string, at t
 	for line := range bytes.Lines(report) {
 		line = bytes.TrimSuffix(line, []byte("\n"))
 		name := bytes.IndexAny(line, "{ ")
+		if im.metrics != nil && !slices.Contains(im.metrics, string(line[:name])) {
+			continue
+		}
 		im.batch = append(im.batch, line[:name]...)
 		im.batch = append(im.batch, `{cluster_id="`...)
 		im.batch = append(im.batch, cluster...)

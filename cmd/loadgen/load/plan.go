@@ -55,3 +55,12 @@ func (p *plan) advance() {
 	p.index = 0
 	p.step++
 }
+
+// skip leaves out the next reports.
+func (p *plan) skip(n int) {
+	for range n {
+		p.left++
+		p.next()
+	}
+	p.dealt = 0
+}

@@ -29,6 +29,9 @@ type PostOptions struct {
 	// Count is how many reports are sent; 0 means two per cluster. It can't be
 	// combined with Rate.
 	Count int
+	// Skip is how many reports of the fleet were sent before, by an earlier Post:
+	// this one goes on behind them.
+	Skip int
 	// Rate is how many reports are sent a second, over Duration; 0 means as fast
 	// as the server answers.
 	Rate     float64
@@ -43,7 +46,7 @@ const defaultConns = 32
 
 // plan returns what the options ask to be sent.
 func (o PostOptions) plan() (*plan, error) {
-	if o.Conns < 0 || o.Count < 0 || o.Rate < 0 || o.Fleet.Clusters < 1 {
+	if o.Conns < 0 || o.Count < 0 || o.Skip < 0 || o.Rate < 0 || o.Fleet.Clusters < 1 {
 		return nil, fmt.Errorf("%w: clusters, connections, count and rate must be positive", ErrOptions)
 	}
 	if (o.Rate > 0) != (o.Duration > 0) || o.Rate > 0 && o.Count > 0 {
@@ -55,8 +58,9 @@ func (o PostOptions) plan() (*plan, error) {
 		p.left = max(1, int(o.Rate*o.Duration.Seconds()))
 		p.interval = time.Duration(float64(time.Second) / o.Rate)
 	}
-	o.Fleet.Steps = (p.left + perStep - 1) / perStep
+	o.Fleet.Steps = (o.Skip + p.left + perStep - 1) / perStep
 	p.fleet = fleet.New(o.Fleet)
+	p.skip(o.Skip)
 	return p, nil
 }
 
@@ -76,7 +80,7 @@ func Post(ctx context.Context, o PostOptions) (Result, error) {
 	sum := newTally(rollup.DateOf(start))
 	var wg sync.WaitGroup
 	for range min(cmp.Or(o.Conns, defaultConns), p.left) {
-		s := &sender{plan: p, tally: sum, conn: newConn(t), now: o.Now, start: start}
+		s := &sender{plan: p, tally: sum, conn: newConn(t), pace: pace{o.Now, start}}
 		if o.Gzip {
 			s.zip = gzip.NewWriter(nil)
 		}
@@ -88,11 +92,10 @@ func Post(ctx context.Context, o PostOptions) (Result, error) {
 
 // sender sends reports over one connection.
 type sender struct {
+	pace
 	plan  *plan
 	tally *tally
 	conn  *conn
-	now   func() time.Time
-	start time.Time
 
 	text   []byte
 	zip    *gzip.Writer // nil if reports are sent as they are
@@ -103,34 +106,18 @@ func (s *sender) run(ctx context.Context) {
 	defer s.conn.close()
 	for {
 		j, ok := s.plan.next()
-		if !ok || !s.waitFor(ctx, j.due) {
+		if !ok {
 			return
 		}
-		// A report that is late because the server is slow has waited since it
-		// was due.
-		began := s.now()
-		if due := s.start.Add(j.due); j.due > 0 && due.Before(began) {
-			began = due
+		began, ok := s.begin(ctx, j.due)
+		if !ok {
+			return
 		}
 		status, err := s.conn.post(ctx, j.cluster.ID(), s.body(&j))
 		if ctx.Err() != nil && err != nil {
 			return
 		}
 		s.tally.add(&j, status, err, s.now().Sub(began))
-	}
-}
-
-// waitFor waits until a time after the start; false means that ctx is done.
-func (s *sender) waitFor(ctx context.Context, due time.Duration) bool {
-	wait := due - s.now().Sub(s.start)
-	if due == 0 || wait <= 0 {
-		return ctx.Err() == nil
-	}
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(wait):
-		return true
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -140,6 +141,27 @@ func TestPostCountsWhatWasAccepted(t *testing.T) {
 	}
 }
 
+// Two posts send what one would have sent.
+func TestPostGoesOn(t *testing.T) {
+	cfg := fleet.Config{Seed: 3, Clusters: 20, Full: true}
+	post := func(counts ...int) map[string]int {
+		server, url := newCounter(t, never)
+		sent := 0
+		for _, count := range counts {
+			r, err := Post(t.Context(), PostOptions{URL: url, Fleet: cfg, Count: count, Skip: sent, Conns: 3, Now: clock()})
+			if err != nil || !r.OK() {
+				t.Fatalf("error %v, result %+v", err, r)
+			}
+			sent += count
+		}
+		return server.accepted
+	}
+	once, twice := post(950), post(33, 917)
+	if !maps.Equal(once, twice) || len(once) < 60 {
+		t.Errorf("%d reports at once, %d in two turns", len(once), len(twice))
+	}
+}
+
 func TestPostWithoutServer(t *testing.T) {
 	o := PostOptions{URL: "http://127.0.0.1:1", Now: clock()}
 	o.Fleet.Clusters = 5
@@ -172,6 +194,7 @@ func TestPostRefusesOptions(t *testing.T) {
 	for name, o := range map[string]PostOptions{
 		"no clusters":           {},
 		"negative count":        {Count: -1, Fleet: fleet.Config{Clusters: 1}},
+		"negative skip":         {Skip: -1, Fleet: fleet.Config{Clusters: 1}},
 		"rate without duration": {Rate: 1, Fleet: fleet.Config{Clusters: 1}},
 		"duration without rate": {Duration: 1, Fleet: fleet.Config{Clusters: 1}},
 		"rate and count":        {Rate: 1, Duration: 1, Count: 1, Fleet: fleet.Config{Clusters: 1}},

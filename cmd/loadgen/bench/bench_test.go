@@ -1,0 +1,136 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// tiny is enough to see every row work. Its figures mean nothing.
+func tiny() Size {
+	return Size{
+		Name: "tiny", Few: 5, Many: 10, Requests: 40, Rounds: 1, Alone: 10,
+		Clusters: 5, StartEvery: 10 * 24 * time.Hour, Cached: 50, Beside: 50 * time.Millisecond,
+	}
+}
+
+// buildServer builds the telemetry server.
+func buildServer(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "cozy-telemetry-server")
+	out, err := exec.Command("go", "build", "-o", path, "../../cozy-telemetry-server").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return path
+}
+
+// requireGone fails if anything of a run is left: files, or programs that were
+// started on them.
+func requireGone(t *testing.T, dir string) {
+	t.Helper()
+	left, err := os.ReadDir(dir)
+	if len(left) > 0 || err != nil {
+		t.Errorf("left are %v, error %v", left, err)
+	}
+	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if len(lines) == 0 || err != nil {
+		t.Fatalf("no processes are seen, error %v", err)
+	}
+	for _, file := range lines {
+		if line, _ := os.ReadFile(file); bytes.Contains(line, []byte(dir)) {
+			t.Errorf("still running: %q", line)
+		}
+	}
+}
+
+func TestRunOfRealPrograms(t *testing.T) {
+	dir := t.TempDir()
+	table, err := Run(t.Context(), Options{Server: buildServer(t), Dir: dir, Size: tiny(), Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	requireGone(t, dir)
+	if len(table.Rows) != len(Rows()) || table.Size != "tiny" || table.CPUs < 1 {
+		t.Errorf("table %+v", table)
+	}
+	for i, r := range table.Rows {
+		if r.Key != Rows()[i] || r.Verdict == Failed || r.Figure == "" {
+			t.Errorf("%+v", r)
+		}
+	}
+}
+
+func TestRunChoosesRows(t *testing.T) {
+	dir := t.TempDir()
+	o := Options{Server: "/bin/false", Dir: dir, Size: tiny(), Only: []string{"bytes", "start", "latency"}, Now: time.Now}
+	table, err := Run(t.Context(), o)
+	if err != nil || table.Failures() != 2 || len(table.Rows) != 3 {
+		t.Fatalf("error %v, table %+v", err, table)
+	}
+	for i, want := range []struct {
+		key    string
+		failed bool
+	}{{"latency", true}, {"bytes", false}, {"start", true}} {
+		r := table.Rows[i]
+		if r.Key != want.key || (r.Verdict == Failed) != want.failed || r.Figure == "" {
+			t.Errorf("%+v", r)
+		}
+	}
+	requireGone(t, dir)
+	o.Only = []string{"bites"}
+	if _, err := Run(t.Context(), o); !errors.Is(err, ErrOptions) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestRunIsInterrupted(t *testing.T) {
+	dir := t.TempDir()
+	ctx, cancel := context.WithCancel(t.Context())
+	o := Options{Server: buildServer(t), Dir: dir, Size: tiny(), Only: []string{"cpu"}, Now: time.Now}
+	o.Size.Requests = 1 << 30
+	o.Progress = writerFunc(func([]byte) { time.AfterFunc(time.Second, cancel) })
+	table, err := Run(ctx, o)
+	if !errors.Is(err, context.Canceled) || len(table.Rows) > 0 {
+		t.Errorf("error %v, table %+v", err, table)
+	}
+	requireGone(t, dir)
+}
+
+type writerFunc func([]byte)
+
+func (f writerFunc) Write(p []byte) (int, error) {
+	f(p)
+	return len(p), nil
+}
+
+func TestAwaitGivesUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		begin := time.Now()
+		err := await(t.Context(), time.Second, func(context.Context) (bool, error) {
+			asked++
+			return false, nil
+		})
+		if took := time.Since(begin); !errors.Is(err, errBusy) || took != drainTime || asked < 100 {
+			t.Errorf("error %v after %v, asked %d times", err, took, asked)
+		}
+	})
+}
+
+func TestCheckOverviewFindsWrongFigures(t *testing.T) {
+	for name, body := range map[string]string{
+		"no JSON": "x",
+		"zero":    `{"periods":{"month":{"clusters":0,"total_nodes":0,"source":"rollups"},"year":{"months":1}}}`,
+	} {
+		if checkOverview([]byte(body), nil) == nil {
+			t.Errorf("%s: %s is taken", name, body)
+		}
+	}
+}

@@ -1,0 +1,38 @@
+package load
+
+import (
+	"time"
+
+	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/fleet"
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// Month has the true figures of one month, and what makes it hard to count.
+type Month struct {
+	fleet.Figures
+	Confirmed int64 `json:"confirmed_clusters"`
+	// Upgraded counts the clusters that reported two kernels in the month.
+	Upgraded int64 `json:"upgraded"`
+	// NodesUpper are the nodes that are counted from the peaks of the series of
+	// cozy_nodes_count: too many where a kernel was upgraded.
+	NodesUpper int64 `json:"nodes_upper"`
+}
+
+// truths counts a history month by month.
+type truths map[rollup.MonthID]*fleet.Truth
+
+func (t truths) add(c *fleet.Cluster, client fleet.Client, step int, at time.Time) {
+	month := rollup.MonthOf(at)
+	if t[month] == nil {
+		t[month] = new(fleet.Truth)
+	}
+	t[month].Add(c, client, step, int(rollup.DateOf(at)))
+}
+
+func (t truths) months(confirmDays int) map[rollup.MonthID]Month {
+	months := make(map[rollup.MonthID]Month)
+	for m, truth := range t {
+		months[m] = Month{truth.Figures(m.String()), truth.Confirmed(confirmDays), truth.Upgraded(), truth.NodesUpper()}
+	}
+	return months
+}

@@ -1,0 +1,82 @@
+package ingest
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"math"
+	"slices"
+	"strings"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// parseOracle is what Parser is held to: expfmt for every line, nothing
+// remembered. Its samples are sorted by series.
+func parseOracle(body []byte, limits Limits) (samples []rollup.Sample, dropped int, err error) {
+	limits = limits.withDefaults()
+	parser := expfmt.NewTextParser(model.LegacyValidation)
+	for n := 1; len(body) > 0; n++ {
+		line, rest, _ := bytes.Cut(body, []byte{'\n'})
+		body = rest
+		if text := bytes.TrimLeft(line, " \t"); len(text) == 0 || text[0] == '#' {
+			continue
+		}
+		if len(samples)+dropped == limits.Samples {
+			return nil, 0, refuseLimit("more than %d samples", limits.Samples)
+		}
+		metric, m, err := oracleLine(&parser, line)
+		if err != nil {
+			return nil, 0, refuseLine(n, err.Error())
+		}
+		sample, err := oracleSample(limits, metric, m)
+		if err != nil {
+			return nil, 0, refusalAt(n, err)
+		}
+		if limits.allows(metric) {
+			samples = append(samples, sample)
+		} else {
+			dropped++
+		}
+	}
+	slices.SortFunc(samples, func(a, b rollup.Sample) int {
+		return cmp.Or(strings.Compare(string(a.Series), string(b.Series)), cmp.Compare(b.Value, a.Value))
+	})
+	return slices.CompactFunc(samples, func(a, b rollup.Sample) bool { return a.Series == b.Series }), dropped, nil
+}
+
+func oracleLine(parser *expfmt.TextParser, line []byte) (metric string, m *dto.Metric, err error) {
+	families, err := parser.TextToMetricFamilies(bytes.NewReader(append(slices.Clip(line), '\n')))
+	var parse expfmt.ParseError
+	if errors.As(err, &parse) {
+		return "", nil, errors.New(parse.Msg)
+	}
+	if err != nil {
+		return "", nil, errors.New("not in the exposition format")
+	}
+	for name, family := range families {
+		return name, family.Metric[0], nil
+	}
+	return "", nil, errors.New("not in the exposition format")
+}
+
+func oracleSample(l Limits, metric string, m *dto.Metric) (rollup.Sample, error) {
+	if err := l.checkLabels(metric, m.Label); err != nil {
+		return rollup.Sample{}, err
+	}
+	value := m.GetUntyped().GetValue()
+	if err := checkValue(value); err != nil {
+		return rollup.Sample{}, err
+	}
+	var labels []rollup.Label
+	for _, p := range m.Label {
+		if p.GetName() != clusterLabel {
+			labels = append(labels, rollup.Label{Name: p.GetName(), Value: p.GetValue()})
+		}
+	}
+	return rollup.Sample{Series: rollup.NewSeries(metric, labels), Value: math.Abs(value)}, nil
+}

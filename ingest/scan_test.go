@@ -1,0 +1,96 @@
+package ingest
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// A body's memory is used again for others, so samples must not lie in it.
+func TestSamplesDoNotReferToTheBody(t *testing.T) {
+	p := NewParser(Limits{})
+	for _, spelling := range []string{`cozy_a{x="1"}`, `{"cozy_a","x"="1"}`} {
+		for range 3 {
+			body := []byte(spelling + " 1\n")
+			samples, _, err := p.Parse(nil, body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			clear(body)
+			if want := rollup.Series(`cozy_a{x="1"}`); samples[0].Series != want {
+				t.Errorf("%s: got %q, want %q", spelling, samples[0].Series, want)
+			}
+		}
+	}
+}
+
+func TestParseUsesTheBuffer(t *testing.T) {
+	p := NewParser(Limits{})
+	buf := make([]rollup.Sample, 3, 8)
+	samples, _, err := p.Parse(buf, []byte("cozy_a 1\n"))
+	if err != nil || len(samples) != 1 || &samples[0] != &buf[0] {
+		t.Errorf("got %v, %v", samples, err)
+	}
+}
+
+// A report whose series are known costs no allocation at all.
+func TestKnownSeriesCostNoAllocation(t *testing.T) {
+	p := NewParser(Limits{})
+	s := newScanner(p)
+	bodies := append(shuffles(fullReport(t)), fullReport(t))
+	var samples []rollup.Sample
+	read := func(body []byte) {
+		s.begin(samples)
+		if err := s.scan(body); err != nil {
+			t.Fatal(err)
+		}
+		samples = s.samples
+		p.table.add(s.fresh)
+		s.end()
+	}
+	read(bodies[0])
+	i := 0
+	if n := testing.AllocsPerRun(len(bodies), func() { i++; read(bodies[i%len(bodies)]) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+// Doubled series are found however many there are, in whatever spelling.
+func TestManyDoubledSeries(t *testing.T) {
+	const n = 1200
+	var body bytes.Buffer
+	for round := range 3 {
+		for i := range n {
+			labels := fmt.Sprintf(`{a="%d",b="2"}`, i)
+			if (i+round)%2 == 0 {
+				labels = fmt.Sprintf(`{b="2",a="%d"}`, i)
+			}
+			fmt.Fprintf(&body, "cozy_a%s %d\n", labels, (round*7+i)%3)
+		}
+	}
+	p := NewParser(Limits{})
+	for _, when := range []string{"cold", "warm"} {
+		samples, _, err := p.Parse(nil, body.Bytes())
+		if err != nil || len(samples) != n {
+			t.Fatalf("%s: %d samples, %v; want %d", when, len(samples), err, n)
+		}
+		checkOracle(t, when, p, body.Bytes(), Limits{})
+	}
+}
+
+// The limits hold for known series as for new ones.
+func TestLimitsHoldForKnownSeries(t *testing.T) {
+	limits := Limits{Samples: 3}
+	p := NewParser(limits)
+	for _, body := range []string{
+		"cozy_a 1\ncozy_a 2\ncozy_a 3\n", "cozy_a 1\ncozy_a 2\ncozy_a 3\ncozy_a 4\n", "cozy_a 1\n# c\n\ncozy_a 2\nx 3\n# c\n", "x 1\nx 2\nx 3\nx 4\n",
+		"cozy_a 1\ncozy_a 2\ncozy_a 3\noops\n",
+	} {
+		for range 3 {
+			checkOracle(t, strings.ReplaceAll(body, "\n", "|"), p, []byte(body), limits)
+		}
+	}
+}

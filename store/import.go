@@ -1,0 +1,76 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// InstanceDay is what an instance sent on one day.
+type InstanceDay struct {
+	Instance string
+	Day      rollup.Day
+}
+
+// MergeDays merges days of many instances of a product into what the file has of
+// that date, in one transaction. Where the month has been folded, they are merged
+// into it too. Doing it again changes nothing.
+//
+// Reports wait while it runs, so hand in some thousand days at a time, best in
+// the order of the instances. A nil error means that all days are on disk. After
+// ErrDamaged, all but those that the error names are; after any other error it is
+// unknown which are. days must not be changed afterwards.
+func (s *Store) MergeDays(ctx context.Context, product string, date rollup.Date, days []InstanceDay) error {
+	var unreadable error
+	err := s.submit(ctx, &request{apply: func(tx *bolt.Tx, dicts *dictionaryCache) (err error) {
+		unreadable, err = mergeDays(tx, dicts, product, date, days)
+		return err
+	}})
+	if err == nil { // only then the writer is done with unreadable
+		err = unreadable
+	}
+	if err != nil {
+		return fmt.Errorf("store: merge %s: %w", date, err)
+	}
+	return nil
+}
+
+// mergeDays returns the unreadable records apart: they are left as they are, and
+// must not keep the rest of the transaction out.
+func mergeDays(tx *bolt.Tx, dicts *dictionaryCache, product string, date rollup.Date, days []InstanceDay) (unreadable, err error) {
+	days = inKeyOrder(days)
+	if len(days) == 0 {
+		return nil, nil
+	}
+	into, err := openDay(tx, dicts, product, date)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range days {
+		err := into.merge(instanceKey(d.Instance), d.Day)
+		if errors.Is(err, ErrDamaged) {
+			unreadable = errors.Join(unreadable, fmt.Errorf("%s: %w", d.Instance, err))
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return unreadable, nil
+}
+
+// inKeyOrder returns the days that hold anything in the order of their keys,
+// which is what a B+tree likes best.
+func inKeyOrder(days []InstanceDay) []InstanceDay {
+	days = slices.DeleteFunc(slices.Clone(days), func(d InstanceDay) bool { return d.Day.IsZero() })
+	slices.SortFunc(days, func(a, b InstanceDay) int {
+		return bytes.Compare(instanceKey(a.Instance), instanceKey(b.Instance))
+	})
+	return days
+}

@@ -1,0 +1,94 @@
+package store
+
+import (
+	"bytes"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// dayMerge merges into one product's day within a transaction, and into its
+// month where that has been folded, or is being folded now: after a clock that
+// was set back, or a late import.
+type dayMerge struct {
+	date    rollup.Date
+	product string
+	parent  *bolt.Bucket
+	day     partition
+	folded  bool
+	month   partition // if folded
+	// versioned is set once the day has its new version.
+	versioned bool
+}
+
+// openDay opens a day for merging, and creates it where there is none.
+func openDay(tx *bolt.Tx, dicts *dictionaryCache, product string, date rollup.Date) (*dayMerge, error) {
+	parent, err := tx.Bucket(bucketDays).CreateBucketIfNotExists([]byte(date.String()))
+	if err != nil {
+		return nil, err
+	}
+	m := &dayMerge{date: date, product: product, parent: parent}
+	m.day, err = dicts.partition(parent, partitionName{bucket: "day", start: date, product: product})
+	if err != nil {
+		return nil, err
+	}
+	if b := monthBucket(tx, date.Month()); b != nil {
+		m.folded = true
+		m.month, err = dicts.partition(b, monthName(date.Month(), product))
+	}
+	return m, err
+}
+
+// merge merges a day into the record under a key. A record that stays the same
+// is not written. ErrDamaged means that a record can't be read: the day's, and
+// nothing is changed, or the month's, and only the day is.
+func (m *dayMerge) merge(key []byte, day rollup.Day) error {
+	changed, err := mergeDay(m.day, key, day)
+	if err != nil || !changed {
+		return err
+	}
+	if !m.versioned {
+		m.versioned = true
+		if _, err := m.parent.NextSequence(); err != nil {
+			return err
+		}
+	}
+	if !m.folded {
+		return nil
+	}
+	return mergeMonth(m.month, key, rollup.FromDay(m.date.DayOfMonth(), day))
+}
+
+func mergeDay(p partition, key []byte, day rollup.Day) (changed bool, err error) {
+	old := p.records.Get(key)
+	if old != nil {
+		known, err := decodeDay(old, p.dict)
+		if err != nil {
+			return false, err
+		}
+		day = known.Merge(day)
+	}
+	b, err := encodeDay(day, p.dict)
+	if err != nil || bytes.Equal(b, old) {
+		return false, err
+	}
+	return true, p.records.Put(key, b)
+}
+
+// mergeMonth does for a month's record what mergeDay does for a day's.
+func mergeMonth(p partition, key []byte, month rollup.Month) error {
+	old := p.records.Get(key)
+	if old != nil {
+		known, err := decodeMonth(old, p.dict)
+		if err != nil {
+			return err
+		}
+		month = known.Merge(month)
+	}
+	b, err := encodeMonth(month, p.dict)
+	if err != nil || bytes.Equal(b, old) {
+		return err
+	}
+	return p.records.Put(key, b)
+}

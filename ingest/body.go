@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -95,5 +96,14 @@ func bodyRefusal(text string, err error) error {
 	if errors.As(err, &refusal) {
 		return refusal
 	}
-	return &Refusal{Status: http.StatusBadRequest, Text: text, Cause: fmt.Errorf("read body: %w", err)}
+	return &Refusal{Status: http.StatusBadRequest, Text: text, Cause: fmt.Errorf("read body: %w", withoutPeer(err))}
+}
+
+// withoutPeer takes the addresses out of a network error: no address is logged.
+func withoutPeer(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Err
+	}
+	return err
 }

@@ -163,6 +163,21 @@ func (r *trickle) Read(p []byte) (int, error) {
 	return 1, nil
 }
 
+// burst yields all that fits in a read, the error with the last of it.
+type burst struct {
+	rest string
+	err  error
+}
+
+func (r *burst) Read(p []byte) (int, error) {
+	n := copy(p, r.rest)
+	r.rest = r.rest[n:]
+	if r.rest == "" {
+		return n, r.err
+	}
+	return n, nil
+}
+
 func TestReadBounded(t *testing.T) {
 	broken := errors.New("broken")
 	tests := map[string]struct {
@@ -177,6 +192,7 @@ func TestReadBounded(t *testing.T) {
 		"over the bound":      {strings.NewReader("123456"), "", &Refusal{}},
 		"over, one at a time": {&trickle{"123456", io.EOF}, "", &Refusal{}},
 		"over, then broken":   {&trickle{"1234567", broken}, "", &Refusal{}},
+		"over, more at once":  {&burst{"1234567", broken}, "", &Refusal{}},
 		"over while broken":   {&trickle{"123456", broken}, "", broken},
 	}
 	for name, tt := range tests {
@@ -216,7 +232,7 @@ func TestUnzipAfterDamage(t *testing.T) {
 			if err := br.unzip(&buffers{zipped: good.Bytes()[:damage]}); err == nil {
 				t.Fatal("a damaged body is taken")
 			}
-			b := buffers{zipped: good.Bytes()}
+			b := buffers{zipped: good.Bytes(), body: []byte("of another request")}
 			if err := br.unzip(&b); err != nil || string(b.body) != "cozy_a 1\n" {
 				t.Fatalf("got %q, %v", b.body, err)
 			}

@@ -94,3 +94,49 @@ func TestLimitsHoldForKnownSeries(t *testing.T) {
 		}
 	}
 }
+
+func TestSplitLine(t *testing.T) {
+	tests := map[string]struct{ spelling, value string }{
+		`a 1`:                    {`a`, `1`},
+		" \ta \t 1 5 ":           {`a`, `1 5 `},
+		`a{} 1`:                  {`a{}`, `1`},
+		`a {x="1"}1`:             {`a {x="1"}`, `1`},
+		`a{x="}",y="{"} 1`:       {`a{x="}",y="{"}`, `1`},
+		`a{x="\""} 1`:            {`a{x="\""}`, `1`},
+		`a{x="\"}"} 1`:           {`a{x="\"}"}`, `1`},
+		`a{x="\\"} 1`:            {`a{x="\\"}`, `1`},
+		`a{x="\\\"}",y="\\"} 1}`: {`a{x="\\\"}",y="\\"}`, `1}`},
+		`a{x="1"`:                {},
+		`a{x="1`:                 {},
+		`a{x="\"}`:               {},
+		`a`:                      {},
+		`a+1`:                    {},
+		`{"a"} 1`:                {},
+		`"a" 1`:                  {},
+	}
+	for line, want := range tests {
+		spelling, value, ok := splitLine([]byte(line))
+		if ok != (want.spelling != "") || ok && (string(spelling) != want.spelling || string(value) != want.value) {
+			t.Errorf("%s: got %q, %q, %v", line, spelling, value, ok)
+		}
+	}
+}
+
+// Two series may have one hash.
+func TestSeenTellsSeriesOfOneHashApart(t *testing.T) {
+	all := []*series{{text: "a", hash: 1}, {text: "b", hash: 1}, {text: "c", hash: 2}, {text: "d", hash: 1 + minSlots}}
+	var s seen
+	s.reset()
+	var samples []rollup.Sample
+	for i, e := range all {
+		if got := s.index(e, samples); got != i {
+			t.Errorf("%s is at %d before it was added", e.text, got)
+		}
+		samples = append(samples, rollup.Sample{Series: e.text})
+	}
+	for i, e := range all {
+		if got := s.index(e, samples); got != i {
+			t.Errorf("%s is at %d, want %d", e.text, got, i)
+		}
+	}
+}

@@ -54,7 +54,7 @@ func newTable(maxEntries, maxBytes int) *table {
 func (t *table) get(spelling []byte) (e *series, old bool) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	if e := t.young[string(spelling)]; e != nil {
+	if e = t.young[string(spelling)]; e != nil {
 		return e, false
 	}
 	return t.old[string(spelling)], true

@@ -52,8 +52,8 @@ func (c *collector) wait() time.Duration {
 }
 
 func (c *collector) round(ctx context.Context) {
-	err := c.collectEnded(ctx)
-	err = errors.Join(err, c.saveRunning(ctx))
+	err := c.foldRunning(ctx)
+	err = errors.Join(err, c.collectEnded(ctx), c.saveRunning(ctx))
 	if ctx.Err() != nil {
 		return
 	}
@@ -112,7 +112,7 @@ func (c *collector) settle(ctx context.Context, id rollup.MonthID) error {
 		}
 		return c.askAgain(asking, stored)
 	}
-	if err := c.store.CloseMonth(ctx, id); err != nil {
+	if err := c.store.FoldDays(ctx, id, id.Last()); err != nil {
 		return err
 	}
 	l, err := c.month(ctx, asking, id)
@@ -142,6 +142,13 @@ func (c *collector) askAgain(asking context.Context, stored rollup.Snapshot) err
 func (c *collector) tell(s rollup.Snapshot, what string) {
 	c.cfg.Logger.Info().Stringer("month", s.Month).Str("source", string(s.Source)).
 		Int64("clusters", s.Clusters).Msg(what)
+}
+
+// foldRunning folds the running month up to yesterday, so that its figures cost
+// no more at its end than at its beginning.
+func (c *collector) foldRunning(ctx context.Context) error {
+	today := rollup.DateOf(c.cfg.Now())
+	return c.store.FoldDays(ctx, today.Month(), today-1)
 }
 
 // saveRunning stores the running month as it stands, once in a while.

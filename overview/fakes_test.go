@@ -125,10 +125,12 @@ func restrict(m rollup.Month, metrics []string) (out rollup.Month) {
 	return out
 }
 
-func (s *fakeStore) CloseMonth(_ context.Context, id rollup.MonthID) error {
+func (s *fakeStore) FoldDays(_ context.Context, id rollup.MonthID, through rollup.Date) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.closed[id]++
+	if through == id.Last() {
+		s.closed[id]++
+	}
 	return nil
 }
 

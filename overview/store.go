@@ -19,9 +19,10 @@ type Store interface {
 	// ends the walk and is returned. What was recorded before the call is seen.
 	Fold(ctx context.Context, product string, from, to rollup.MonthID, metrics []string,
 		fn func(instance string, months []rollup.Month) error) error
-	// CloseMonth folds the days of a month that has ended into month rollups, so
-	// that folds over many months stay cheap. Closing a closed month does nothing.
-	CloseMonth(ctx context.Context, month rollup.MonthID) error
+	// FoldDays folds the days of a month, up to and including one, into the month's
+	// rollups, so that folds over the month stay cheap. Days that are folded already
+	// cost nothing.
+	FoldDays(ctx context.Context, month rollup.MonthID, through rollup.Date) error
 	// FirstMonth returns the first month that has any rollup; ok is false while
 	// there is none.
 	FirstMonth() (month rollup.MonthID, ok bool, err error)

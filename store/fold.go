@@ -4,29 +4,46 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"runtime"
+	"sync"
 
 	bolt "go.etcd.io/bbolt"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
+// foldWorkers is how many goroutines a fold uses: it is bound by the processor.
+func foldWorkers() int { return min(runtime.GOMAXPROCS(0), 8) }
+
 // Fold calls fn once for every instance of a product that has any of the metrics
-// between two months, both included, in the order of the instances' keys.
-// months[i] is the fold of the instance's days in month from+i, restricted to
-// the metrics; it is zero for a month without them. fn must not keep months or
-// what they point to, except for the strings. An error of fn ends the walk and
-// is returned. What was recorded before the call is seen.
+// between two months, both included, in no particular order, and never twice at
+// the same time. months[i] is the fold of the instance's days in month from+i,
+// restricted to the metrics; it is zero for a month without them. fn must not
+// keep months or what they point to, except for the strings. An error of fn ends
+// the walk and is returned. What was recorded before the call is seen.
 func (s *Store) Fold(ctx context.Context, product string, from, to rollup.MonthID, metrics []string,
 	fn func(instance string, months []rollup.Month) error,
 ) error {
-	err := s.view(func(tx *bolt.Tx) error {
-		f, err := newFolder(tx, product, from, to, metrics)
-		if err != nil {
-			return err
-		}
-		return f.run(ctx, nil, fn)
-	})
-	if err != nil {
+	var calls sync.Mutex
+	oneByOne := func(instance string, months []rollup.Month) error {
+		calls.Lock()
+		defer calls.Unlock()
+		return fn(instance, months)
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	for _, keys := range splitKeys(foldWorkers()) {
+		group.Go(func() error {
+			return s.view(func(tx *bolt.Tx) error {
+				f, err := openWindow(tx, product, from, to, metrics)
+				if err != nil {
+					return err
+				}
+				return f.run(ctx, keys, oneByOne)
+			})
+		})
+	}
+	if err := group.Wait(); err != nil {
 		return fmt.Errorf("store: fold %s to %s: %w", from, to, err)
 	}
 	return nil
@@ -45,7 +62,7 @@ type folder struct {
 	months []rollup.Month
 }
 
-// foldInput is one partition on the walk: a day's or a folded month's.
+// foldInput is one partition on the walk: a day's or a month's.
 type foldInput struct {
 	cursor *bolt.Cursor
 	key    []byte // of the record under the cursor, nil at the end
@@ -55,34 +72,49 @@ type foldInput struct {
 	series []foldSeries  // by number in the partition's dictionary
 }
 
-// newFolder opens every partition of the window. A month that has been folded is
-// read as such, any other from its days.
-func newFolder(tx *bolt.Tx, product string, from, to rollup.MonthID, metrics []string) (*folder, error) {
-	n := int(to-from) + 1
-	f := &folder{index: newFoldIndex(metrics), sums: make([]monthSum, n), months: make([]rollup.Month, n)}
-	for i := range n {
+// newFolder returns a folder of some months without inputs; nil metrics are all.
+func newFolder(months int, metrics []string) *folder {
+	return &folder{
+		index:  newFoldIndex(metrics),
+		sums:   make([]monthSum, months),
+		months: make([]rollup.Month, months),
+	}
+}
+
+// openWindow opens the partitions of a window: of each month its own, which has
+// the days that were folded, and those of all other days.
+func openWindow(tx *bolt.Tx, product string, from, to rollup.MonthID, metrics []string) (*folder, error) {
+	f := newFolder(int(to-from)+1, metrics)
+	for i := range f.months {
 		month := from + rollup.MonthID(i)
-		if b := closedMonth(tx, month); b != nil {
+		b := monthBucket(tx, month)
+		folded := daySet(b, keyFolded)
+		if folded != 0 {
 			if err := f.open(b, product, i, 0); err != nil {
 				return nil, err
 			}
+		}
+		if err := f.openDays(tx, product, i, month, ^folded); err != nil {
+			return nil, err
+		}
+	}
+	f.ready()
+	return f, nil
+}
+
+// openDays opens those of some days of a month that there are.
+func (f *folder) openDays(tx *bolt.Tx, product string, i int, month rollup.MonthID, days rollup.DaySet) error {
+	for date := month.First(); date <= month.Last(); date++ {
+		day := rollup.DaySetOf(date.DayOfMonth())
+		b := tx.Bucket(bucketDays).Bucket([]byte(date.String()))
+		if b == nil || days&day == 0 {
 			continue
 		}
-		for date := month.First(); date <= month.Last(); date++ {
-			b := tx.Bucket(bucketDays).Bucket([]byte(date.String()))
-			if b == nil {
-				continue
-			}
-			if err := f.open(b, product, i, rollup.DaySetOf(date.DayOfMonth())); err != nil {
-				return nil, err
-			}
+		if err := f.open(b, product, i, day); err != nil {
+			return err
 		}
 	}
-	f.index.sort()
-	for i := range f.sums {
-		f.sums[i].init(f.index)
-	}
-	return f, nil
+	return nil
 }
 
 func (f *folder) open(parent *bolt.Bucket, product string, month int, days rollup.DaySet) error {
@@ -99,17 +131,25 @@ func (f *folder) open(parent *bolt.Bucket, product string, month int, days rollu
 	return nil
 }
 
-// run walks the instances whose keys lie behind after, all of them if it is nil.
-func (f *folder) run(ctx context.Context, after []byte, fn func(string, []rollup.Month) error) error {
+// ready is called between the last open and run.
+func (f *folder) ready() {
+	f.index.sort()
+	for i := range f.sums {
+		f.sums[i].init(f.index)
+	}
+}
+
+// run walks the instances whose keys lie in a range.
+func (f *folder) run(ctx context.Context, keys keyRange, fn func(string, []rollup.Month) error) error {
 	for _, in := range f.inputs {
-		in.key, in.value = seekBehind(in.cursor, after)
+		in.key, in.value = seekBehind(in.cursor, keys.after)
 	}
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		key := f.next()
-		if key == nil {
+		if key == nil || keys.endsBefore(key) {
 			return nil
 		}
 		if err := f.add(key); err != nil {

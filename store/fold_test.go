@@ -25,7 +25,7 @@ func TestFoldAgreesWithTheModel(t *testing.T) {
 		for range rapid.IntRange(1, 3).Draw(t, "phases") {
 			recordSome(t, s, window, want)
 			if closed := rapid.IntRange(0, 3).Draw(t, "closed"); closed < 3 {
-				must(t, s.CloseMonth(context.Background(), window+rollup.MonthID(closed)))
+				must(t, s.FoldDays(context.Background(), window+rollup.MonthID(closed), (window+rollup.MonthID(closed)).Last()))
 			}
 		}
 		metrics := rapid.SampledFrom([][]string{nil, {"a"}, {"a_b", "c"}, {"b", "none"}, {"none"}}).Draw(t, "metrics")
@@ -66,7 +66,7 @@ func TestFoldCallsOncePerInstanceInOrderOfKeys(t *testing.T) {
 		}
 	}
 	month := rollup.MonthOf(march)
-	must(t, s.CloseMonth(t.Context(), month))
+	must(t, s.FoldDays(t.Context(), month, month.Last()))
 	var got []string
 	for _, f := range folded(t, s, "cozystack", month-1, month+1, []string{"a"}) {
 		got = append(got, f.instance)

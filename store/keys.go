@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/hex"
 )
 
@@ -69,4 +70,23 @@ func lowerHex(c byte) (byte, bool) {
 		return c - 'a' + 10, true
 	}
 	return 0, false
+}
+
+// keyRange is a stretch of keys: those behind after, up to and including through.
+// nil is no bound.
+type keyRange struct{ after, through []byte }
+
+func (r keyRange) endsBefore(key []byte) bool {
+	return r.through != nil && bytes.Compare(key, r.through) > 0
+}
+
+// splitKeys divides all keys into n stretches. Packed UUIDs, whose first byte is
+// as good as random, are spread evenly; all other ids fall into the last one.
+func splitKeys(n int) []keyRange {
+	ranges := make([]keyRange, n)
+	for i := 1; i < n; i++ {
+		bound := []byte{0, byte(i * 256 / n)}
+		ranges[i-1].through, ranges[i].after = bound, bound
+	}
+	return ranges
 }

@@ -9,8 +9,8 @@ import (
 )
 
 // dayMerge merges into one product's day within a transaction, and into its
-// month where that has been folded, or is being folded now: after a clock that
-// was set back, or a late import.
+// month where the day has been folded, or is being folded now: in the first
+// moments of the next day, after a clock that was set back, or a late import.
 type dayMerge struct {
 	date    rollup.Date
 	product string
@@ -33,7 +33,8 @@ func openDay(tx *bolt.Tx, dicts *dictionaryCache, product string, date rollup.Da
 	if err != nil {
 		return nil, err
 	}
-	if b := monthBucket(tx, date.Month()); b != nil {
+	b := monthBucket(tx, date.Month())
+	if daySet(b, keyPending)&rollup.DaySetOf(date.DayOfMonth()) != 0 {
 		m.folded = true
 		m.month, err = dicts.partition(b, monthName(date.Month(), product))
 	}

@@ -88,6 +88,9 @@ func folded(t fatal, s *Store, product string, from, to rollup.MonthID, metrics 
 		out = append(out, f)
 		return nil
 	}))
+	slices.SortFunc(out, func(a, b foldedInstance) int {
+		return bytes.Compare(instanceKey(a.instance), instanceKey(b.instance))
+	})
 	return out
 }
 

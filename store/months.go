@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,105 +12,107 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-// keyClosed stands in a month's bucket once all of its days are folded into it.
-var keyClosed = []byte("closed")
+// The keys in a month's bucket, each a set of days as a varint: those that are
+// folded into its rollups, and those that are folded or being folded, into which
+// the writer merges what still comes.
+var (
+	keyFolded  = []byte("folded")
+	keyPending = []byte("pending")
+)
 
-// foldChunk is how many instances one transaction of CloseMonth folds: enough to
+// foldChunk is how many instances one transaction of FoldDays folds: enough to
 // be quick, few enough that reports hardly wait.
 const foldChunk = 1000
-
-// closedMonth returns the bucket of a month that has been folded, nil for any
-// other.
-func closedMonth(tx *bolt.Tx, month rollup.MonthID) *bolt.Bucket {
-	b := monthBucket(tx, month)
-	if b == nil || b.Get(keyClosed) == nil {
-		return nil
-	}
-	return b
-}
 
 // monthBucket returns the bucket of a month, nil if none of it was ever folded.
 func monthBucket(tx *bolt.Tx, month rollup.MonthID) *bolt.Bucket {
 	return tx.Bucket(bucketMonths).Bucket([]byte(month.String()))
 }
 
-// CloseMonth folds the days of a month that has ended into month rollups, so
-// that folds over many months stay cheap. Closing a closed month does nothing.
-// A report that still comes for one of its days is merged into both.
-func (s *Store) CloseMonth(ctx context.Context, month rollup.MonthID) error {
-	products, err := s.openMonth(ctx, month)
+// daySet reads one of a month's sets of days. A month without a bucket has none.
+func daySet(month *bolt.Bucket, key []byte) rollup.DaySet {
+	if month == nil {
+		return 0
+	}
+	v, _ := binary.Uvarint(month.Get(key))
+	return rollup.DaySet(v)
+}
+
+// addDays adds to one of a month's sets of days.
+func addDays(tx *bolt.Tx, month rollup.MonthID, key []byte, days rollup.DaySet) error {
+	b, err := tx.Bucket(bucketMonths).CreateBucketIfNotExists([]byte(month.String()))
 	if err != nil {
-		return fmt.Errorf("store: close %s: %w", month, err)
+		return err
 	}
-	if products == nil {
-		return nil
-	}
-	for _, product := range products {
-		if err := s.foldMonth(ctx, product, month); err != nil {
-			return fmt.Errorf("store: close %s: %w", month, err)
-		}
-	}
-	err = s.update(ctx, func(tx *bolt.Tx) error {
-		return monthBucket(tx, month).Put(keyClosed, []byte{1})
-	})
-	if err != nil {
-		return fmt.Errorf("store: close %s: %w", month, err)
+	return b.Put(key, binary.AppendUvarint(nil, uint64(daySet(b, key)|days)))
+}
+
+// FoldDays folds the days of a month, up to and including one, into the month's
+// rollups, so that a fold over the month need not read each of them. Days that
+// are folded already cost nothing. A report that still comes for a folded day is
+// merged into both.
+func (s *Store) FoldDays(ctx context.Context, month rollup.MonthID, through rollup.Date) error {
+	if err := s.foldDays(ctx, month, through); err != nil {
+		return fmt.Errorf("store: fold the days of %s: %w", month, err)
 	}
 	return nil
 }
 
-// openMonth makes the month's bucket, from where on the writer merges late days
-// into it, and returns the products that have days. It returns none for a month
-// that is closed or has no days.
-func (s *Store) openMonth(ctx context.Context, month rollup.MonthID) ([]string, error) {
+func (s *Store) foldDays(ctx context.Context, month rollup.MonthID, through rollup.Date) error {
+	var days rollup.DaySet
 	var products []string
 	err := s.view(func(tx *bolt.Tx) (err error) {
-		if closedMonth(tx, month) == nil {
-			products, err = productsOf(tx, month)
-		}
+		days, products, err = unfolded(tx, month, through)
 		return err
 	})
-	if err != nil || products == nil {
-		return nil, err
+	if err != nil || days == 0 {
+		return err
 	}
-	return products, s.update(ctx, func(tx *bolt.Tx) error {
-		_, err := tx.Bucket(bucketMonths).CreateBucketIfNotExists([]byte(month.String()))
+	err = s.update(ctx, func(tx *bolt.Tx) error { return addDays(tx, month, keyPending, days) })
+	for _, product := range products {
+		if err == nil {
+			err = s.foldProduct(ctx, product, month, days)
+		}
+	}
+	if err != nil {
 		return err
-	})
+	}
+	return s.update(ctx, func(tx *bolt.Tx) error { return addDays(tx, month, keyFolded, days) })
 }
 
-// productsOf lists the products with a record in any day of the month.
-func productsOf(tx *bolt.Tx, month rollup.MonthID) ([]string, error) {
-	var products []string
-	seen := make(map[string]bool)
-	for date := month.First(); date <= month.Last(); date++ {
+// unfolded returns the days of a month, up to one, that are not folded yet, and
+// the products that have records in them.
+func unfolded(tx *bolt.Tx, month rollup.MonthID, through rollup.Date) (days rollup.DaySet, products []string, err error) {
+	folded := daySet(monthBucket(tx, month), keyFolded)
+	for date := month.First(); date <= min(through, month.Last()); date++ {
+		day := rollup.DaySetOf(date.DayOfMonth())
 		b := tx.Bucket(bucketDays).Bucket([]byte(date.String()))
-		if b == nil {
+		if b == nil || folded&day != 0 {
 			continue
 		}
+		days |= day
 		err := b.ForEachBucket(func(k []byte) error {
-			if !seen[string(k)] {
-				seen[string(k)] = true
+			if !slices.Contains(products, string(k)) {
 				products = append(products, string(k))
 			}
 			return nil
 		})
 		if err != nil {
-			return nil, err
+			return 0, nil, err
 		}
 	}
-	return products, nil
+	return days, products, nil
 }
 
 // errChunk ends a walk after a chunk.
 var errChunk = errors.New("store: chunk is full")
 
-// foldMonth merges a product's days into its month, some instances at a time:
+// foldProduct merges a product's days into its month, some instances at a time:
 // no transaction, reading or writing, is long.
-func (s *Store) foldMonth(ctx context.Context, product string, month rollup.MonthID) error {
+func (s *Store) foldProduct(ctx context.Context, product string, month rollup.MonthID, days rollup.DaySet) error {
 	var after []byte
 	for {
-		chunk, err := s.foldSome(ctx, product, month, after)
+		chunk, err := s.foldSome(ctx, product, month, days, after)
 		if err != nil || len(chunk) == 0 {
 			return err
 		}
@@ -130,13 +133,14 @@ type instanceMonth struct {
 }
 
 // foldSome folds the days of the next instances behind a key.
-func (s *Store) foldSome(ctx context.Context, product string, month rollup.MonthID, after []byte) (chunk []instanceMonth, err error) {
+func (s *Store) foldSome(ctx context.Context, product string, month rollup.MonthID, days rollup.DaySet, after []byte) (chunk []instanceMonth, err error) {
 	err = s.view(func(tx *bolt.Tx) error {
-		f, err := newFolder(tx, product, month, month, nil)
-		if err != nil {
+		f := newFolder(1, nil)
+		if err := f.openDays(tx, product, 0, month, days); err != nil {
 			return err
 		}
-		return f.run(ctx, after, func(instance string, months []rollup.Month) error {
+		f.ready()
+		return f.run(ctx, keyRange{after: after}, func(instance string, months []rollup.Month) error {
 			chunk = append(chunk, instanceMonth{instance, rollup.Month{
 				Peaks:   slices.Clone(months[0].Peaks),
 				Metrics: slices.Clone(months[0].Metrics),

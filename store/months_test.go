@@ -14,14 +14,15 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-// isClosed tells whether a month is read from its month rollups.
-func isClosed(t *testing.T, s *Store, month rollup.MonthID) (closed bool) {
+// isFolded tells whether no day of a month need be read for its figures.
+func isFolded(t *testing.T, s *Store, month rollup.MonthID) (folded bool) {
 	t.Helper()
 	must(t, s.view(func(tx *bolt.Tx) error {
-		closed = closedMonth(tx, month) != nil
-		return nil
+		days, _, err := unfolded(tx, month, month.Last())
+		folded = days == 0 && monthBucket(tx, month) != nil
+		return err
 	}))
-	return closed
+	return folded
 }
 
 // recordAll records reports at once and keeps the model.
@@ -40,7 +41,7 @@ func recordAll(t *testing.T, s *Store, want model, reports ...rollup.Report) {
 }
 
 // More instances than one transaction folds.
-func TestCloseMonthInChunks(t *testing.T) {
+func TestFoldDaysInChunks(t *testing.T) {
 	s := open(t, Options{})
 	want := make(model)
 	const n = 2*foldChunk + 300
@@ -53,8 +54,8 @@ func TestCloseMonthInChunks(t *testing.T) {
 	month := rollup.MonthOf(march)
 	expect := want.fold("cozystack", month, month, nil)
 	compareFolds(t, folded(t, s, "cozystack", month, month, nil), expect)
-	must(t, s.CloseMonth(t.Context(), month))
-	if !isClosed(t, s, month) {
+	must(t, s.FoldDays(t.Context(), month, month.Last()))
+	if !isFolded(t, s, month) {
 		t.Fatal("the month is still open")
 	}
 	compareFolds(t, folded(t, s, "cozystack", month, month, nil), expect)
@@ -67,7 +68,7 @@ func TestClosedMonthOutlivesItsDays(t *testing.T) {
 	month := rollup.MonthOf(march)
 	recordAll(t, s, want,
 		report(uuid(1), march, "a"), report(uuid(1), march.AddDate(0, 0, 1), "b"), report("x", march, "a"))
-	must(t, s.CloseMonth(t.Context(), month))
+	must(t, s.FoldDays(t.Context(), month, month.Last()))
 	must(t, s.update(t.Context(), func(tx *bolt.Tx) error {
 		return errors.Join(tx.DeleteBucket(bucketDays), firstOf(tx.CreateBucket(bucketDays)))
 	}))
@@ -80,14 +81,14 @@ func TestClosingAgainChangesNothing(t *testing.T) {
 	commits := 0
 	s := open(t, Options{OnCommit: func(Commit) { commits++ }})
 	month := rollup.MonthOf(march)
-	must(t, s.CloseMonth(t.Context(), month))
-	if isClosed(t, s, month) {
+	must(t, s.FoldDays(t.Context(), month, month.Last()))
+	if isFolded(t, s, month) {
 		t.Fatal("a month without days is closed, though reports may still come")
 	}
 	recordAll(t, s, make(model), report(uuid(1), march, "a"))
-	must(t, s.CloseMonth(t.Context(), month))
+	must(t, s.FoldDays(t.Context(), month, month.Last()))
 	before := monthBytes(t, s, month)
-	must(t, s.CloseMonth(t.Context(), month))
+	must(t, s.FoldDays(t.Context(), month, month.Last()))
 	if monthBytes(t, s, month) != before {
 		t.Error("closing again changes the month's records")
 	}
@@ -121,7 +122,7 @@ func TestReportIntoAClosedMonth(t *testing.T) {
 	want := make(model)
 	month := rollup.MonthOf(march)
 	recordAll(t, s, want, report(uuid(1), march, "a"), report(uuid(2), march, "a"))
-	must(t, s.CloseMonth(t.Context(), month))
+	must(t, s.FoldDays(t.Context(), month, month.Last()))
 
 	late := report(uuid(1), march.AddDate(0, 0, 3), "a", `c{x="1"}`)
 	late.Samples[0].Value = 17
@@ -143,17 +144,17 @@ func TestClosingIsTakenUpAgain(t *testing.T) {
 	want := make(model)
 	month := rollup.MonthOf(march)
 	recordAll(t, s, want, report(uuid(1), march, "a"), report(uuid(2), march, "b"))
-	must(t, s.CloseMonth(t.Context(), month))
-	must(t, s.update(t.Context(), func(tx *bolt.Tx) error { return monthBucket(tx, month).Delete(keyClosed) }))
+	must(t, s.FoldDays(t.Context(), month, month.Last()))
+	must(t, s.update(t.Context(), func(tx *bolt.Tx) error { return monthBucket(tx, month).Delete(keyFolded) }))
 	recordAll(t, s, want, report(uuid(2), march.Add(time.Hour), "c"), report(uuid(3), march, "a"))
 	compareFolds(t, folded(t, s, "cozystack", month, month, nil), want.fold("cozystack", month, month, nil))
-	must(t, s.CloseMonth(t.Context(), month))
+	must(t, s.FoldDays(t.Context(), month, month.Last()))
 	compareFolds(t, folded(t, s, "cozystack", month, month, nil), want.fold("cozystack", month, month, nil))
 }
 
 // Reports that come while their month is folded are in it, whichever chunk was
 // under way.
-func TestCloseMonthBesideRecord(t *testing.T) {
+func TestFoldDaysBesideRecord(t *testing.T) {
 	s := open(t, Options{})
 	want := make(model)
 	month := rollup.MonthOf(march)
@@ -164,7 +165,7 @@ func TestCloseMonthBesideRecord(t *testing.T) {
 	recordAll(t, s, want, early...)
 
 	closed := make(chan error)
-	go func() { closed <- s.CloseMonth(context.Background(), month) }()
+	go func() { closed <- s.FoldDays(context.Background(), month, month.Last()) }()
 	for round := range 10 {
 		var late []rollup.Report
 		for i := range 60 {
@@ -174,8 +175,17 @@ func TestCloseMonthBesideRecord(t *testing.T) {
 		recordAll(t, s, want, late...)
 	}
 	must(t, <-closed)
-	if !isClosed(t, s, month) {
-		t.Fatal("the month is still open")
+	// Days that began after the folding are not folded; the first one is.
+	must(t, s.view(func(tx *bolt.Tx) error {
+		if daySet(monthBucket(tx, month), keyFolded)&rollup.DaySetOf(march.Day()) == 0 {
+			t.Error("the first day is not folded")
+		}
+		return nil
+	}))
+	compareFolds(t, folded(t, s, "cozystack", month, month, nil), want.fold("cozystack", month, month, nil))
+	must(t, s.FoldDays(t.Context(), month, month.Last()))
+	if !isFolded(t, s, month) {
+		t.Fatal("not all days are folded")
 	}
 	compareFolds(t, folded(t, s, "cozystack", month, month, nil), want.fold("cozystack", month, month, nil))
 }

@@ -36,8 +36,8 @@ func openFile(path string) (*bolt.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	// An empty commit shows that the file takes commits.
-	if err = db.Update(func(*bolt.Tx) error { return nil }); err != nil {
+	// The commit, even if nothing is to migrate, shows that the file takes commits.
+	if err = guard(func() error { return db.Update(migrate) }); err != nil {
 		return nil, errors.Join(fmt.Errorf("store: write %s: %w", path, err), db.Close())
 	}
 	return db, nil

@@ -10,7 +10,7 @@ import (
 
 // schemaVersion is the version of the layout that this package writes. A file
 // with a higher one is refused untouched.
-const schemaVersion = 1
+const schemaVersion = 2
 
 // The buckets at the root of the file. docs/database.md tells what is in them.
 var (

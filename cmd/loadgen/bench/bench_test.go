@@ -7,9 +7,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/fleet"
+	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/load"
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
 // tiny is enough to see every row work. Its figures mean nothing.
@@ -124,13 +129,26 @@ func TestAwaitGivesUp(t *testing.T) {
 	})
 }
 
-func TestCheckOverviewFindsWrongFigures(t *testing.T) {
-	for name, body := range map[string]string{
-		"no JSON": "x",
-		"zero":    `{"periods":{"month":{"clusters":0,"total_nodes":0,"source":"rollups"},"year":{"months":1}}}`,
+func TestCheckOverview(t *testing.T) {
+	months := map[rollup.MonthID]load.Month{
+		24301: {Figures: fleet.Figures{Clusters: 3, TotalNodes: 7}},
+		24300: {Figures: fleet.Figures{Clusters: 2, TotalNodes: 5}},
+	}
+	const good = `{"periods":{"month":{"clusters":3,"total_nodes":7,"source":"rollups"},"year":{"months":2}}}`
+	if err := checkOverview([]byte(good), months); err != nil {
+		t.Error(err)
+	}
+	for _, wrong := range [][2]string{
+		{`"clusters":3`, `"clusters":2`},
+		{`"total_nodes":7`, `"total_nodes":0`},
+		{`"rollups"`, `"victoriametrics"`},
+		{`"months":2`, `"months":1`},
+		{`{"periods":`, `{"period":`},
+		{`}}`, ``},
 	} {
-		if checkOverview([]byte(body), nil) == nil {
-			t.Errorf("%s: %s is taken", name, body)
+		body := strings.Replace(good, wrong[0], wrong[1], 1)
+		if checkOverview([]byte(body), months) == nil {
+			t.Errorf("%s is taken", body)
 		}
 	}
 }

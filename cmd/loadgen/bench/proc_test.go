@@ -8,7 +8,6 @@ import (
 )
 
 func TestParseCPU(t *testing.T) {
-	const after = " S 1 2 3 0 -1 4194560 100 200 0 0 %s 7 8 20 0 9 0 100 200"
 	for name, tt := range map[string]struct {
 		stat string
 		want time.Duration

@@ -1,7 +1,6 @@
 package load
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -9,8 +8,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -21,11 +22,7 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-const (
-	product = "cozystack"
-	// dbChunk is how many clusters one transaction takes.
-	dbChunk = 5000
-)
+const product = "cozystack"
 
 // DBOptions says what [DB] writes.
 type DBOptions struct {
@@ -83,87 +80,62 @@ func DB(ctx context.Context, o DBOptions) (DBResult, error) {
 	if err != nil {
 		return DBResult{}, err
 	}
-	d := newDBWriter(o, s)
-	err = errors.Join(d.write(ctx), s.Close())
+	d := &dbWriter{DBOptions: o, store: s}
+	folders := newFolders(o, runtime.GOMAXPROCS(0))
+	err = errors.Join(d.write(ctx, folders), s.Close())
 	if err != nil {
 		return DBResult{}, errors.Join(err, os.Remove(o.Path))
 	}
-	return DBResult{d.truths.months(o.ConfirmDays), d.clusterDays}, nil
+	all := truths{}
+	for _, f := range folders {
+		all.merge(f.truths)
+	}
+	return DBResult{all.months(o.ConfirmDays), d.clusterDays}, nil
 }
 
-// dbWriter walks the days of a fleet's history.
+// dbWriter hands to the store what folders have folded.
 type dbWriter struct {
 	DBOptions
-	store    *store.Store
-	end      time.Time   // nothing is written from here on
-	clusters []dbCluster // in the order of their ids, in which records are cheap to put
-
-	truths      truths
+	store       *store.Store
 	clusterDays int
-	parser      *ingest.Parser
-	text        []byte
 }
 
-// dbCluster is a cluster with what its clients sent last.
-type dbCluster struct {
-	fleet.Cluster
-	id     string
-	offset time.Duration
-	last   [fleet.Clients]parsed
-}
-
-// parsed is a report, as text and as what the server makes of it.
-type parsed struct {
-	text    []byte
-	samples []rollup.Sample
-}
-
-func newDBWriter(o DBOptions, s *store.Store) *dbWriter {
-	d := &dbWriter{
-		DBOptions: o, store: s, end: earlier(o.To.End(), o.Now()),
-		truths: truths{}, parser: ingest.NewParser(ingest.Limits{}),
-	}
-	f := fleet.New(o.Fleet)
-	for i := range f.Len() {
-		c := f.Cluster(i)
-		d.clusters = append(d.clusters, dbCluster{Cluster: c, id: c.ID(), offset: offsetOf(&c, o.Every)})
-	}
-	slices.SortFunc(d.clusters, func(a, b dbCluster) int { return strings.Compare(a.id, b.id) })
-	return d
-}
-
-// dayChunk is some clusters' part of a day.
-type dayChunk struct {
-	date rollup.Date
-	days []store.InstanceDay
-}
-
-// write folds days while the store writes those before, then closes the months.
-func (d *dbWriter) write(ctx context.Context) error {
+// write writes days while those behind them are folded, then closes the months.
+func (d *dbWriter) write(ctx context.Context, folders []*folder) error {
 	chunks := make(chan dayChunk)
 	group, working := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		defer close(chunks)
-		return d.fold(working, chunks)
-	})
-	group.Go(func() error {
-		for c := range chunks {
-			if err := d.store.MergeDays(working, product, c.date, c.days); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	var folding sync.WaitGroup
+	for _, f := range folders {
+		folding.Add(1)
+		group.Go(func() error {
+			defer folding.Done()
+			return f.fold(working, chunks)
+		})
+	}
+	group.Go(func() error { return d.merge(working, chunks) })
+	folding.Wait()
+	close(chunks)
 	if err := group.Wait(); err != nil {
 		return err
 	}
 	for m := d.From; m <= d.To && !d.Open && !d.Now().Before(m.End()); m++ {
 		d.progress("%s is closed", m)
-		if err := d.store.CloseMonth(ctx, m); err != nil {
+		if err := d.store.FoldDays(ctx, m, m.Last()); err != nil {
 			return err
 		}
 	}
 	d.progress("%d days of clusters written\n", d.clusterDays)
+	return nil
+}
+
+func (d *dbWriter) merge(ctx context.Context, chunks <-chan dayChunk) error {
+	for c := range chunks {
+		d.progress("%s", c.date)
+		if err := d.store.MergeDays(ctx, product, c.date, c.days); err != nil {
+			return err
+		}
+		d.clusterDays += len(c.days)
+	}
 	return nil
 }
 
@@ -173,84 +145,23 @@ func (d *dbWriter) progress(format string, args ...any) {
 	}
 }
 
-func (d *dbWriter) fold(ctx context.Context, chunks chan<- dayChunk) error {
-	for date := d.From.First(); date.Start().Before(d.end); date++ {
-		d.progress("%s", date)
-		for clusters := range slices.Chunk(d.clusters, dbChunk) {
-			days, err := d.foldChunk(clusters, date)
-			if err != nil {
-				return err
-			}
-			select {
-			case chunks <- dayChunk{date, days}:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		}
-	}
-	return nil
-}
-
-func (d *dbWriter) foldChunk(clusters []dbCluster, date rollup.Date) ([]store.InstanceDay, error) {
-	days := make([]store.InstanceDay, 0, len(clusters))
+// newFolders deals a fleet's clusters out to n folders, in the order of their
+// ids, in which records are cheap to put.
+func newFolders(o DBOptions, n int) []*folder {
+	f := fleet.New(o.Fleet)
+	clusters := make([]dbCluster, f.Len())
 	for i := range clusters {
-		day, err := d.foldDay(&clusters[i], date)
-		if err != nil {
-			return nil, err
-		}
-		if !day.IsZero() {
-			days = append(days, store.InstanceDay{Instance: clusters[i].id, Day: day})
-		}
+		c := f.Cluster(i)
+		clusters[i] = dbCluster{Cluster: c, id: c.ID(), offset: offsetOf(&c, o.Every)}
 	}
-	d.clusterDays += len(days)
-	return days, nil
-}
-
-// foldDay folds what a cluster's clients send on a day.
-func (d *dbWriter) foldDay(c *dbCluster, date rollup.Date) (day rollup.Day, err error) {
-	first := d.From.Start().Add(c.offset)
-	end := earlier((date + 1).Start(), d.end)
-	// The first step whose reports come on this day or later.
-	step := max(0, int((date.Start().Sub(first)+d.Every-1)/d.Every))
-	for ; ; step++ {
-		at := first.Add(time.Duration(step) * d.Every)
-		if !at.Before(end) {
-			return day, nil
-		}
-		for client := range fleet.Clients {
-			if !c.Sends(client, step) {
-				continue
-			}
-			samples, err := d.samples(c, client, step)
-			if err != nil {
-				return day, err
-			}
-			day = day.Merge(rollup.FromReport(rollup.Report{Received: at, Samples: samples}))
-			d.truths.add(&c.Cluster, client, step, at)
-		}
+	slices.SortFunc(clusters, func(a, b dbCluster) int { return strings.Compare(a.id, b.id) })
+	parser := ingest.NewParser(ingest.Limits{})
+	var folders []*folder
+	for part := range slices.Chunk(clusters, (len(clusters)+n-1)/n) {
+		folders = append(folders, &folder{
+			parser: parser, start: o.From.Start(), end: earlier(o.To.End(), o.Now()), every: o.Every,
+			clusters: part, truths: truths{},
+		})
 	}
-}
-
-// samples returns what the server reads in a report. Most reports repeat the one
-// before.
-func (d *dbWriter) samples(c *dbCluster, client fleet.Client, step int) ([]rollup.Sample, error) {
-	d.text = c.Report(d.text[:0], client, step)
-	last := &c.last[client]
-	if bytes.Equal(last.text, d.text) {
-		return last.samples, nil
-	}
-	samples, _, err := d.parser.Parse(last.samples[:0], d.text)
-	if err != nil {
-		return nil, fmt.Errorf("load: a report of the fleet: %w", err)
-	}
-	slices.SortFunc(samples, func(a, b rollup.Sample) int { return strings.Compare(string(a.Series), string(b.Series)) })
-	*last = parsed{append(last.text[:0], d.text...), samples}
-	return samples, nil
-}
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
+	return folders
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -107,7 +108,7 @@ func closedMonths(t *testing.T, path string) (months []string) {
 	err = db.View(func(tx *bolt.Tx) error {
 		b := tx.Bucket([]byte("months"))
 		return b.ForEachBucket(func(k []byte) error {
-			if b.Bucket(k).Get([]byte("closed")) != nil {
+			if b.Bucket(k).Get([]byte("folded")) != nil {
 				months = append(months, string(k))
 			}
 			return nil
@@ -134,7 +135,7 @@ func TestDBIsWhatRecordingLeaves(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			o := DBOptions{
-				Path: filepath.Join(t.TempDir(), "telemetry.db"), Fleet: lively(25),
+				Path: filepath.Join(t.TempDir(), "telemetry.db"), Fleet: lively(12),
 				From: february, To: february + 1, Every: tt.every, Open: tt.open, Now: at(t, tt.now),
 			}
 			got, err := DB(t.Context(), o)
@@ -164,12 +165,13 @@ func TestDBIsWhatRecordingLeaves(t *testing.T) {
 	}
 }
 
-// More clusters than one transaction takes.
+// More clusters than are written at a time, by each of those that fold.
 func TestDBInChunks(t *testing.T) {
+	clusters := runtime.GOMAXPROCS(0)*dbChunk + 10
 	path := filepath.Join(t.TempDir(), "telemetry.db")
 	var progress strings.Builder
 	o := DBOptions{
-		Path: path, Fleet: fleet.Config{Clusters: dbChunk + 10}, From: february, To: february,
+		Path: path, Fleet: fleet.Config{Clusters: clusters}, From: february, To: february,
 		Every: 24 * time.Hour, Progress: &progress, Now: at(t, "2026-02-02T12:00:00Z"),
 	}
 	got, err := DB(t.Context(), o)
@@ -177,7 +179,7 @@ func TestDBInChunks(t *testing.T) {
 		t.Fatal(err)
 	}
 	days := storedDays(t, path)
-	if got.ClusterDays != len(days) || got.Months[february].Clusters != dbChunk+10 || !maps.EqualFunc(days, recorded(t, o), sameDay) {
+	if got.ClusterDays != len(days) || got.Months[february].Clusters != int64(clusters) || !maps.EqualFunc(days, recorded(t, o), sameDay) {
 		t.Errorf("%d days of clusters, %d in the file, truth %+v", got.ClusterDays, len(days), got.Months)
 	}
 	if want := fmt.Sprint(len(days), " days of clusters written"); !strings.Contains(progress.String(), want) {

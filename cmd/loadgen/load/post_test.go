@@ -160,6 +160,10 @@ func TestPostGoesOn(t *testing.T) {
 	if !maps.Equal(once, twice) || len(once) < 60 {
 		t.Errorf("%d reports at once, %d in two turns", len(once), len(twice))
 	}
+	first := fleet.New(cfg).Cluster(0)
+	if once[first.ID()+"\n"+string(first.Report(nil, fleet.Operator, 0))] == 0 {
+		t.Error("the fleet's first report is left out")
+	}
 }
 
 func TestPostWithoutServer(t *testing.T) {

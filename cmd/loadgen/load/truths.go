@@ -29,6 +29,16 @@ func (t truths) add(c *fleet.Cluster, client fleet.Client, step int, at time.Tim
 	t[month].Add(c, client, step, int(rollup.DateOf(at)))
 }
 
+// merge adds what was seen of other clusters of the same fleet.
+func (t truths) merge(o truths) {
+	for month, truth := range o {
+		if t[month] == nil {
+			t[month] = new(fleet.Truth)
+		}
+		t[month].Merge(truth)
+	}
+}
+
 func (t truths) months(confirmDays int) map[rollup.MonthID]Month {
 	months := make(map[rollup.MonthID]Month)
 	for m, truth := range t {

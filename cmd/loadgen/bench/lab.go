@@ -112,12 +112,12 @@ func (s *sender) post(ctx context.Context, conns, count int) (load.Result, error
 		Fleet: fleet.Config{Seed: 1, Clusters: s.clusters, Full: true},
 	})
 	s.sent += count
-	return r, accepted(r, err)
+	return r, answered(r, err)
 }
 
-// accepted returns an error unless every report was taken. vmagent takes them
-// with 204.
-func accepted(r load.Result, err error) error {
+// answered returns an error unless every request was answered 200, or 204 as
+// vmagent does.
+func answered(r load.Result, err error) error {
 	if err == nil && r.Codes[200]+r.Codes[204] != r.Requests {
 		err = fmt.Errorf("bench: of %d requests, answers were %v, and there were %d errors: %v", r.Requests, r.Codes, r.Errors, r.FirstError)
 	}

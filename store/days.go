@@ -127,7 +127,7 @@ func (s *Store) readSome(date rollup.Date, product string, after []byte) (chunk 
 		if parent == nil {
 			return nil // removed meanwhile
 		}
-		records, series := partitionBuckets(parent, product)
+		records, series := recordsOf(parent, product), seriesOf(monthBucket(tx, date.Month()), product)
 		if records == nil || series == nil {
 			return nil
 		}
@@ -160,7 +160,7 @@ func (s *Store) Known(product, instance string, now time.Time) (known bool, err 
 			if b == nil {
 				continue
 			}
-			records, _ := partitionBuckets(b, product)
+			records := recordsOf(b, product)
 			known = records != nil && records.Get(instanceKey(instance)) != nil
 		}
 		return nil

@@ -6,38 +6,54 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-// maxCachedDictionaries bounds the cache: today's, at midnight yesterday's too,
-// and a folded month's.
+// maxCachedDictionaries bounds the cache: this month's, at its beginning the last
+// one's too, and a few for imports.
 const maxCachedDictionaries = 4
 
-// partitionName tells the partitions of a file apart.
-type partitionName struct {
-	bucket  string // "day" or "month"
-	start   rollup.Date
+// dictionaryName tells the dictionaries of a file apart.
+type dictionaryName struct {
+	month   rollup.MonthID
 	product string
 }
 
 // dictionaryCache keeps the dictionaries that the writer used last. The zero
 // cache is empty and ready.
 type dictionaryCache struct {
-	names []partitionName // in the order of their coming
-	dicts map[partitionName]*dictionary
+	names []dictionaryName // in the order of their coming
+	dicts map[dictionaryName]*dictionary
 }
 
 func (c *dictionaryCache) drop() { *c = dictionaryCache{} }
 
-// partition returns a product's partition of a day's or a month's bucket for
-// writing, and creates it where there is none.
-func (c *dictionaryCache) partition(parent *bolt.Bucket, name partitionName) (partition, error) {
-	product, err := parent.CreateBucketIfNotExists([]byte(name.product))
+// day returns a product's partition of a day for writing, and creates it where
+// there is none.
+func (c *dictionaryCache) day(tx *bolt.Tx, date rollup.Date, product string) (partition, error) {
+	parent, err := tx.Bucket(bucketDays).CreateBucketIfNotExists([]byte(date.String()))
 	if err != nil {
 		return partition{}, err
 	}
-	records, err := product.CreateBucketIfNotExists(bucketRecords)
+	return c.partition(tx, parent, dictionaryName{date.Month(), product})
+}
+
+// month does for a month what day does for a day.
+func (c *dictionaryCache) month(tx *bolt.Tx, month rollup.MonthID, product string) (partition, error) {
+	parent, err := makeMonthBucket(tx, month)
 	if err != nil {
 		return partition{}, err
 	}
-	series, err := product.CreateBucketIfNotExists(bucketSeries)
+	return c.partition(tx, parent, dictionaryName{month, product})
+}
+
+func (c *dictionaryCache) partition(tx *bolt.Tx, parent *bolt.Bucket, name dictionaryName) (partition, error) {
+	records, err := makeProductBucket(parent, name.product, bucketRecords)
+	if err != nil {
+		return partition{}, err
+	}
+	month, err := makeMonthBucket(tx, name.month)
+	if err != nil {
+		return partition{}, err
+	}
+	series, err := makeProductBucket(month, name.product, bucketSeries)
 	if err != nil {
 		return partition{}, err
 	}
@@ -52,9 +68,9 @@ func (c *dictionaryCache) partition(parent *bolt.Bucket, name partitionName) (pa
 	return partition{records, dict}, nil
 }
 
-func (c *dictionaryCache) add(name partitionName, dict *dictionary) {
+func (c *dictionaryCache) add(name dictionaryName, dict *dictionary) {
 	if c.dicts == nil {
-		c.dicts = make(map[partitionName]*dictionary)
+		c.dicts = make(map[dictionaryName]*dictionary)
 	}
 	if len(c.names) == maxCachedDictionaries {
 		delete(c.dicts, c.names[0])

@@ -7,11 +7,13 @@
 // commit only and many clients share one. [Store.Record] returns after that
 // commit: what it returned nil for survives a crash.
 //
-// A day is a bucket of its own, with a dictionary of the series that its records
-// name by number. Series repeat from cluster to cluster and from day to day, so a
-// record is small; and since the dictionary lives and dies with its day, a day
-// can be dropped, merged or rewritten without looking at any other. docs/database.md
-// describes buckets, keys and encodings byte by byte.
+// A day is a bucket of its own. Its records name series by the numbers of a
+// dictionary that all days of the month share. Series repeat from cluster to
+// cluster and from day to day, so a record is small, and mostly the same bytes as
+// that of the day before; and since the dictionary lives and dies with its month,
+// it stays bounded. Days are folded into the month's own records as they end, so
+// that the figures of a month need not be read from each of its days.
+// docs/database.md describes buckets, keys and encodings byte by byte.
 //
 // Reads run beside the writer, each in a short transaction. A read transaction
 // that stays open keeps bbolt from reusing pages, so none is handed out.

@@ -59,14 +59,14 @@ func TestDocumentedRecords(t *testing.T) {
 		if day.Sequence() != uint64(len(exampleReports())) {
 			t.Errorf("version %d of the day", day.Sequence())
 		}
-		records, series := partitionBuckets(day, "cozystack")
+		records := recordsOf(day, "cozystack")
 		compareDocumented(t, "key", documentedHex(t, "key"), instanceKey(exampleInstance))
 		compareDocumented(t, "day", documentedHex(t, "day"), records.Get(instanceKey(exampleInstance)))
-		compareDictionary(t, "day dictionary", series)
 
-		records, series = partitionBuckets(monthBucket(tx, rollup.NewMonth(2026, 3)), "cozystack")
+		month := monthBucket(tx, rollup.NewMonth(2026, 3))
+		compareDictionary(t, "dictionary", seriesOf(month, "cozystack"))
+		records = recordsOf(month, "cozystack")
 		compareDocumented(t, "month", documentedHex(t, "month"), records.Get(instanceKey(exampleInstance)))
-		compareDictionary(t, "month dictionary", series)
 		return nil
 	}))
 	date := rollup.DateOf(exampleReports()[0].Received)

@@ -69,7 +69,7 @@ type foldInput struct {
 	value  []byte
 	month  int           // counted from the window's first month
 	days   rollup.DaySet // the day; 0 for a month's partition
-	series []foldSeries  // by number in the partition's dictionary
+	series []foldSeries  // by number in the month's dictionary
 }
 
 // newFolder returns a folder of some months without inputs; nil metrics are all.
@@ -87,14 +87,8 @@ func openWindow(tx *bolt.Tx, product string, from, to rollup.MonthID, metrics []
 	f := newFolder(int(to-from)+1, metrics)
 	for i := range f.months {
 		month := from + rollup.MonthID(i)
-		b := monthBucket(tx, month)
-		folded := daySet(b, keyFolded)
-		if folded != 0 {
-			if err := f.open(b, product, i, 0); err != nil {
-				return nil, err
-			}
-		}
-		if err := f.openDays(tx, product, i, month, ^folded); err != nil {
+		folded := daySet(monthBucket(tx, month), keyFolded)
+		if err := f.openMonth(tx, product, i, month, ^folded, folded != 0); err != nil {
 			return nil, err
 		}
 	}
@@ -102,33 +96,35 @@ func openWindow(tx *bolt.Tx, product string, from, to rollup.MonthID, metrics []
 	return f, nil
 }
 
-// openDays opens those of some days of a month that there are.
-func (f *folder) openDays(tx *bolt.Tx, product string, i int, month rollup.MonthID, days rollup.DaySet) error {
+// openMonth opens some days of a month, those that there are, and the month's own
+// records if they are asked for.
+func (f *folder) openMonth(tx *bolt.Tx, product string, i int, month rollup.MonthID, days rollup.DaySet, own bool) error {
+	parent := monthBucket(tx, month)
+	dictionary := seriesOf(parent, product)
+	if dictionary == nil {
+		return nil // nothing of this product in the month
+	}
+	series, err := f.index.add(dictionary)
+	if err != nil {
+		return err
+	}
+	if own {
+		f.open(parent, product, foldInput{month: i, series: series})
+	}
 	for date := month.First(); date <= month.Last(); date++ {
 		day := rollup.DaySetOf(date.DayOfMonth())
-		b := tx.Bucket(bucketDays).Bucket([]byte(date.String()))
-		if b == nil || days&day == 0 {
-			continue
-		}
-		if err := f.open(b, product, i, day); err != nil {
-			return err
+		if b := tx.Bucket(bucketDays).Bucket([]byte(date.String())); b != nil && days&day != 0 {
+			f.open(b, product, foldInput{month: i, series: series, days: day})
 		}
 	}
 	return nil
 }
 
-func (f *folder) open(parent *bolt.Bucket, product string, month int, days rollup.DaySet) error {
-	records, series := partitionBuckets(parent, product)
-	if records == nil || series == nil {
-		return nil
+func (f *folder) open(parent *bolt.Bucket, product string, in foldInput) {
+	if records := recordsOf(parent, product); records != nil {
+		in.cursor = records.Cursor()
+		f.inputs = append(f.inputs, &in)
 	}
-	in := &foldInput{cursor: records.Cursor(), month: month, days: days}
-	var err error
-	if in.series, err = f.index.add(series); err != nil {
-		return err
-	}
-	f.inputs = append(f.inputs, in)
-	return nil
 }
 
 // ready is called between the last open and run.

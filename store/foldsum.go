@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 
@@ -14,8 +15,11 @@ type monthSum struct {
 	touched []int32   // the ranks of the series seen
 	metrics []metricSum
 	month   rollup.Month // what take returns, reused
-	// daySums adds up the peaks of the record at hand by metric.
+	// daySums adds up the peaks of the record at hand by metric; the metrics that
+	// it lacks are notSeen.
 	daySums []float64
+	// lastDay is the day's record taken last, whose daySums still stand.
+	lastDay []byte
 }
 
 type metricSum struct {
@@ -39,8 +43,27 @@ func (m *monthSum) point(id int32, peak float64) {
 	m.peak[id] = max(m.peak[id], peak)
 }
 
-// addDay takes a day's record; codec.go tells what stands in it.
+// addDay takes a day's record; codec.go tells what stands in it. The days of a
+// month share a dictionary, and most days of an instance are like the one before:
+// the same bytes then say the same, and need not be read again.
 func (m *monthSum) addDay(b []byte, series []foldSeries, days rollup.DaySet) error {
+	if !bytes.Equal(b, m.lastDay) {
+		m.lastDay = nil
+		if err := m.readDay(b, series); err != nil {
+			return err
+		}
+		m.lastDay = b
+	}
+	for i, sum := range m.daySums {
+		if sum != notSeen {
+			m.metric(int32(i), sum, days)
+		}
+	}
+	return nil
+}
+
+// readDay takes a record's peaks, and leaves its sums in daySums.
+func (m *monthSum) readDay(b []byte, series []foldSeries) error {
 	for i := range m.daySums {
 		m.daySums[i] = notSeen
 	}
@@ -82,11 +105,6 @@ func (m *monthSum) addDay(b []byte, series []foldSeries, days rollup.DaySet) err
 			return fmt.Errorf("%w: a sum of metric %d without a series", ErrDamaged, id)
 		}
 		m.daySums[metric] = sum
-	}
-	for i, sum := range m.daySums {
-		if sum != notSeen {
-			m.metric(int32(i), sum, days)
-		}
 	}
 	return r.done()
 }
@@ -132,6 +150,7 @@ func (m *monthSum) metric(i int32, peak float64, days rollup.DaySet) {
 func (m *monthSum) take(x *foldIndex) rollup.Month {
 	m.month.Peaks = m.month.Peaks[:0]
 	m.month.Metrics = m.month.Metrics[:0]
+	m.lastDay = nil
 	for i, id := range m.touched {
 		m.touched[i] = x.series.rank[id]
 	}

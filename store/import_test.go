@@ -115,7 +115,7 @@ func TestMergeDaysBesideADamagedRecord(t *testing.T) {
 	date := rollup.DateOf(march)
 	must(t, s.Record(t.Context(), report("bad", march, "a"), nil))
 	must(t, s.update(t.Context(), func(tx *bolt.Tx) error {
-		records, _ := partitionBuckets(tx.Bucket(bucketDays).Bucket([]byte(date.String())), "cozystack")
+		records := recordsOf(tx.Bucket(bucketDays).Bucket([]byte(date.String())), "cozystack")
 		return records.Put(instanceKey("bad"), []byte{1})
 	}))
 	day := rollup.FromReport(report("", march, "a"))

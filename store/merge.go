@@ -24,19 +24,16 @@ type dayMerge struct {
 
 // openDay opens a day for merging, and creates it where there is none.
 func openDay(tx *bolt.Tx, dicts *dictionaryCache, product string, date rollup.Date) (*dayMerge, error) {
-	parent, err := tx.Bucket(bucketDays).CreateBucketIfNotExists([]byte(date.String()))
-	if err != nil {
+	m := &dayMerge{date: date, product: product}
+	var err error
+	if m.day, err = dicts.day(tx, date, product); err != nil {
 		return nil, err
 	}
-	m := &dayMerge{date: date, product: product, parent: parent}
-	m.day, err = dicts.partition(parent, partitionName{bucket: "day", start: date, product: product})
-	if err != nil {
-		return nil, err
-	}
-	b := monthBucket(tx, date.Month())
-	if daySet(b, keyPending)&rollup.DaySetOf(date.DayOfMonth()) != 0 {
+	m.parent = tx.Bucket(bucketDays).Bucket([]byte(date.String()))
+	pending := daySet(monthBucket(tx, date.Month()), keyPending)
+	if pending&rollup.DaySetOf(date.DayOfMonth()) != 0 {
 		m.folded = true
-		m.month, err = dicts.partition(b, monthName(date.Month(), product))
+		m.month, err = dicts.month(tx, date.Month(), product)
 	}
 	return m, err
 }

@@ -24,9 +24,13 @@ var (
 // be quick, few enough that reports hardly wait.
 const foldChunk = 1000
 
-// monthBucket returns the bucket of a month, nil if none of it was ever folded.
+// monthBucket returns the bucket of a month, nil if nothing is known of it.
 func monthBucket(tx *bolt.Tx, month rollup.MonthID) *bolt.Bucket {
 	return tx.Bucket(bucketMonths).Bucket([]byte(month.String()))
+}
+
+func makeMonthBucket(tx *bolt.Tx, month rollup.MonthID) (*bolt.Bucket, error) {
+	return tx.Bucket(bucketMonths).CreateBucketIfNotExists([]byte(month.String()))
 }
 
 // daySet reads one of a month's sets of days. A month without a bucket has none.
@@ -40,7 +44,7 @@ func daySet(month *bolt.Bucket, key []byte) rollup.DaySet {
 
 // addDays adds to one of a month's sets of days.
 func addDays(tx *bolt.Tx, month rollup.MonthID, key []byte, days rollup.DaySet) error {
-	b, err := tx.Bucket(bucketMonths).CreateBucketIfNotExists([]byte(month.String()))
+	b, err := makeMonthBucket(tx, month)
 	if err != nil {
 		return err
 	}
@@ -136,7 +140,7 @@ type instanceMonth struct {
 func (s *Store) foldSome(ctx context.Context, product string, month rollup.MonthID, days rollup.DaySet, after []byte) (chunk []instanceMonth, err error) {
 	err = s.view(func(tx *bolt.Tx) error {
 		f := newFolder(1, nil)
-		if err := f.openDays(tx, product, 0, month, days); err != nil {
+		if err := f.openMonth(tx, product, 0, month, days, false); err != nil {
 			return err
 		}
 		f.ready()
@@ -158,7 +162,7 @@ func (s *Store) foldSome(ctx context.Context, product string, month rollup.Month
 }
 
 func putMonths(tx *bolt.Tx, dicts *dictionaryCache, product string, month rollup.MonthID, chunk []instanceMonth) error {
-	p, err := dicts.partition(monthBucket(tx, month), monthName(month, product))
+	p, err := dicts.month(tx, month, product)
 	if err != nil {
 		return err
 	}
@@ -168,8 +172,4 @@ func putMonths(tx *bolt.Tx, dicts *dictionaryCache, product string, month rollup
 		}
 	}
 	return nil
-}
-
-func monthName(month rollup.MonthID, product string) partitionName {
-	return partitionName{bucket: "month", start: month.First(), product: product}
 }

@@ -10,8 +10,9 @@ import (
 )
 
 // A partition is what the file holds of one product in one day or one month: the
-// bucket "records" with an entry per instance, and the bucket "series" with the
-// dictionary that those records name series by.
+// bucket "records" with an entry per instance. All partitions of a product within
+// a month name series by one dictionary, the bucket "series" beside the month's
+// records.
 type partition struct {
 	records *bolt.Bucket
 	dict    *dictionary
@@ -79,12 +80,34 @@ func (d *dictionary) lookup(id uint64) (rollup.Series, error) {
 	return d.series[id], nil
 }
 
-// partitionBuckets returns the two buckets of a product in a day's or month's
-// bucket; nil if it has none.
-func partitionBuckets(parent *bolt.Bucket, product string) (records, series *bolt.Bucket) {
+// recordsOf returns a product's records in a day's or a month's bucket, nil if
+// there are none.
+func recordsOf(parent *bolt.Bucket, product string) *bolt.Bucket {
+	return productBucket(parent, product, bucketRecords)
+}
+
+// seriesOf returns a product's dictionary in a month's bucket, nil if there is
+// none.
+func seriesOf(month *bolt.Bucket, product string) *bolt.Bucket {
+	return productBucket(month, product, bucketSeries)
+}
+
+func productBucket(parent *bolt.Bucket, product string, name []byte) *bolt.Bucket {
+	if parent == nil {
+		return nil
+	}
 	b := parent.Bucket([]byte(product))
 	if b == nil {
-		return nil, nil
+		return nil
 	}
-	return b.Bucket(bucketRecords), b.Bucket(bucketSeries)
+	return b.Bucket(name)
+}
+
+// makeProductBucket returns the same for writing, and creates what is missing.
+func makeProductBucket(parent *bolt.Bucket, product string, name []byte) (*bolt.Bucket, error) {
+	b, err := parent.CreateBucketIfNotExists([]byte(product))
+	if err != nil {
+		return nil, err
+	}
+	return b.CreateBucketIfNotExists(name)
 }

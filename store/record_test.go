@@ -258,7 +258,7 @@ func testDamagedRecordFailsItsOwnReportsOnly(t *testing.T) {
 	}
 	must(t, s.update(t.Context(), func(tx *bolt.Tx) error {
 		day := tx.Bucket(bucketDays).Bucket([]byte(rollup.DateOf(march).String()))
-		records, _ := partitionBuckets(day, "cozystack")
+		records := recordsOf(day, "cozystack")
 		return records.Put(instanceKey(uuid(1)), []byte{99, 99, 99})
 	}))
 

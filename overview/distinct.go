@@ -39,6 +39,9 @@ const uniqueShare = 4
 // do. until says how long that holds.
 func (o *Overview) unique(asking context.Context, w window, data []rollup.Snapshot) (unique, confirmed *int64, until time.Time) {
 	until = o.cfg.Now().Add(forever)
+	if len(data) == 1 {
+		return &data[0].Clusters, data[0].Confirmed, until // no other month adds any
+	}
 	own, err := o.fold(w, everyMetric[:1])
 	if err == nil && knowsAll(own, w, data) {
 		return &own.clusters, &own.confirmed, until

@@ -86,6 +86,6 @@ func decodeBlock(key, value []byte) (rollup.Block, error) {
 		Received: time.UnixMilli(received).UTC(),
 		Reports:  int(reports),
 		Samples:  int(samples),
-		Lines:    r.b,
+		Lines:    r.rest(),
 	}, nil
 }

@@ -25,17 +25,22 @@ const maxDaySet = 1<<31 - 1
 // and returns zeros, so that callers check once, at the end.
 type reader struct {
 	b      []byte
+	at     int // the next byte
 	failed bool
 }
 
+// rest returns the bytes that were not read.
+func (r *reader) rest() []byte { return r.b[r.at:] }
+
+func (r *reader) fail() { r.failed, r.at = true, len(r.b) }
+
 func (r *reader) byte() byte {
-	if len(r.b) == 0 {
+	if r.at == len(r.b) {
 		r.failed = true
 		return 0
 	}
-	c := r.b[0]
-	r.b = r.b[1:]
-	return c
+	r.at++
+	return r.b[r.at-1]
 }
 
 // hour reads an hour of the day, 0 to 23.
@@ -47,16 +52,22 @@ func (r *reader) hour() uint8 {
 	return h
 }
 
+// uvarint has a short way for a single byte, which most varints are.
 func (r *reader) uvarint() uint64 {
-	if len(r.b) > 0 && r.b[0] < 0x80 {
-		return uint64(r.byte())
+	if r.at < len(r.b) && r.b[r.at] < 0x80 {
+		r.at++
+		return uint64(r.b[r.at-1])
 	}
-	v, n := binary.Uvarint(r.b)
+	return r.longUvarint()
+}
+
+func (r *reader) longUvarint() uint64 {
+	v, n := binary.Uvarint(r.rest())
 	if n <= 0 {
-		r.failed, r.b = true, nil
+		r.fail()
 		return 0
 	}
-	r.b = r.b[n:]
+	r.at += n
 	return v
 }
 
@@ -87,12 +98,12 @@ func (r *reader) value() float64 {
 		}
 		return float64(n >> 1)
 	}
-	if len(r.b) < 8 {
-		r.failed, r.b = true, nil
+	if len(r.rest()) < 8 {
+		r.fail()
 		return 0
 	}
-	v := math.Float64frombits(binary.BigEndian.Uint64(r.b))
-	r.b = r.b[8:]
+	v := math.Float64frombits(binary.BigEndian.Uint64(r.rest()))
+	r.at += 8
 	if n != 1 || !(v >= 0 && v <= rollup.MaxValue) {
 		r.failed = true
 	}
@@ -102,7 +113,7 @@ func (r *reader) value() float64 {
 // count reads a number of elements of at least one byte each.
 func (r *reader) count() int {
 	n := r.uvarint()
-	if n > uint64(len(r.b)) {
+	if n > uint64(len(r.rest())) {
 		r.failed = true
 		return 0
 	}
@@ -111,7 +122,7 @@ func (r *reader) count() int {
 
 // done reports what was wrong with the record, if anything.
 func (r *reader) done() error {
-	if r.failed || len(r.b) > 0 {
+	if r.failed || len(r.rest()) > 0 {
 		return fmt.Errorf("%w: a record does not decode", ErrDamaged)
 	}
 	return nil

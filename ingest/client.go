@@ -73,11 +73,7 @@ func (c client) send(ctx context.Context, blocks []rollup.Block) reply {
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(c.grace, cancel) })()
 
-	var body bytes.Buffer
-	for _, b := range blocks {
-		body.Write(b.Lines)
-	}
-	req, err := http.NewRequestWithContext(sending, http.MethodPost, c.url, &body)
+	req, err := http.NewRequestWithContext(sending, http.MethodPost, c.url, bytes.NewReader(joined(blocks)))
 	if err != nil {
 		return reply{outcome: Misconfigured, err: err}
 	}
@@ -90,6 +86,15 @@ func (c client) send(ctx context.Context, blocks []rollup.Block) reply {
 	defer resp.Body.Close()
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxReply))
 	return sortReply(resp, string(text))
+}
+
+// joined sets the blocks' gzip members one behind the other.
+func joined(blocks []rollup.Block) []byte {
+	members := make([][]byte, len(blocks))
+	for i, b := range blocks {
+		members[i] = b.Lines
+	}
+	return bytes.Join(members, nil)
 }
 
 // withoutURL takes the URL out of an error: it may hold a password.

@@ -47,7 +47,7 @@ func (m *monthSum) point(id int32, peak float64) {
 // month share a dictionary, and most days of an instance are like the one before:
 // the same bytes then say the same, and need not be read again.
 func (m *monthSum) addDay(b []byte, series []foldSeries, days rollup.DaySet) error {
-	if !bytes.Equal(b, m.lastDay) {
+	if m.lastDay == nil || !bytes.Equal(b, m.lastDay) {
 		m.lastDay = nil
 		if err := m.readDay(b, series); err != nil {
 			return err

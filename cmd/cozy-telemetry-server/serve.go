@@ -180,9 +180,12 @@ func (s *server) close() error {
 // onReport counts a report, and logs why one could not be stored.
 func (s *server) onReport(r ingest.Result) {
 	s.metrics.onReport(r)
-	if r.Status >= 500 {
+	switch {
+	case errors.Is(r.Err, context.Canceled):
+		s.log.Debug().Msg("a sender went away before its answer")
+	case r.Status >= 500:
 		s.log.Error().Err(r.Err).Msg("a report was not stored; its sender was told to try again")
-	} else if r.Err != nil {
+	case r.Err != nil:
 		s.log.Debug().Int("status", r.Status).Err(r.Err).Msg("a report was refused")
 	}
 }

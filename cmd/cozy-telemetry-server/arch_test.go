@@ -17,7 +17,7 @@ const module = "github.com/cozystack/cozystack-telemetry-server/"
 // beyond the standard library. docs/decisions.md says why.
 var imports = map[string][]string{
 	"store/rollup": {},
-	"store":        {module + "store/rollup", "go.etcd.io/bbolt", "github.com/klauspost/compress", "github.com/hashicorp/golang-lru/v2", "golang.org/x/sync"},
+	"store":        {module + "store/rollup", "go.etcd.io/bbolt", "github.com/klauspost/compress", "golang.org/x/sync"},
 	"ingest": {
 		module + "store/rollup", "github.com/prometheus/common", "github.com/prometheus/client_model",
 		"github.com/labstack/echo/v4", "github.com/rs/zerolog", "github.com/cenkalti/backoff/v5",

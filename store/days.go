@@ -96,12 +96,6 @@ func (s *Store) dayProducts(date rollup.Date) (products []string, err error) {
 	return products, err
 }
 
-// instanceDay is one instance's day.
-type instanceDay struct {
-	instance string
-	day      rollup.Day
-}
-
 func (s *Store) productInstances(ctx context.Context, date rollup.Date, product string,
 	fn func(product, instance string, day rollup.Day) error,
 ) error {
@@ -112,16 +106,16 @@ func (s *Store) productInstances(ctx context.Context, date rollup.Date, product 
 			return errors.Join(err, ctx.Err())
 		}
 		for _, c := range chunk {
-			if err := errors.Join(ctx.Err(), fn(product, c.instance, c.day)); err != nil {
+			if err := errors.Join(ctx.Err(), fn(product, c.Instance, c.Day)); err != nil {
 				return err
 			}
 		}
-		after = instanceKey(chunk[len(chunk)-1].instance)
+		after = instanceKey(chunk[len(chunk)-1].Instance)
 	}
 }
 
 // readSome decodes the next records behind a key.
-func (s *Store) readSome(date rollup.Date, product string, after []byte) (chunk []instanceDay, err error) {
+func (s *Store) readSome(date rollup.Date, product string, after []byte) (chunk []InstanceDay, err error) {
 	err = s.view(func(tx *bolt.Tx) error {
 		parent := tx.Bucket(bucketDays).Bucket([]byte(date.String()))
 		if parent == nil {
@@ -141,7 +135,7 @@ func (s *Store) readSome(date rollup.Date, product string, after []byte) (chunk 
 			if err != nil {
 				return fmt.Errorf("%s: %w", instanceOf(k), err)
 			}
-			chunk = append(chunk, instanceDay{instanceOf(k), day})
+			chunk = append(chunk, InstanceDay{instanceOf(k), day})
 		}
 		return nil
 	})

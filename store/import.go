@@ -12,7 +12,7 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-// InstanceDay is what an instance sent on one day.
+// InstanceDay is one instance's day.
 type InstanceDay struct {
 	Instance string
 	Day      rollup.Day

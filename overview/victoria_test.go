@@ -196,8 +196,11 @@ func TestVictoriaMetricsPaths(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// The proxies use each connection once: a kept one may be closed under a request
+	// when another is called off, and the proxy would cut its answer short.
+	once := &http.Transport{DisableKeepAlives: true}
 	// The cluster's vmselect knows only its own path.
-	cluster := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+	cluster := httptest.NewServer(&httputil.ReverseProxy{Transport: once, Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(single)
 		r.Out.URL.Path = strings.Replace(r.In.URL.Path, "/select/0/prometheus/", "/prometheus/", 1)
 		if r.Out.URL.Path == r.In.URL.Path {
@@ -210,7 +213,9 @@ func TestVictoriaMetricsPaths(t *testing.T) {
 		if strings.HasPrefix(req.URL.Path, "/select/") {
 			refused.Add(1)
 		}
-		httputil.NewSingleHostReverseProxy(single).ServeHTTP(w, req)
+		proxy := httputil.NewSingleHostReverseProxy(single)
+		proxy.Transport = once
+		proxy.ServeHTTP(w, req)
 	}))
 	defer counting.Close()
 	at := fmt.Sprintf("%d-03-01T10:00:00Z", thisYear())

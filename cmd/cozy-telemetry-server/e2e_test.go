@@ -87,6 +87,7 @@ func clusterProxy(t *testing.T, v *victoria.Server) string {
 		t.Fatal(err)
 	}
 	proxy := httputil.NewSingleHostReverseProxy(single)
+	proxy.Transport = &http.Transport{DisableKeepAlives: true} // see overview's test of paths
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for _, prefix := range []string{"/insert/0/prometheus/", "/select/0/prometheus/"} {
 			if rest, ok := strings.CutPrefix(r.URL.Path, prefix); ok {

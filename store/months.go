@@ -64,15 +64,24 @@ func (s *Store) FoldDays(ctx context.Context, month rollup.MonthID, through roll
 
 func (s *Store) foldDays(ctx context.Context, month rollup.MonthID, through rollup.Date) error {
 	var days rollup.DaySet
-	var products []string
-	err := s.view(func(tx *bolt.Tx) (err error) {
-		days, products, err = unfolded(tx, month, through)
-		return err
+	err := s.view(func(tx *bolt.Tx) error {
+		days = unfolded(tx, month, through)
+		return nil
 	})
 	if err != nil || days == 0 {
 		return err
 	}
 	err = s.update(ctx, func(tx *bolt.Tx) error { return addDays(tx, month, keyPending, days) })
+	if err != nil {
+		return err
+	}
+	// Only now: what comes from here on is merged into the month as well, so no
+	// product can be missed.
+	var products []string
+	err = s.view(func(tx *bolt.Tx) (err error) {
+		products, err = productsOf(tx, month, days)
+		return err
+	})
 	for _, product := range products {
 		if err == nil {
 			err = s.foldProduct(ctx, product, month, days)
@@ -84,28 +93,36 @@ func (s *Store) foldDays(ctx context.Context, month rollup.MonthID, through roll
 	return s.update(ctx, func(tx *bolt.Tx) error { return addDays(tx, month, keyFolded, days) })
 }
 
-// unfolded returns the days of a month, up to one, that are not folded yet, and
-// the products that have records in them.
-func unfolded(tx *bolt.Tx, month rollup.MonthID, through rollup.Date) (days rollup.DaySet, products []string, err error) {
+// unfolded returns the days of a month, up to one, that are not folded yet.
+func unfolded(tx *bolt.Tx, month rollup.MonthID, through rollup.Date) (days rollup.DaySet) {
 	folded := daySet(monthBucket(tx, month), keyFolded)
 	for date := month.First(); date <= min(through, month.Last()); date++ {
 		day := rollup.DaySetOf(date.DayOfMonth())
+		if folded&day == 0 && tx.Bucket(bucketDays).Bucket([]byte(date.String())) != nil {
+			days |= day
+		}
+	}
+	return days
+}
+
+// productsOf returns the products that have records in some days of a month.
+func productsOf(tx *bolt.Tx, month rollup.MonthID, days rollup.DaySet) (products []string, err error) {
+	for date := month.First(); date <= month.Last(); date++ {
 		b := tx.Bucket(bucketDays).Bucket([]byte(date.String()))
-		if b == nil || folded&day != 0 {
+		if b == nil || days&rollup.DaySetOf(date.DayOfMonth()) == 0 {
 			continue
 		}
-		days |= day
-		err := b.ForEachBucket(func(k []byte) error {
+		err = b.ForEachBucket(func(k []byte) error {
 			if !slices.Contains(products, string(k)) {
 				products = append(products, string(k))
 			}
 			return nil
 		})
 		if err != nil {
-			return 0, nil, err
+			return nil, err
 		}
 	}
-	return days, products, nil
+	return products, nil
 }
 
 // errChunk ends a walk after a chunk.

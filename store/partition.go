@@ -23,8 +23,8 @@ var (
 	bucketSeries  = []byte("series")
 )
 
-// dictionary numbers the series of a partition, from 0 up in the order in which
-// they were first seen. A metric's bare name is a series too: records refer to
+// dictionary numbers the series of a product's month, from 0 up in the order in
+// which they were first seen. A metric's bare name is a series too: records refer to
 // metrics by it.
 type dictionary struct {
 	bucket *bolt.Bucket // nil where the dictionary is only read
@@ -33,7 +33,7 @@ type dictionary struct {
 }
 
 // loadDictionary reads a dictionary. It keeps copies, so it outlives the
-// transaction; only add needs a bucket of a running one.
+// transaction; only id needs a bucket of a running one.
 func loadDictionary(bucket *bolt.Bucket) (*dictionary, error) {
 	d := &dictionary{ids: make(map[rollup.Series]uint32)}
 	err := eachSeries(bucket, func(s rollup.Series) {

@@ -67,10 +67,28 @@ type Config struct {
 	// CollectEvery is the time between two looks for months to collect. 0 means
 	// 10m.
 	CollectEvery time.Duration
+	// OnAnswer, if set, is told how each answer came about. OnAsk, if set, is told
+	// how each ask of vmselect for a window ended: nil if all its queries succeeded.
+	// Both must be quick, and may be called concurrently.
+	OnAnswer func(Outcome)
+	OnAsk    func(error)
 	// Replicas is the number of servers that share the clusters. Above 1 what the
 	// rollups answer is never complete. 0 means 1.
 	Replicas int
 }
+
+// Outcome says how an answer came about.
+type Outcome string
+
+const (
+	// Cached: the answer was ready.
+	Cached Outcome = "cached"
+	// Computed: the sources were asked, or somebody else's question was waited for.
+	// They may have known nothing.
+	Computed Outcome = "computed"
+	// Failed: the month can't be answered now.
+	Failed Outcome = "failed"
+)
 
 func (c Config) withDefaults() (Config, error) {
 	if c.Now == nil {
@@ -86,6 +104,12 @@ func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.EmptyTTL, 10*time.Minute)
 	setDefault(&c.CollectEvery, 10*time.Minute)
 	setDefault(&c.Replicas, 1)
+	if c.OnAnswer == nil {
+		c.OnAnswer = func(Outcome) {}
+	}
+	if c.OnAsk == nil {
+		c.OnAsk = func(error) {}
+	}
 	c.FinalGrace = max(c.FinalGrace, 0)
 	c.CurrentTTL = max(c.CurrentTTL, rollupsTTL)
 	_, err := ParseAggregate(string(c.Aggregate))

@@ -35,11 +35,16 @@ type MirrorConfig struct {
 	// Every is the time between two runs of Sync in [Mirror.Run]. 0 means 15
 	// minutes.
 	Every time.Duration
+	// OnSync, if set, is told how each turn of [Mirror.Run] ended.
+	OnSync func(error)
 }
 
 func (c MirrorConfig) withDefaults() MirrorConfig {
 	if c.Every <= 0 {
 		c.Every = 15 * time.Minute
+	}
+	if c.OnSync == nil {
+		c.OnSync = func(error) {}
 	}
 	return c
 }

@@ -26,6 +26,7 @@ func (m *Mirror) Run(ctx context.Context, log zerolog.Logger) {
 			err = m.repairAndTell(ctx, log)
 			repaired = err == nil
 		}
+		m.cfg.OnSync(err)
 		if err != nil && ctx.Err() == nil {
 			log.Error().Err(err).Str("dir", m.dir).Str("next", remedy(err)).Msg("mirror is not up to date")
 		}

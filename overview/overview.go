@@ -84,6 +84,7 @@ const rollupsTTL = time.Second
 func (o *Overview) Answer(ctx context.Context, month rollup.MonthID, aggregate Aggregate) (*Answer, error) {
 	q := question{month, aggregate}
 	if l, ok := o.answers.get(q, o.cfg.Now()); ok {
+		o.cfg.OnAnswer(Cached)
 		return l.value, nil
 	}
 	l, err := o.answerFlights.do(ctx, &o.wg, q.String(), func() (leased[*Answer], error) {
@@ -95,5 +96,13 @@ func (o *Overview) Answer(ctx context.Context, month rollup.MonthID, aggregate A
 		}
 		return l, err
 	})
+	o.cfg.OnAnswer(outcomeOf(err))
 	return l.value, err
+}
+
+func outcomeOf(err error) Outcome {
+	if err == nil || errors.Is(err, ErrNoData) {
+		return Computed
+	}
+	return Failed
 }

@@ -106,6 +106,7 @@ func (o *Overview) hear(asking context.Context, w window, s scope) (leased[figur
 	}
 	f, err := o.vm.ask(asking, queries(w, now, o.cfg.ConfirmDays))
 	o.vm.note(w.months(), err)
+	o.cfg.OnAsk(err)
 	if err != nil {
 		return leased[figures]{}, err
 	}

@@ -92,6 +92,9 @@ func (s *Store) Queue() QueueStats {
 	return s.queue.stats
 }
 
+// QueueBound returns the bound of the queue's bytes.
+func (s *Store) QueueBound() int64 { return s.opts.QueueBytes }
+
 // Queued returns a channel that receives after reports were queued. It is for
 // one reader, which must look at the whole queue after each receive.
 func (s *Store) Queued() <-chan struct{} { return s.queue.notify }

@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -10,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/cozystack/cozystack-telemetry-server/ingest"
+	"github.com/cozystack/cozystack-telemetry-server/overview"
 	"github.com/cozystack/cozystack-telemetry-server/store"
 )
 
@@ -20,6 +22,7 @@ const namespace = "cozy_telemetry"
 // label grows with the number of clusters.
 type metrics struct {
 	registry *prometheus.Registry
+	now      func() time.Time
 
 	reports        *prometheus.CounterVec
 	samples        *prometheus.CounterVec
@@ -28,27 +31,58 @@ type metrics struct {
 	commitReports  prometheus.Histogram
 	forwards       *prometheus.CounterVec
 	forwardSamples *prometheus.CounterVec
+	asks           *prometheus.CounterVec
+	answers        *prometheus.CounterVec
+	mirrorSyncs    *prometheus.CounterVec
+
+	started    time.Time
+	lastReport atomic.Int64 // in milliseconds; 0 before the first
 }
 
-func newMetrics() *metrics {
+func newMetrics(now func() time.Time) *metrics {
+	outcomes := []string{string(ingest.Delivered), string(ingest.Rejected), string(ingest.Misconfigured), string(ingest.Retry)}
 	m := &metrics{
 		registry:       prometheus.NewRegistry(),
-		reports:        counter("reports_total", "Reports by the HTTP status of their answer.", "code"),
-		samples:        counter("samples_total", "Samples of accepted reports: stored, or dropped for their metric's name.", "outcome"),
-		commits:        counter("commits_total", "Transactions of the database file.", "outcome"),
+		now:            now,
+		reports:        counter("reports_total", "Reports by the HTTP status of their answer.", "code", "200"),
+		samples:        counter("samples_total", "Samples of accepted reports: stored, or dropped for their metric's name.", "outcome", "stored", "dropped"),
+		commits:        counter("commits_total", "Transactions of the database file.", "outcome", "committed", "failed"),
 		commitSeconds:  histogram("commit_duration_seconds", "How long transactions took, disk included.", prometheus.ExponentialBuckets(0.0001, 2, 16)),
 		commitReports:  histogram("commit_reports", "How many reports a transaction recorded.", prometheus.ExponentialBuckets(1, 2, 10)),
-		forwards:       counter("forward_requests_total", "Requests to the receiver, by outcome.", "outcome"),
-		forwardSamples: counter("forward_samples_total", "Samples that left the queue, by outcome.", "outcome"),
+		forwards:       counter("forward_requests_total", "Requests to the receiver, by outcome.", "outcome", outcomes...),
+		forwardSamples: counter("forward_samples_total", "Samples that left the queue, by outcome.", "outcome", outcomes[:2]...),
+		asks:           counter("vmselect_asks_total", "Questions to vmselect, each for all figures of a window: answered, or failed so that the rollups answer.", "outcome", "answered", "failed"),
+		answers:        counter("overview_answers_total", "Answers of the overview: cached, computed, or failed.", "outcome", string(overview.Cached), string(overview.Computed), string(overview.Failed)),
+		mirrorSyncs:    counter("mirror_syncs_total", "Turns of the mirror, by outcome.", "outcome", "done", "failed"),
+		started:        now(),
 	}
 	m.registry.MustRegister(m.reports, m.samples, m.commits, m.commitSeconds, m.commitReports,
-		m.forwards, m.forwardSamples, collectors.NewGoCollector(),
+		m.forwards, m.forwardSamples, m.asks, m.answers, m.mirrorSyncs, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo())
+	m.gauge("last_report_timestamp_seconds", "When the last report was accepted; 0 before the first one since the start.", func() float64 {
+		return float64(m.lastReport.Load()) / 1000
+	})
+	m.gauge("report_age_seconds", "Time since the last report was accepted, or since the start.", func() float64 {
+		if last := m.lastReport.Load(); last > 0 {
+			return m.now().Sub(time.UnixMilli(last)).Seconds()
+		}
+		return m.now().Sub(m.started).Seconds()
+	})
 	return m
 }
 
-func counter(name, help, label string) *prometheus.CounterVec {
-	return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, []string{label})
+// counter returns a counter with one label. Its known values are there from the
+// start, as 0: an alert on something that never happened before needs them.
+func counter(name, help, label string, values ...string) *prometheus.CounterVec {
+	c := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, []string{label})
+	for _, v := range values {
+		c.WithLabelValues(v)
+	}
+	return c
+}
+
+func (m *metrics) gauge(name, help string, value func() float64) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, value))
 }
 
 func histogram(name, help string, buckets []float64) prometheus.Histogram {
@@ -63,23 +97,18 @@ func buildInfo() prometheus.Collector {
 }
 
 // observeStore adds what is read from the store when it is asked for.
-func (m *metrics) observeStore(s *store.Store, now func() time.Time) {
-	gauge := func(name, help string, value func() float64) {
-		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, value))
-	}
-	dropped := func(name, help string, value func() float64) {
-		m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, value))
-	}
-	gauge("queue_bytes", "Bytes that wait to be forwarded, as they lie in the file.", func() float64 { return float64(s.Queue().Bytes) })
-	gauge("queue_blocks", "Blocks that wait to be forwarded.", func() float64 { return float64(s.Queue().Blocks) })
-	gauge("queue_age_seconds", "Age of the oldest report that waits to be forwarded; 0 if none does.", func() float64 {
+func (m *metrics) observeStore(s *store.Store) {
+	m.gauge("queue_bytes", "Bytes that wait to be forwarded, as they lie in the file.", func() float64 { return float64(s.Queue().Bytes) })
+	m.gauge("queue_max_bytes", "The bound of queue_bytes.", func() float64 { return float64(s.QueueBound()) })
+	m.gauge("queue_blocks", "Blocks that wait to be forwarded.", func() float64 { return float64(s.Queue().Blocks) })
+	m.gauge("queue_age_seconds", "Age of the oldest report that waits to be forwarded; 0 if none does.", func() float64 {
 		if oldest := s.Queue().Oldest; !oldest.IsZero() {
-			return now().Sub(oldest).Seconds()
+			return m.now().Sub(oldest).Seconds()
 		}
 		return 0
 	})
-	dropped("queue_dropped_samples_total", "Samples that were dropped because the queue was full.", func() float64 { return float64(s.Queue().DroppedSamples) })
-	gauge("database_bytes", "Size of the used part of the database file.", func() float64 {
+	m.queueDrops("full", func() int64 { return s.Queue().DroppedSamples })
+	m.gauge("database_bytes", "Size of the used part of the database file.", func() float64 {
 		size, err := s.SizeBytes()
 		if err != nil {
 			return -1
@@ -88,10 +117,20 @@ func (m *metrics) observeStore(s *store.Store, now func() time.Time) {
 	})
 }
 
+// queueDrops adds a counter of samples that were dropped from the queue.
+func (m *metrics) queueDrops(reason string, value func() int64) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Namespace: namespace, Name: "queue_dropped_samples_total",
+		Help:        "Samples that were dropped from the queue: because it was full, or its block was unreadable.",
+		ConstLabels: prometheus.Labels{"reason": reason},
+	}, func() float64 { return float64(value()) }))
+}
+
 func (m *metrics) onReport(r ingest.Result) {
 	m.reports.WithLabelValues(strconv.Itoa(r.Status)).Inc()
 	m.samples.WithLabelValues("dropped").Add(float64(r.Dropped))
 	if r.Err == nil {
+		m.lastReport.Store(m.now().UnixMilli())
 		m.samples.WithLabelValues("stored").Add(float64(r.Samples))
 	}
 }
@@ -109,6 +148,24 @@ func (m *metrics) onCommit(c store.Commit) {
 func (m *metrics) onForward(a ingest.Attempt) {
 	m.forwards.WithLabelValues(string(a.Outcome)).Inc()
 	m.forwardSamples.WithLabelValues(string(a.Outcome)).Add(float64(a.Samples))
+}
+
+func (m *metrics) onAsk(err error) {
+	if err != nil {
+		m.asks.WithLabelValues("failed").Inc()
+		return
+	}
+	m.asks.WithLabelValues("answered").Inc()
+}
+
+func (m *metrics) onAnswer(o overview.Outcome) { m.answers.WithLabelValues(string(o)).Inc() }
+
+func (m *metrics) onMirrorSync(err error) {
+	if err != nil {
+		m.mirrorSyncs.WithLabelValues("failed").Inc()
+		return
+	}
+	m.mirrorSyncs.WithLabelValues("done").Inc()
 }
 
 // handler answers GET /metrics.

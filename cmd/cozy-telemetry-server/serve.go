@@ -57,7 +57,7 @@ func serve(ctx context.Context, cfg config, env environment) error {
 
 // newServer opens the file and builds everything upon it. Nothing runs yet.
 func newServer(cfg config, env environment, log zerolog.Logger) (*server, error) {
-	s := &server{cfg: cfg, log: log, metrics: newMetrics()}
+	s := &server{cfg: cfg, log: log, metrics: newMetrics(env.now)}
 	var err error
 	s.store, err = store.Open(cfg.dbPath, store.Options{
 		QueueBytes: cfg.forwardQueueBytes,
@@ -70,7 +70,7 @@ func newServer(cfg config, env environment, log zerolog.Logger) (*server, error)
 	if err := s.build(env); err != nil {
 		return nil, errors.Join(err, s.store.Close())
 	}
-	s.metrics.observeStore(s.store, env.now)
+	s.metrics.observeStore(s.store)
 	return s, nil
 }
 
@@ -81,7 +81,7 @@ func (s *server) build(env environment) (err error) {
 		s.log.Warn().Err(err).Msg("the stored list of applications can't be used; the built-in one serves until GitHub answers")
 	}
 	if cfg.snapshotDir != "" {
-		s.mirror = overview.NewMirror(cfg.snapshotDir, s.store, overview.MirrorConfig{Every: cfg.mirrorEvery})
+		s.mirror = overview.NewMirror(cfg.snapshotDir, s.store, overview.MirrorConfig{Every: cfg.mirrorEvery, OnSync: s.metrics.onMirrorSync})
 	}
 	s.overview, err = overview.New(mirroredStore{s.store, s.mirror, s.log}, s.apps, overview.Config{
 		Now:         env.now,
@@ -93,6 +93,8 @@ func (s *server) build(env environment) (err error) {
 		FinalGrace:  orNever(cfg.finalGrace),
 		CurrentTTL:  orNever(cfg.currentTTL),
 		Replicas:    cfg.replicas,
+		OnAnswer:    s.metrics.onAnswer,
+		OnAsk:       s.metrics.onAsk,
 	})
 	if err != nil {
 		return err

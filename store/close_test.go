@@ -14,9 +14,10 @@ func TestWritesAfterCloseFail(t *testing.T) {
 	must(t, s.Close())
 	must(t, s.Close())
 	writes := map[string]error{
-		"Record":     s.Record(t.Context(), report(uuid(1), march, "a"), nil),
-		"Remove":     s.Remove(t.Context(), nil),
-		"PutAppList": s.PutAppList(t.Context(), nil),
+		"Record":        s.Record(t.Context(), report(uuid(1), march, "a"), nil),
+		"Remove":        s.Remove(t.Context(), nil),
+		"PutAppList":    s.PutAppList(t.Context(), nil),
+		"PutBackfilled": s.PutBackfilled(t.Context(), nil),
 	}
 	for name, err := range writes {
 		if !errors.Is(err, ErrClosed) {

@@ -23,9 +23,10 @@ var (
 
 // The keys in bucketMeta.
 var (
-	keySchema  = []byte("schema")
-	keyID      = []byte("id")
-	keyAppList = []byte("apps")
+	keySchema   = []byte("schema")
+	keyID       = []byte("id")
+	keyAppList  = []byte("apps")
+	keyBackfill = []byte("backfill")
 )
 
 func rootBuckets() [][]byte {

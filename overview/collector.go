@@ -106,11 +106,15 @@ func (c *collector) settle(ctx context.Context, id rollup.MonthID) error {
 	}
 	asking, cancel := context.WithTimeout(ctx, c.cfg.QueryBudget)
 	defer cancel()
-	if ok && stored.Final {
-		if !c.needsAsking(stored) {
-			return nil
-		}
+	switch {
+	case ok && stored.Final && stored.Source == rollup.SourceImported:
+		// It may have come after days that show more.
+		_, err := c.recount(stored)
+		return err
+	case ok && stored.Final && c.needsAsking(stored):
 		return c.askAgain(asking, stored)
+	case ok && stored.Final:
+		return nil
 	}
 	if err := c.store.FoldDays(ctx, id, id.Last()); err != nil {
 		return err

@@ -27,6 +27,9 @@ var imports = map[string][]string{
 		module + "store/rollup", "github.com/prometheus/client_golang/api", "github.com/prometheus/common/model",
 		"github.com/labstack/echo/v4", "github.com/rs/zerolog", "github.com/google/renameio/v2", "golang.org/x/sync",
 	},
+	"overview/backfill": {
+		module + "store/rollup", "github.com/prometheus/common/model", "golang.org/x/sync", "github.com/cenkalti/backoff/v5",
+	},
 	"appsource": {},
 }
 

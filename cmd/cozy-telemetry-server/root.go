@@ -100,7 +100,7 @@ Every flag has a twin in the environment, which the flag overrides:
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newVersion(), newHealthcheck())
+	root.AddCommand(newVersion(), newHealthcheck(), newBackfill(env))
 	return root
 }
 

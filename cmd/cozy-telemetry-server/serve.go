@@ -35,6 +35,7 @@ type server struct {
 	apps     *appsource.Source
 	overview *overview.Overview
 	ingest   *ingest.Handler
+	backfill *backfillLoop
 }
 
 // serve runs the server until ctx ends. It returns an error if it could not
@@ -99,6 +100,7 @@ func (s *server) build(env environment) (err error) {
 	if err != nil {
 		return err
 	}
+	s.backfill = newBackfillLoop(backfiller{cfg.vmselectURL, s.store, s.overview, env.now}, s.log)
 	s.ingest, err = ingest.NewHandler(s.store, ingest.Config{
 		Now:      env.now,
 		Forward:  cfg.forwardURL != "",
@@ -154,6 +156,7 @@ func (s *server) start(ctx context.Context, loops *errgroup.Group) {
 		})
 	}
 	loop(func() { s.overview.Run(ctx) })
+	loop(func() { s.backfill.loop(ctx) })
 	loop(func() {
 		s.apps.Run(ctx, func(err error) { s.log.Warn().Err(err).Msg("the list of applications was not refreshed") })
 	})

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// askEvery is how often a running server is asked how far it has come.
+const askEvery = time.Second
+
+// askForBackfill lets a running server do it, and shows how far it has come. The
+// server goes on when the one who looks on goes away.
+func askForBackfill(ctx context.Context, c backfillFlags, env environment) error {
+	address := url.URL{Scheme: "http", Host: c.adminAddr, Path: "/backfill"}
+	form := url.Values{"from": {c.from}, "to": {c.to}}
+	if c.again {
+		form.Set("again", "1")
+	}
+	address.RawQuery = form.Encode()
+	state, err := backfillStateOf(ctx, http.MethodPost, address.String())
+	if err != nil {
+		return err
+	}
+	bar := newProgress(env, "days", int64(state.Total))
+	defer bar.done()
+	address.RawQuery = ""
+	for state.Running {
+		select {
+		case <-ctx.Done():
+			return errors.New("the server goes on; GET /backfill tells how far it is")
+		case <-time.After(askEvery):
+		}
+		if state, err = backfillStateOf(ctx, http.MethodGet, address.String()); err != nil {
+			return err
+		}
+		bar.set(int64(state.Days))
+	}
+	if state.Error != "" {
+		return errors.New(state.Error)
+	}
+	_, err = fmt.Fprintf(env.stdout, takenOver, state.Days, state.Resumed, state.Samples, state.Skipped)
+	return err
+}
+
+func backfillStateOf(ctx context.Context, method, address string) (state backfillState, err error) {
+	req, err := http.NewRequestWithContext(ctx, method, address, nil)
+	if err != nil {
+		return state, err
+	}
+	client := http.Client{Timeout: 10 * time.Second}
+	resp, err := client.Do(req)
+	if err != nil {
+		return state, err
+	}
+	defer resp.Body.Close()
+	// A refusal has only the error.
+	if err := json.NewDecoder(resp.Body).Decode(&state); err != nil {
+		return state, fmt.Errorf("the server answers %s", resp.Status)
+	}
+	if resp.StatusCode/100 != 2 {
+		return state, fmt.Errorf("the server refuses: %s", state.Error)
+	}
+	return state, nil
+}

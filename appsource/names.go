@@ -58,35 +58,9 @@ func (n *names) byApp(kinds map[string]int64) map[string]int64 {
 	for _, name := range n.listed {
 		apps[name] = 0
 	}
-	unknown := n.unknownSpellings(kinds)
-	for kind, count := range kinds {
-		if count <= 0 {
-			continue
-		}
+	for kind, count := range n.keep(kinds) {
 		name := n.app(kind)
-		if s, ok := unknown[fold(kind)]; ok {
-			name = s
-		}
-		apps[name] = min(apps[name]+min(count, maxCount), maxCount)
+		apps[name] = add(apps[name], count)
 	}
 	return apps
-}
-
-// unknownSpellings returns, by class, the first in lexical order of the
-// spellings in which kinds has an unknown kind.
-func (n *names) unknownSpellings(kinds map[string]int64) map[string]string {
-	var spellings map[string]string
-	for kind, count := range kinds {
-		class := n.class(kind)
-		if _, known := n.spellings[class]; known || count <= 0 {
-			continue
-		}
-		if spellings == nil {
-			spellings = make(map[string]string)
-		}
-		if s, ok := spellings[class]; !ok || kind < s {
-			spellings[class] = kind
-		}
-	}
-	return spellings
 }

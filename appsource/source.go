@@ -181,8 +181,14 @@ func (s *Source) wait() time.Duration {
 // returned as it is.
 func (s *Source) App(kind string) string { return s.names.Load().app(kind) }
 
-// ByApp adds up kinds by application. Every listed application is present, even
-// when 0, another one only above 0. A kind that no application is known for is
-// its own key; kinds that differ only in case or hyphens share one, the first
-// spelling in lexical order. Sums saturate at 2^53; counts below 0 are ignored.
+// ByApp adds up by application the kinds that [Source.Keep] keeps. Every listed
+// application is present, even when 0, another one only above 0. A kind that no
+// application is known for is its own key. Sums saturate at 2^53.
 func (s *Source) ByApp(kinds map[string]int64) map[string]int64 { return s.names.Load().byApp(kinds) }
+
+// Keep returns the kinds that can be shown: all that belong to a known
+// application, and of the others the 100 with the highest counts, by name where
+// those are equal. Kinds that differ only in case or hyphens are one, under the
+// first spelling in lexical order. Left out is what is no kind to Kubernetes, and
+// what has no count above 0. To keep twice changes nothing.
+func (s *Source) Keep(kinds map[string]int64) map[string]int64 { return s.names.Load().keep(kinds) }

@@ -207,6 +207,8 @@ func (fakeApps) ByApp(kinds map[string]int64) map[string]int64 {
 	return apps
 }
 
+func (fakeApps) Keep(kinds map[string]int64) map[string]int64 { return kinds }
+
 // fakeClock stands still until it is set.
 type fakeClock struct {
 	mu sync.Mutex

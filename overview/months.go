@@ -60,14 +60,15 @@ func (o *Overview) loadMonth(asking context.Context, id rollup.MonthID) (leased[
 
 // snapshot writes down what was counted of a month.
 func (o *Overview) snapshot(id rollup.MonthID, c counted) rollup.Snapshot {
+	kinds := o.apps.Keep(c.kinds)
 	return rollup.Snapshot{
 		Month:        id,
 		CollectedAt:  c.at.UTC(),
 		Clusters:     c.clusters,
 		TotalNodes:   c.nodes,
 		TotalTenants: c.tenants,
-		Apps:         o.apps.ByApp(c.kinds),
-		Kinds:        c.kinds,
+		Apps:         o.apps.ByApp(kinds),
+		Kinds:        kinds,
 		Confirmed:    &c.confirmed,
 		DaysWithData: c.days,
 		Source:       c.source,

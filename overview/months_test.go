@@ -313,10 +313,10 @@ func TestClientGoesAway(t *testing.T) {
 }
 
 // moreApps lists an application more, as when a new one was added.
-type moreApps struct{}
+type moreApps struct{ fakeApps }
 
-func (moreApps) ByApp(kinds map[string]int64) map[string]int64 {
-	apps := fakeApps{}.ByApp(kinds)
+func (a moreApps) ByApp(kinds map[string]int64) map[string]int64 {
+	apps := a.fakeApps.ByApp(kinds)
 	apps["brand-new"] += 0
 	return apps
 }

@@ -88,17 +88,17 @@ func (o *Overview) mean(w window, data []rollup.Snapshot) period {
 		Label:    w.label(),
 		Start:    w.from.First().String(),
 		End:      w.to.Last().String(),
-		Apps:     map[string]int64{},
 		Source:   data[0].Source,
 		Complete: len(data) == w.months(),
 		Months:   len(data),
 	}
+	kinds := map[string]int64{}
 	for _, s := range data {
 		p.Clusters += s.Clusters
 		p.TotalNodes += s.TotalNodes
 		p.TotalTenants += s.TotalTenants
-		for app, count := range o.appsOf(s) {
-			p.Apps[app] += count
+		for kind, count := range kindsOf(s) {
+			kinds[kind] += count
 		}
 		if s.Source != p.Source {
 			p.Source = rollup.SourceMixed
@@ -108,6 +108,9 @@ func (o *Overview) mean(w window, data []rollup.Snapshot) period {
 	p.Clusters = divide(p.Clusters, n)
 	p.TotalNodes = divide(p.TotalNodes, n)
 	p.TotalTenants = divide(p.TotalTenants, n)
+	// All months are named at once, so that no application shows under the names
+	// of two of them.
+	p.Apps = o.apps.ByApp(kinds)
 	for app, sum := range p.Apps {
 		p.Apps[app] = divide(sum, n)
 	}
@@ -117,16 +120,13 @@ func (o *Overview) mean(w window, data []rollup.Snapshot) period {
 	return p
 }
 
-// appsOf names the applications of a snapshot, by the present table of kinds
-// where the kinds are known.
-func (o *Overview) appsOf(s rollup.Snapshot) map[string]int64 {
-	apps := o.apps.ByApp(s.Kinds)
+// kindsOf returns the kinds of a snapshot. Those of an imported month are not
+// known; its applications stand for them, and are named like kinds.
+func kindsOf(s rollup.Snapshot) map[string]int64 {
 	if s.Source == rollup.SourceImported {
-		for app, n := range s.Apps {
-			apps[app] = n
-		}
+		return s.Apps
 	}
-	return apps
+	return s.Kinds
 }
 
 // dropUnlisted removes the unlisted applications whose mean was rounded to 0.

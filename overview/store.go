@@ -41,4 +41,7 @@ type Apps interface {
 	// present, even when 0; an unlisted one only above 0. The result is a new map
 	// that the caller may change.
 	ByApp(kinds map[string]int64) map[string]int64
+	// Keep returns the kinds that ByApp takes into account, of what anybody may
+	// have reported: their number is bounded, none of them in two spellings.
+	Keep(kinds map[string]int64) map[string]int64
 }

@@ -45,9 +45,15 @@ func browse(t *testing.T, html string) string {
 		_, _ = w.Write([]byte(html))
 	}))
 	defer site.Close()
+	return browseURL(t, site.URL)
+}
+
+// browseURL opens an address in Chromium and returns what the page has become.
+func browseURL(t *testing.T, url string) string {
+	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
 		"--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-		"--user-data-dir="+t.TempDir(), "--virtual-time-budget=10000", "--dump-dom", site.URL)
+		"--user-data-dir="+t.TempDir(), "--virtual-time-budget=10000", "--dump-dom", url)
 	dom, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("chromium: %v", err)

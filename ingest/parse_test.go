@@ -168,6 +168,9 @@ func FuzzParse(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
+	for _, body := range payloads(f) {
+		f.Add(body)
+	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		samples, _, err := parse(Limits{}, body)
 		if err != nil {

@@ -274,33 +274,3 @@ func BenchmarkCachedAnswer(b *testing.B) {
 		})
 	}
 }
-
-// Whatever comes from vmselect is refused or counts within bounds.
-func FuzzVMSelectAnswer(f *testing.F) {
-	for _, seed := range []string{oneCluster, answering("NaN"), answering("1e308"), "", "<html>", `{"status":"success"}`,
-		`{"status":"success","data":{"resultType":"vector","result":[{"metric":{"kind":"Redis"},"value":[1,"3"]}]}}`} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, body []byte) {
-		cfg := newFakeVM().config()
-		cfg.Transport = bodyTransport(body)
-		r := newRig(t, "2026-04-10T00:00:00Z", cfg)
-		id := monthID(t, "2026-03")
-		l, err := r.hear(t.Context(), window{id, id}, everything)
-		if err != nil {
-			return
-		}
-		for _, n := range append([]int64{l.value.clusters, l.value.nodes, l.value.tenants, int64(l.value.days)}, l.value.kinds["Redis"]) {
-			if n < 0 || n > rollup.MaxValue {
-				t.Errorf("%+v of %q", l.value, body)
-			}
-		}
-	})
-}
-
-// bodyTransport answers every request with the same bytes.
-type bodyTransport []byte
-
-func (b bodyTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	return &http.Response{StatusCode: http.StatusOK, Request: r, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(b))}, nil
-}

@@ -105,6 +105,11 @@ func (o *Overview) hear(asking context.Context, w window, s scope) (leased[figur
 		queries = everyQuery
 	}
 	f, err := o.vm.ask(asking, queries(w, now, o.cfg.ConfirmDays))
+	if err == nil && f.days > w.length() {
+		err = fmt.Errorf("overview: vmselect: %d days with data in %s", f.days, w.label())
+	}
+	// The two are counted one after the other, and reports come in between.
+	f.confirmed = min(f.confirmed, f.clusters)
 	o.vm.note(w.months(), err)
 	o.cfg.OnAsk(err)
 	if err != nil {

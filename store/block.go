@@ -69,15 +69,19 @@ func blockHead(requests []*request) []byte {
 	if reports == 0 {
 		return nil
 	}
-	head := binary.AppendUvarint(nil, uint64(first.UnixMilli()))
-	head = binary.AppendUvarint(head, uint64(reports))
-	return binary.AppendUvarint(head, uint64(samples))
+	return appendBlockHead(nil, first, reports, samples)
+}
+
+func appendBlockHead(b []byte, received time.Time, reports, samples int) []byte {
+	b = binary.AppendUvarint(b, uint64(received.UnixMilli()))
+	b = binary.AppendUvarint(b, uint64(reports))
+	return binary.AppendUvarint(b, uint64(samples))
 }
 
 func decodeBlock(key, value []byte) (rollup.Block, error) {
 	r := reader{b: value}
-	received := int64(r.uvarint())
-	reports, samples := r.uvarint(), r.uvarint()
+	received := int64(r.uvarint()) // before 1970 too, if that is what the clock said
+	reports, samples := r.number(), r.number()
 	if r.failed || len(key) != 8 {
 		return rollup.Block{}, fmt.Errorf("%w: a queue block does not decode", ErrDamaged)
 	}

@@ -62,6 +62,18 @@ vet:
 staticcheck:
 	go tool -modfile=.ci/tools.mod staticcheck ./...
 
+.PHONY: vuln
+vuln: ## Look for known vulnerabilities in what the project calls.
+	.ci/vuln
+
+.PHONY: reproducible
+reproducible: ## Check that the last commit gives the same binaries in any folder.
+	.ci/reproducible
+
+.PHONY: sbom
+sbom: build ## Write the bill of materials of the server to bin/sbom.json (CycloneDX).
+	go run .ci/sbom.go bin/cozy-telemetry-server > bin/sbom.json
+
 .PHONY: image
 image: ## Build the container image (IMAGE names it).
 	docker build -t $(IMAGE) .

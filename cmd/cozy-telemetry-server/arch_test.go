@@ -31,6 +31,7 @@ var imports = map[string][]string{
 		module + "store/rollup", "github.com/prometheus/common/model", "golang.org/x/sync", "github.com/cenkalti/backoff/v5",
 	},
 	"appsource": {},
+	".ci":       {},
 }
 
 // echoFiles is where echo may be imported beside cmd: its v4 line ends soon, and

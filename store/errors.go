@@ -10,6 +10,9 @@ var (
 	ErrForeign = errors.New("the file is not a telemetry database")
 	// ErrNewer is returned when a newer version of the server wrote the file.
 	ErrNewer = errors.New("the database file was written by a newer version")
+	// ErrOlder is returned by OpenReadOnly when an older version of the server wrote
+	// the file. Open would migrate it.
+	ErrOlder = errors.New("the database file was written by an older version")
 )
 
 // ErrDamaged is returned by Open and by reads when the file or a record in it
@@ -18,3 +21,6 @@ var ErrDamaged = errors.New("the database file is damaged")
 
 // ErrClosed is returned by writes after Close.
 var ErrClosed = errors.New("the database is closed")
+
+// ErrReadOnly is returned by writes to a Store of OpenReadOnly.
+var ErrReadOnly = errors.New("the database is open for reading only")

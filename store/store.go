@@ -51,6 +51,10 @@ type Store struct {
 	path string
 	id   string
 	opts Options
+	// readOnly is set by OpenReadOnly: there is no writer.
+	readOnly bool
+	// copying has a token while Backup reads the file, so that only one does.
+	copying chan struct{}
 
 	// requests is what the writer takes from. Senders hold closing for reading,
 	// so that Close can tell when no one sends any more.
@@ -75,6 +79,7 @@ func Open(path string, opts Options) (*Store, error) {
 		db:       db,
 		path:     path,
 		opts:     opts.withDefaults(),
+		copying:  make(chan struct{}, 1),
 		requests: make(chan *request, maxBatch),
 		done:     make(chan struct{}),
 	}

@@ -41,6 +41,9 @@ func (s *Store) submit(ctx context.Context, r *request) error {
 }
 
 func (s *Store) send(ctx context.Context, r *request) error {
+	if s.readOnly {
+		return ErrReadOnly
+	}
 	s.closing.RLock()
 	defer s.closing.RUnlock()
 	if s.closed {

@@ -1,0 +1,205 @@
+package store
+
+import (
+	"fmt"
+	"os"
+	"slices"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// Stats describes a file.
+type Stats struct {
+	DatabaseID string
+	Schema     int
+	// FileBytes is the file's size, UsedBytes what its pages in use take up, and
+	// FreeBytes the rest, of which FreePages pages may be used again.
+	FileBytes, UsedBytes, FreeBytes int64
+	FreePages, PageSize             int
+	// Products are those with any record, sorted.
+	Products []string
+	// Days is how many days have records, FirstDay and LastDay are the outermost of
+	// them, and Gaps what lies between and has none. All are zero without days.
+	Days              int
+	FirstDay, LastDay rollup.Date
+	Gaps              []DayRange
+	// LastReport is set if a day has records: LastHour is the latest hour, in UTC,
+	// in which a report came on the latest day that has one.
+	LastReport rollup.Date
+	LastHour   int
+	// Months are those of which anything is known, ascending, and by product.
+	Months    []MonthStats
+	Snapshots int
+	Queue     QueueStats
+}
+
+// DayRange is a stretch of days, both ends included.
+type DayRange struct{ First, Last rollup.Date }
+
+// MonthStats describes a product's month.
+type MonthStats struct {
+	Month   rollup.MonthID
+	Product string
+	// Days is how many of the month's days have records, Folded how many are folded
+	// into the month's own.
+	Days, Folded int
+	// DayRecords and Records count the records of its days and the month's own.
+	DayRecords, Records int
+	// Series is the size of the month's dictionary.
+	Series int
+}
+
+// Stats looks at every page of the file, in one read transaction.
+func (s *Store) Stats() (Stats, error) {
+	info, err := os.Stat(s.path)
+	if err != nil {
+		return Stats{}, fmt.Errorf("store: %w", err)
+	}
+	st := Stats{DatabaseID: s.id, FileBytes: info.Size(), Queue: s.Queue()}
+	err = s.view(func(tx *bolt.Tx) error {
+		st.pages(tx)
+		st.Schema = int(schemaOf(tx))
+		st.Snapshots = tx.Bucket(bucketSnapshots).Stats().KeyN
+		if err := st.days(tx); err != nil {
+			return err
+		}
+		return st.months(tx)
+	})
+	if err != nil {
+		return Stats{}, fmt.Errorf("store: statistics of %s: %w", s.path, err)
+	}
+	return st, nil
+}
+
+// metaPages is how many pages every file has beside those of its buckets.
+const metaPages = 2
+
+func (st *Stats) pages(tx *bolt.Tx) {
+	st.PageSize = tx.DB().Info().PageSize
+	b := rootOf(tx).Stats()
+	used := metaPages + b.BranchPageN + b.BranchOverflowN + b.LeafPageN + b.LeafOverflowN
+	st.UsedBytes = int64(used) * int64(st.PageSize)
+	st.FreeBytes = st.FileBytes - st.UsedBytes
+	st.FreePages = int(tx.Size()/int64(st.PageSize)) - used
+}
+
+// rootOf returns the bucket that holds all others.
+func rootOf(tx *bolt.Tx) *bolt.Bucket { return tx.Cursor().Bucket() }
+
+func (st *Stats) days(tx *bolt.Tx) error {
+	dates, err := datesOf(tx)
+	if err != nil || len(dates) == 0 {
+		return err
+	}
+	st.Days, st.FirstDay, st.LastDay = len(dates), dates[0], dates[len(dates)-1]
+	for i, date := range dates[1:] {
+		if before := dates[i]; date > before+1 {
+			st.Gaps = append(st.Gaps, DayRange{before + 1, date - 1})
+		}
+	}
+	for _, date := range slices.Backward(dates) {
+		hour, ok, err := lastHour(tx, date)
+		if ok || err != nil {
+			st.LastReport, st.LastHour = date, hour
+			return err
+		}
+	}
+	return nil
+}
+
+// datesOf returns the days of a file, ascending.
+func datesOf(tx *bolt.Tx) (dates []rollup.Date, err error) {
+	err = tx.Bucket(bucketDays).ForEachBucket(func(k []byte) error {
+		date, err := rollup.ParseDate(string(k))
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrDamaged, err)
+		}
+		dates = append(dates, date)
+		return nil
+	})
+	return dates, err
+}
+
+// monthsOf returns the months of a file that have a bucket, ascending.
+func monthsOf(tx *bolt.Tx) (months []rollup.MonthID, err error) {
+	err = tx.Bucket(bucketMonths).ForEachBucket(func(k []byte) error {
+		month, err := rollup.ParseMonth(string(k))
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrDamaged, err)
+		}
+		months = append(months, month)
+		return nil
+	})
+	return months, err
+}
+
+func dayBucket(tx *bolt.Tx, date rollup.Date) *bolt.Bucket {
+	return tx.Bucket(bucketDays).Bucket([]byte(date.String()))
+}
+
+// lastHour returns the latest hour of a day's reports; ok is false without any.
+func lastHour(tx *bolt.Tx, date rollup.Date) (hour int, ok bool, err error) {
+	parent := dayBucket(tx, date)
+	err = parent.ForEachBucket(func(product []byte) error {
+		records := recordsOf(parent, string(product))
+		if records == nil {
+			return nil
+		}
+		return records.ForEach(func(_, v []byte) error {
+			r := reader{b: v}
+			r.hour()
+			hour, ok = max(hour, int(r.hour())), true
+			if r.failed {
+				return fmt.Errorf("%w: a record of %s does not decode", ErrDamaged, date)
+			}
+			return nil
+		})
+	})
+	return hour, ok, err
+}
+
+func (st *Stats) months(tx *bolt.Tx) error {
+	months, err := monthsOf(tx)
+	if err != nil {
+		return err
+	}
+	for _, month := range months {
+		parent := monthBucket(tx, month)
+		folded := daySet(parent, keyFolded).Len()
+		err := parent.ForEachBucket(func(product []byte) error {
+			m := MonthStats{Month: month, Product: string(product), Folded: folded}
+			m.count(tx, parent)
+			st.Months = append(st.Months, m)
+			if !slices.Contains(st.Products, m.Product) {
+				st.Products = append(st.Products, m.Product)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	slices.Sort(st.Products)
+	return nil
+}
+
+func (m *MonthStats) count(tx *bolt.Tx, parent *bolt.Bucket) {
+	m.Series = keysIn(seriesOf(parent, m.Product))
+	m.Records = keysIn(recordsOf(parent, m.Product))
+	for date := m.Month.First(); date <= m.Month.Last(); date++ {
+		if n := keysIn(recordsOf(dayBucket(tx, date), m.Product)); n > 0 {
+			m.Days++
+			m.DayRecords += n
+		}
+	}
+}
+
+// keysIn returns how many keys a bucket has, which may be nil.
+func keysIn(b *bolt.Bucket) int {
+	if b == nil {
+		return 0
+	}
+	return b.Stats().KeyN
+}

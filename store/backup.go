@@ -2,7 +2,14 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	bolt "go.etcd.io/bbolt"
 )
 
 // BackupInfo describes a copy that Backup has made.
@@ -12,7 +19,58 @@ type BackupInfo struct {
 	SHA256 string
 }
 
-// Backup writes a copy of the file.
+// Backup writes a copy of the file, which need not be closed for it: the copy has
+// everything that was recorded before the call. Reports are recorded meanwhile and
+// do not wait. One copy is made at a time; a second caller waits for its turn.
+//
+// The copy comes into being under another name beside path, see [LeftOver], and is
+// durable and checked when it gets its own. Where there is a file of that name
+// already, Backup returns fs.ErrExist.
 func (s *Store) Backup(ctx context.Context, path string) (BackupInfo, error) {
-	return BackupInfo{}, errors.ErrUnsupported
+	var info BackupInfo
+	select {
+	case s.copying <- struct{}{}:
+		defer func() { <-s.copying }()
+	case <-ctx.Done():
+		return info, ctx.Err()
+	}
+	err := newFile(path, func(temp string) (keys int, err error) {
+		info, keys, err = s.spool(ctx, temp)
+		return keys, err
+	})
+	if err != nil {
+		return BackupInfo{}, fmt.Errorf("store: back up to %s: %w%s", path, err, remedy(err))
+	}
+	return info, nil
+}
+
+// spool copies the file as it stands. While the transaction is open bbolt can't use
+// pages again that commits leave, so the file grows by what they write: it must
+// take no longer than the disk does, and never wait for anyone else.
+func (s *Store) spool(ctx context.Context, temp string) (info BackupInfo, keys int, err error) {
+	f, err := os.OpenFile(temp, os.O_WRONLY, 0)
+	if err != nil {
+		return info, 0, err
+	}
+	digest := sha256.New()
+	err = s.view(func(tx *bolt.Tx) (err error) {
+		keys = rootOf(tx).Stats().KeyN
+		info.Bytes, err = tx.WriteTo(cancelWriter{ctx, io.MultiWriter(f, digest)})
+		return err
+	})
+	info.SHA256 = hex.EncodeToString(digest.Sum(nil))
+	return info, keys, errors.Join(err, f.Close())
+}
+
+// cancelWriter fails once ctx has ended.
+type cancelWriter struct {
+	ctx context.Context
+	w   io.Writer
+}
+
+func (c cancelWriter) Write(b []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.w.Write(b)
 }

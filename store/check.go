@@ -1,14 +1,25 @@
 package store
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"math"
+	"os"
+	"slices"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
 // Problem is something that a check has found.
 type Problem struct {
 	Kind ProblemKind
-	// Text says where and what, in one line.
+	// Text says where and what, in one line. It may name an instance.
 	Text string
 }
 
@@ -18,7 +29,7 @@ type ProblemKind string
 // The kinds of problems.
 const (
 	ProblemPage       ProblemKind = "page"       // the file's own structure
-	ProblemKey        ProblemKind = "key"        // a key or a name of a bucket
+	ProblemKey        ProblemKind = "key"        // a key or the name of a bucket
 	ProblemDictionary ProblemKind = "dictionary" // a month's series
 	ProblemRecord     ProblemKind = "record"     // a day's or a month's record does not decode
 	ProblemFold       ProblemKind = "fold"       // a month's record is not the fold of its days
@@ -26,7 +37,236 @@ const (
 	ProblemSnapshot   ProblemKind = "snapshot"   // the figures of a month, or the list of applications
 )
 
-// Check looks at everything in the file.
+var errCheckWritable = errors.New("only a file that is open for reading only can be checked; check a backup")
+
+// Check looks at everything in the file and reports what can't be as this package
+// has written it. Where pages are damaged it looks no further. It returns an error
+// only if it could not go on, and never panics. The Store must be one of
+// [OpenReadOnly], which has done the coarse part of this already.
 func (s *Store) Check(ctx context.Context, report func(Problem)) error {
-	return errors.ErrUnsupported
+	if !s.readOnly {
+		return fmt.Errorf("store: check %s: %w", s.path, errCheckWritable)
+	}
+	c := checker{ctx: ctx, store: s, out: report}
+	steps := []func(tx *bolt.Tx) error{c.pages, c.buckets, c.days, c.months, c.queue, c.snapshots}
+	for _, step := range steps {
+		err := s.view(step)
+		if errors.Is(err, ErrDamaged) {
+			c.report(ProblemPage, "%v", err)
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("store: check %s: %w", s.path, err)
+		}
+		if c.damaged {
+			return nil
+		}
+	}
+	return nil
+}
+
+type checker struct {
+	ctx     context.Context
+	store   *Store
+	out     func(Problem)
+	damaged bool // a page is
+}
+
+func (c *checker) report(kind ProblemKind, format string, args ...any) {
+	c.damaged = c.damaged || kind == ProblemPage
+	c.out(Problem{kind, fmt.Sprintf(format, args...)})
+}
+
+// pages looks at the structure of the file, and lets bbolt look where that is good.
+func (c *checker) pages(tx *bolt.Tx) error {
+	file, err := os.Open(c.store.path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	size := uint64(tx.DB().Info().PageSize)
+	w := pageWalk{
+		ctx:      c.ctx,
+		file:     file,
+		pageSize: size,
+		end:      uint64(tx.Size()) / size,
+		seen:     make(map[uint64]bool),
+		report:   func(text string) { c.report(ProblemPage, "%s", text) },
+	}
+	if err := w.walk(uint64(rootOf(tx).Root()), keyBounds{}, 0); err != nil || c.damaged {
+		return err
+	}
+	for err := range tx.Check() {
+		c.report(ProblemPage, "%v", err)
+	}
+	return nil
+}
+
+// buckets looks for what is not ours.
+func (c *checker) buckets(tx *bolt.Tx) error {
+	return tx.ForEach(func(name []byte, _ *bolt.Bucket) error {
+		if !slices.ContainsFunc(rootBuckets(), func(b []byte) bool { return bytes.Equal(b, name) }) {
+			c.report(ProblemKey, "bucket %q is unknown", name)
+		}
+		return nil
+	})
+}
+
+// days looks at every record of every day.
+func (c *checker) days(tx *bolt.Tx) error {
+	days := tx.Bucket(bucketDays)
+	return days.ForEach(func(name, v []byte) error {
+		date, err := rollup.ParseDate(string(name))
+		if v != nil || err != nil || date.String() != string(name) {
+			c.report(ProblemKey, "days: %q is not a day", name)
+			return nil
+		}
+		return c.products(days.Bucket(name), date.String(), func(product []byte, records *bolt.Bucket) error {
+			return c.records(records, date.String(), dictionaryOf(tx, date.Month(), string(product)),
+				func(v []byte, dict *dictionary) error { _, err := decodeDay(v, dict); return err })
+		})
+	})
+}
+
+// dictionaryOf loads a dictionary. Where there is none, or one that is damaged, it
+// is empty; months reports that.
+func dictionaryOf(tx *bolt.Tx, month rollup.MonthID, product string) *dictionary {
+	if series := seriesOf(monthBucket(tx, month), product); series != nil {
+		dict, _ := loadDictionary(series)
+		return dict
+	}
+	return &dictionary{}
+}
+
+// products calls fn with the records of each product in a day or a month, which may
+// be nil.
+func (c *checker) products(parent *bolt.Bucket, where string, fn func(product []byte, records *bolt.Bucket) error) error {
+	return parent.ForEach(func(product, v []byte) error {
+		if v != nil {
+			return nil // of a month; of a day there are none
+		}
+		inner := parent.Bucket(product)
+		err := inner.ForEach(func(name, v []byte) error {
+			if v != nil || !bytes.Equal(name, bucketRecords) && !bytes.Equal(name, bucketSeries) {
+				c.report(ProblemKey, "%s/%s: %q is unknown", where, product, name)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		return fn(product, inner.Bucket(bucketRecords))
+	})
+}
+
+// records looks at the keys of some records, and decodes these.
+func (c *checker) records(records *bolt.Bucket, where string, dict *dictionary, decode func([]byte, *dictionary) error) error {
+	if records == nil {
+		return nil
+	}
+	return records.ForEach(func(k, v []byte) error {
+		instance := instanceOf(k)
+		if v == nil || instance == "" || !bytes.Equal(instanceKey(instance), k) || (k[0] == 0) != (len(k) == uuidKeyLen && len(instance) == uuidLen) {
+			c.report(ProblemKey, "%s: %x is no instance", where, k)
+			return nil
+		}
+		if err := decode(v, dict); err != nil {
+			c.report(ProblemRecord, "%s: %q: %v", where, instance, err)
+		}
+		return c.ctx.Err()
+	})
+}
+
+// months looks at the sets of days, the dictionaries and the records of each month.
+func (c *checker) months(tx *bolt.Tx) error {
+	months := tx.Bucket(bucketMonths)
+	return months.ForEach(func(name, v []byte) error {
+		month, err := rollup.ParseMonth(string(name))
+		if v != nil || err != nil || month.String() != string(name) {
+			c.report(ProblemKey, "months: %q is not a month", name)
+			return nil
+		}
+		c.daySets(months.Bucket(name), month)
+		return c.products(months.Bucket(name), month.String(), func(product []byte, records *bolt.Bucket) error {
+			c.dictionary(months.Bucket(name).Bucket(product), month, product)
+			err := c.records(records, month.String(), dictionaryOf(tx, month, string(product)),
+				func(v []byte, dict *dictionary) error { _, err := decodeMonth(v, dict); return err })
+			if err != nil {
+				return err
+			}
+			return c.folds(tx, month, string(product))
+		})
+	})
+}
+
+func (c *checker) daySets(b *bolt.Bucket, month rollup.MonthID) {
+	_ = b.ForEach(func(k, v []byte) error { // nothing fails
+		if v == nil {
+			return nil
+		}
+		days, n := binary.Uvarint(v)
+		switch {
+		case !bytes.Equal(k, keyFolded) && !bytes.Equal(k, keyPending):
+			c.report(ProblemKey, "%s: %q is unknown", month, k)
+		case n != len(v) || days >= 1<<month.Days():
+			c.report(ProblemKey, "%s: %s is not a set of its days", month, k)
+		}
+		return nil
+	})
+	if daySet(b, keyFolded)&^daySet(b, keyPending) != 0 {
+		c.report(ProblemFold, "%s: a day is folded and not pending", month)
+	}
+}
+
+func (c *checker) dictionary(product *bolt.Bucket, month rollup.MonthID, name []byte) {
+	series := product.Bucket(bucketSeries)
+	if series == nil {
+		c.report(ProblemDictionary, "%s/%s: there is none", month, name)
+		return
+	}
+	dict, err := loadDictionary(series)
+	if err != nil {
+		c.report(ProblemDictionary, "%s/%s: %v", month, name, err)
+		return
+	}
+	if _, empty := dict.ids[""]; empty || len(dict.ids) != len(dict.series) {
+		c.report(ProblemDictionary, "%s/%s: a series has no text, or stands twice", month, name)
+	}
+}
+
+// queue decodes and unpacks every block.
+func (c *checker) queue(tx *bolt.Tx) error {
+	queue := tx.Bucket(bucketQueue)
+	return queue.ForEach(func(k, v []byte) error {
+		b, err := decodeBlock(k, v)
+		var lines []byte
+		if err == nil {
+			lines, err = unpackBlock(b)
+		}
+		switch {
+		case err != nil:
+			c.report(ProblemQueue, "block %x: %v", k, err)
+		case bytes.Count(lines, []byte{'\n'}) != b.Samples:
+			c.report(ProblemQueue, "block %x: it does not have its %d samples", k, b.Samples)
+		case b.Seq > queue.Sequence() || b.Seq == 0 || b.Received.UnixMilli() > math.MaxInt64/2:
+			c.report(ProblemQueue, "block %x: its number or its time can't be", k)
+		}
+		return c.ctx.Err()
+	})
+}
+
+// snapshots decodes the figures of the months and the list of applications.
+func (c *checker) snapshots(tx *bolt.Tx) error {
+	if list := tx.Bucket(bucketMeta).Get(keyAppList); list != nil && !json.Valid(list) {
+		c.report(ProblemSnapshot, "the list of applications is no JSON")
+	}
+	return tx.Bucket(bucketSnapshots).ForEach(func(k, v []byte) error {
+		var snap rollup.Snapshot
+		if err := decodeSnapshot(v, &snap); err != nil {
+			c.report(ProblemSnapshot, "%s: %v", k, err)
+		} else if snap.Month.String() != string(k) {
+			c.report(ProblemSnapshot, "%s: it is of %s", k, snap.Month)
+		}
+		return c.ctx.Err()
+	})
 }

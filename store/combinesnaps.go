@@ -1,0 +1,149 @@
+package store
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// candidate is what one file says of a month.
+type candidate struct {
+	snap    rollup.Snapshot
+	json    []byte // nil if the file has no figures of the month
+	records bool   // the file has records of the month
+}
+
+// snapshots puts the figures of each month.
+func (c *combiner) snapshots() error {
+	all := make(map[rollup.MonthID][]candidate)
+	for i, s := range c.from {
+		err := s.view(func(tx *bolt.Tx) error {
+			return tx.Bucket(bucketSnapshots).ForEach(func(k, v []byte) error {
+				found := candidate{json: bytes.Clone(v), records: false}
+				if err := decodeSnapshot(v, &found.snap); err != nil {
+					return fmt.Errorf("%s: %w", k, err)
+				}
+				month := found.snap.Month
+				if all[month] == nil {
+					all[month] = make([]candidate, len(c.from))
+				}
+				all[month][i] = found
+				return nil
+			})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for month, candidates := range all {
+		for i, s := range c.from {
+			err := s.view(func(tx *bolt.Tx) error {
+				candidates[i].records = monthBucket(tx, month) != nil
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+		}
+		chosen := choose(candidates)
+		if chosen == nil {
+			c.left.SnapshotsDropped++
+			continue
+		}
+		err := c.into.update(c.ctx, func(tx *bolt.Tx) error {
+			return tx.Bucket(bucketSnapshots).Put([]byte(month.String()), chosen)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// choose returns the figures that a month gets, nil for none. There is at least one
+// candidate that has figures.
+func choose(candidates []candidate) []byte {
+	stale := disagree(candidates)
+	var best *candidate
+	for i := range candidates {
+		x := &candidates[i]
+		if x.json == nil || stale && x.records && x.snap.Source == rollup.SourceRollups {
+			continue
+		}
+		if best == nil || compareSnapshots(*x, *best) > 0 {
+			best = x
+		}
+	}
+	if best == nil {
+		return nil
+	}
+	return best.json
+}
+
+// disagree tells whether files with records of the month have different figures of
+// it, or some have none.
+func disagree(candidates []candidate) bool {
+	var first *candidate
+	for i := range candidates {
+		x := &candidates[i]
+		if !x.records {
+			continue
+		}
+		if first != nil && !bytes.Equal(first.json, x.json) {
+			return true
+		}
+		first = x
+	}
+	return false
+}
+
+// compareSnapshots orders figures by how much they are worth. Only the very same
+// ones compare equal.
+func compareSnapshots(a, b candidate) int {
+	return cmp.Or(
+		cmp.Compare(number(a.snap.Final), number(b.snap.Final)),
+		cmp.Compare(a.snap.Clusters, b.snap.Clusters),
+		a.snap.CollectedAt.Compare(b.snap.CollectedAt),
+		bytes.Compare(a.json, b.json),
+	)
+}
+
+func number(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// appList puts the list of applications that was fetched last.
+func (c *combiner) appList() error {
+	var best []byte
+	for _, s := range c.from {
+		list, err := s.AppList()
+		if err != nil {
+			return err
+		}
+		if cmp.Or(fetchedAt(list).Compare(fetchedAt(best)), bytes.Compare(list, best)) > 0 {
+			best = list
+		}
+	}
+	if best == nil {
+		return nil
+	}
+	return c.into.PutAppList(c.ctx, best)
+}
+
+// fetchedAt is all that the store reads of a list; the zero time if it can't.
+func fetchedAt(list []byte) time.Time {
+	var l struct {
+		FetchedAt time.Time `json:"fetched_at"`
+	}
+	_ = json.Unmarshal(list, &l) // another program's list counts as the oldest
+	return l.FetchedAt
+}

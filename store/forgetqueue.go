@@ -1,0 +1,134 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// maxBlockText bounds what is unpacked of one block: those of this package hold
+// some [blockBytes], or one report.
+const maxBlockText = 64 << 20
+
+// queue takes the instance's lines out of the blocks of the new file. A block that
+// has no others is removed.
+func (f *forgetter) queue() error {
+	var keys [][]byte
+	err := f.from.view(func(tx *bolt.Tx) error {
+		return tx.Bucket(bucketQueue).ForEach(func(k, _ []byte) error {
+			keys = append(keys, bytes.Clone(k))
+			return nil
+		})
+	})
+	for _, key := range keys {
+		if err == nil {
+			err = f.block(key)
+		}
+	}
+	return err
+}
+
+func (f *forgetter) block(key []byte) error {
+	var b rollup.Block
+	var lines []byte
+	err := f.from.view(func(tx *bolt.Tx) (err error) {
+		if b, err = decodeBlock(key, tx.Bucket(bucketQueue).Get(key)); err == nil {
+			lines, err = unpackBlock(b)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("block %x of the queue: %w", key, err)
+	}
+	rest, removed, reports := withoutInstance(lines, f.instance)
+	if removed == 0 {
+		return nil
+	}
+	f.removed += removed
+	b.Samples -= removed
+	b.Reports = max(b.Reports-reports, 1)
+	return f.into.update(f.ctx, func(tx *bolt.Tx) error {
+		queue := tx.Bucket(bucketQueue)
+		if len(rest) == 0 {
+			return queue.Delete(key)
+		}
+		if first, ok := stampOf(firstLine(rest)); ok {
+			b.Received = first
+		}
+		value, err := packBlock(b, rest)
+		if err != nil {
+			return err
+		}
+		return queue.Put(key, value)
+	})
+}
+
+// unpackBlock returns a block's lines.
+func unpackBlock(b rollup.Block) ([]byte, error) {
+	zip, err := gzip.NewReader(bytes.NewReader(b.Lines))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	lines, err := io.ReadAll(io.LimitReader(zip, maxBlockText+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+	case len(lines) > maxBlockText:
+		return nil, fmt.Errorf("%w: its lines have no end", ErrDamaged)
+	}
+	return lines, nil
+}
+
+// withoutInstance returns the lines that are not an instance's, how many are, and of
+// how many reports these were: the lines of a report stand together and have one
+// time of receipt. AppendLines of ingest writes the label cluster_id first.
+func withoutInstance(lines []byte, instance string) (rest []byte, removed, reports int) {
+	label := []byte(`cluster_id="` + instance + `"`)
+	var last []byte // the time of the line before, if that was the instance's
+	for line := range bytes.Lines(lines) {
+		_, labels, _ := bytes.Cut(line, []byte{'{'})
+		if !bytes.HasPrefix(labels, label) {
+			rest, last = append(rest, line...), nil
+			continue
+		}
+		stamp := line[bytes.LastIndexByte(line, ' ')+1:]
+		if !bytes.Equal(stamp, last) {
+			reports++
+		}
+		removed, last = removed+1, stamp
+	}
+	return rest, removed, reports
+}
+
+func firstLine(lines []byte) []byte {
+	line, _, _ := bytes.Cut(lines, []byte{'\n'})
+	return line
+}
+
+// stampOf returns the time at the end of a line.
+func stampOf(line []byte) (t time.Time, ok bool) {
+	ms, err := strconv.ParseInt(string(line[bytes.LastIndexByte(line, ' ')+1:]), 10, 64)
+	return time.UnixMilli(ms).UTC(), err == nil && ms >= 0
+}
+
+// packBlock writes a block with other lines.
+func packBlock(b rollup.Block, lines []byte) ([]byte, error) {
+	var out bytes.Buffer
+	out.Write(binary.AppendUvarint(nil, uint64(b.Received.UnixMilli())))
+	out.Write(binary.AppendUvarint(nil, uint64(b.Reports)))
+	out.Write(binary.AppendUvarint(nil, uint64(b.Samples)))
+	zip := gzip.NewWriter(&out)
+	if _, err := zip.Write(lines); err != nil {
+		return nil, err
+	}
+	err := zip.Close()
+	return out.Bytes(), err
+}

@@ -143,7 +143,10 @@ func dictionaryOf(tx *bolt.Tx, month rollup.MonthID, product string) *dictionary
 func (c *checker) products(parent *bolt.Bucket, where string, fn func(product []byte, records *bolt.Bucket) error) error {
 	return parent.ForEach(func(product, v []byte) error {
 		if v != nil {
-			return nil // of a month; of a day there are none
+			if !bytes.Equal(product, keyFolded) && !bytes.Equal(product, keyPending) {
+				c.report(ProblemKey, "%s: %q is unknown", where, product)
+			}
+			return nil
 		}
 		inner := parent.Bucket(product)
 		err := inner.ForEach(func(name, v []byte) error {
@@ -189,8 +192,9 @@ func (c *checker) months(tx *bolt.Tx) error {
 		c.daySets(months.Bucket(name), month)
 		return c.products(months.Bucket(name), month.String(), func(product []byte, records *bolt.Bucket) error {
 			c.dictionary(months.Bucket(name).Bucket(product), month, product)
+			pending := daySet(months.Bucket(name), keyPending)
 			err := c.records(records, month.String(), dictionaryOf(tx, month, string(product)),
-				func(v []byte, dict *dictionary) error { _, err := decodeMonth(v, dict); return err })
+				func(v []byte, dict *dictionary) error { return checkMonth(v, dict, pending) })
 			if err != nil {
 				return err
 			}
@@ -199,17 +203,23 @@ func (c *checker) months(tx *bolt.Tx) error {
 	})
 }
 
+// checkMonth looks at a month's record, which can't be of a day that was never to be
+// folded.
+func checkMonth(v []byte, dict *dictionary, pending rollup.DaySet) error {
+	m, err := decodeMonth(v, dict)
+	if err == nil && m.Days()&^pending != 0 {
+		err = errors.New("it has a day that is not folded")
+	}
+	return err
+}
+
 func (c *checker) daySets(b *bolt.Bucket, month rollup.MonthID) {
 	_ = b.ForEach(func(k, v []byte) error { // nothing fails
 		if v == nil {
 			return nil
 		}
-		days, n := binary.Uvarint(v)
-		switch {
-		case !bytes.Equal(k, keyFolded) && !bytes.Equal(k, keyPending):
-			c.report(ProblemKey, "%s: %q is unknown", month, k)
-		case n != len(v) || days >= 1<<month.Days():
-			c.report(ProblemKey, "%s: %s is not a set of its days", month, k)
+		if days, n := binary.Uvarint(v); n != len(v) || days >= 1<<month.Days() {
+			c.report(ProblemKey, "%s: %q is not a set of its days", month, k)
 		}
 		return nil
 	})

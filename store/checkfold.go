@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"slices"
 
 	bolt "go.etcd.io/bbolt"
@@ -47,14 +48,18 @@ func (c *checker) foldOf(tx *bolt.Tx, product string, month rollup.MonthID, days
 	fn func(instance string, days rollup.Month),
 ) error {
 	f := newFolder(1, nil)
-	if err := f.openMonth(tx, product, 0, month, days, false); err != nil {
-		return nil //nolint:nilerr // the dictionary was reported
+	err := f.openMonth(tx, product, 0, month, days, false)
+	if err == nil {
+		f.ready()
+		err = f.run(c.ctx, keyRange{}, func(instance string, months []rollup.Month) error {
+			fn(instance, months[0])
+			return nil
+		})
 	}
-	f.ready()
-	return f.run(c.ctx, keyRange{}, func(instance string, months []rollup.Month) error {
-		fn(instance, months[0])
-		return nil
-	})
+	if errors.Is(err, ErrDamaged) {
+		return nil // the dictionary or the record was reported
+	}
+	return err
 }
 
 func equalMonths(a, b rollup.Month) bool {

@@ -53,24 +53,32 @@ func (s *Store) spool(ctx context.Context, temp string) (info BackupInfo, keys i
 		return info, 0, err
 	}
 	digest := sha256.New()
+	w := &spoolWriter{ctx: ctx, to: io.MultiWriter(f, digest)}
 	err = s.view(func(tx *bolt.Tx) (err error) {
 		keys = rootOf(tx).Stats().KeyN
-		info.Bytes, err = tx.WriteTo(cancelWriter{ctx, io.MultiWriter(f, digest)})
+		info.Bytes, err = tx.WriteTo(w)
 		return err
 	})
+	if w.err != nil {
+		err = w.err // bbolt has put it into its own words
+	}
 	info.SHA256 = hex.EncodeToString(digest.Sum(nil))
 	return info, keys, errors.Join(err, f.Close())
 }
 
-// cancelWriter fails once ctx has ended.
-type cancelWriter struct {
+// spoolWriter fails once ctx has ended, and keeps the first error.
+type spoolWriter struct {
 	ctx context.Context
-	w   io.Writer
+	to  io.Writer
+	err error
 }
 
-func (c cancelWriter) Write(b []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
+func (w *spoolWriter) Write(b []byte) (n int, err error) {
+	if w.err == nil {
+		w.err = w.ctx.Err()
 	}
-	return c.w.Write(b)
+	if w.err == nil {
+		n, w.err = w.to.Write(b)
+	}
+	return n, w.err
 }

@@ -25,7 +25,7 @@ func fixture(t *testing.T) (path string) {
 	s := open(t, Options{})
 	for i := range 40 {
 		for _, day := range []int{-33, -32, -31, 0, 1, 30} {
-			at := march.AddDate(0, 0, day+i%2).Add(time.Duration(i%10) * time.Hour)
+			at := march.AddDate(0, 0, day+2*(i%2)).Add(time.Duration(i%10) * time.Hour)
 			r := report(uuid(i), at, "cozy_cluster_info", "cozy_nodes_count", rollup.Series(`a{x="`+uuid(i)[:8]+`"}`))
 			r.Samples[0].Value = float64(i % 7)
 			must(t, s.Record(t.Context(), r, forwarded(r)))
@@ -119,7 +119,7 @@ func TestReadOnlyChangesNothing(t *testing.T) {
 	if list, err := s.AppList(); err != nil || len(list) == 0 {
 		t.Errorf("list of applications: %q, %v", list, err)
 	}
-	if known, err := s.Known("cozystack", uuid(1), march.Start().AddDate(0, 0, 5)); err != nil || !known {
+	if known, err := s.Known("cozystack", uuid(2), march.Start().AddDate(0, 0, 5)); err != nil || !known {
 		t.Errorf("known: %t, %v", known, err)
 	}
 	if q := s.Queue(); q.Blocks == 0 || s.DatabaseID() == "" {

@@ -1,0 +1,193 @@
+package store
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// tamper changes a closed file behind the store's back.
+func tamper(t *testing.T, path string, f func(tx *bolt.Tx) error) {
+	t.Helper()
+	db, err := openBolt(path, false)
+	must(t, err)
+	must(t, db.Update(f))
+	must(t, db.Close())
+}
+
+// problems returns what a check finds.
+func problems(t *testing.T, path string) (found []Problem) {
+	t.Helper()
+	s := openRead(t, path)
+	defer s.Close()
+	must(t, s.Check(t.Context(), func(p Problem) { found = append(found, p) }))
+	return found
+}
+
+func TestCheckFinds(t *testing.T) {
+	february := rollup.MonthOf(march) - 1
+	day := march.AddDate(0, 0, -31)
+	parts := func(tx *bolt.Tx) (own, ofDay, series *bolt.Bucket) {
+		return recordsOf(monthBucket(tx, february), "cozystack"),
+			recordsOf(dayBucket(tx, rollup.DateOf(day)), "cozystack"), seriesOf(monthBucket(tx, february), "cozystack")
+	}
+	// raise changes a month's record by what f does to it.
+	raise := func(f func(m *rollup.Month)) func(tx *bolt.Tx) error {
+		return func(tx *bolt.Tx) error {
+			own, _, series := parts(tx)
+			dict, err := loadDictionary(series)
+			must(t, err)
+			// Odd instances have lost no day.
+			m, err := decodeMonth(own.Get(instanceKey(uuid(3))), dict)
+			must(t, err)
+			f(&m)
+			b, err := encodeMonth(m, dict)
+			must(t, err)
+			return own.Put(instanceKey(uuid(3)), b)
+		}
+	}
+	tests := map[string]struct {
+		change func(tx *bolt.Tx) error
+		kind   ProblemKind
+		text   string
+	}{
+		"a day's record":    {func(tx *bolt.Tx) error { _, d, _ := parts(tx); return d.Put(instanceKey("x"), []byte{1, 2, 3}) }, ProblemRecord, `"x"`},
+		"a month's record":  {func(tx *bolt.Tx) error { m, _, _ := parts(tx); return m.Put(instanceKey("x"), []byte{1, 2, 3}) }, ProblemRecord, `"x"`},
+		"an empty record":   {func(tx *bolt.Tx) error { _, d, _ := parts(tx); return d.Put(instanceKey("x"), nil) }, ProblemRecord, `"x"`},
+		"a key of no id":    {func(tx *bolt.Tx) error { _, d, _ := parts(tx); return d.Put([]byte{0, 1}, []byte{1, 2, 0, 0}) }, ProblemKey, "0001"},
+		"a uuid not packed": {func(tx *bolt.Tx) error { _, d, _ := parts(tx); return d.Put([]byte(uuid(1)), []byte{1, 2, 0, 0}) }, ProblemKey, "is no instance"},
+		"a foreign bucket":  {func(tx *bolt.Tx) error { return firstOf(tx.CreateBucket([]byte("x"))) }, ProblemKey, `"x"`},
+		"a day of no name":  {func(tx *bolt.Tx) error { return firstOf(tx.Bucket(bucketDays).CreateBucket([]byte("x"))) }, ProblemKey, `"x"`},
+		"a month's name":    {func(tx *bolt.Tx) error { return firstOf(tx.Bucket(bucketMonths).CreateBucket([]byte("2026-1"))) }, ProblemKey, `"2026-1"`},
+		"a month's key":     {func(tx *bolt.Tx) error { return monthBucket(tx, february).Put([]byte("x"), []byte{1}) }, ProblemKey, `"x"`},
+		"30th of February": {func(tx *bolt.Tx) error {
+			return monthBucket(tx, february).Put(keyPending, binary.AppendUvarint(nil, 1<<29|1<<28-1))
+		}, ProblemKey, "pending"},
+		"folded, not pending": {func(tx *bolt.Tx) error { return monthBucket(tx, february).Put(keyPending, []byte{0}) }, ProblemFold, "not pending"},
+		"a gap of the dictionary": {func(tx *bolt.Tx) error { _, _, s := parts(tx); return s.Delete([]byte{0, 0, 0, 1}) },
+			ProblemDictionary, "2026-02"},
+		"a series twice": {func(tx *bolt.Tx) error {
+			_, _, s := parts(tx)
+			return s.Put(binary.BigEndian.AppendUint32(nil, uint32(keysIn(s))), s.Get([]byte{0, 0, 0, 0}))
+		}, ProblemDictionary, "stands twice"},
+		"no dictionary": {func(tx *bolt.Tx) error {
+			return monthBucket(tx, february).Bucket([]byte("cozystack")).DeleteBucket(bucketSeries)
+		}, ProblemDictionary, "there is none"},
+		"a month without an instance": {func(tx *bolt.Tx) error { m, _, _ := parts(tx); return m.Delete(instanceKey(uuid(3))) }, ProblemFold, uuid(3)},
+		"a lower peak":                {raise(func(m *rollup.Month) { m.Peaks[0].Value = 0 }), ProblemFold, "lacks"},
+		"a higher peak":               {raise(func(m *rollup.Month) { m.Peaks[1].Value += 5 }), ProblemFold, "more than its days"},
+		"a day that is not folded":    {raise(func(m *rollup.Month) { m.Metrics[0].Days |= 1 << 20 }), ProblemRecord, "not folded"},
+		"half a block":                {halfBlock, ProblemQueue, "block"},
+		"samples of a block": {func(tx *bolt.Tx) error {
+			k, v := tx.Bucket(bucketQueue).Cursor().First()
+			b, err := decodeBlock(k, v)
+			must(t, err)
+			b.Samples++
+			lines, err := unpackBlock(b)
+			must(t, err)
+			v, err = packBlock(b, lines)
+			must(t, err)
+			return tx.Bucket(bucketQueue).Put(k, v)
+		}, ProblemQueue, "samples"},
+		"a block's number": {func(tx *bolt.Tx) error { return tx.Bucket(bucketQueue).SetSequence(1) }, ProblemQueue, "number"},
+		"a snapshot":       {func(tx *bolt.Tx) error { return tx.Bucket(bucketSnapshots).Put([]byte("2026-02"), []byte("{")) }, ProblemSnapshot, "2026-02"},
+		"a snapshot's month": {func(tx *bolt.Tx) error {
+			b := tx.Bucket(bucketSnapshots)
+			return b.Put([]byte("2026-03"), b.Get([]byte("2026-02")))
+		}, ProblemSnapshot, "it is of 2026-02"},
+		"the applications": {func(tx *bolt.Tx) error { return tx.Bucket(bucketMeta).Put(keyAppList, []byte("{")) }, ProblemSnapshot, "no JSON"},
+	}
+	good := fixture(t)
+	if found := problems(t, good); len(found) != 0 {
+		t.Fatalf("a good file: %+v", found)
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			path := copyOfFile(t, good, filepath.Join(t.TempDir(), "a.db"))
+			tamper(t, path, test.change)
+			found := problems(t, path)
+			for _, p := range found {
+				if p.Kind == test.kind && strings.Contains(p.Text, test.text) {
+					return
+				}
+			}
+			t.Errorf("%s with %q is not among %d problems: %.500v", test.kind, test.text, len(found), found)
+		})
+	}
+}
+
+func halfBlock(tx *bolt.Tx) error {
+	k, v := tx.Bucket(bucketQueue).Cursor().First()
+	return tx.Bucket(bucketQueue).Put(k, v[:len(v)-10])
+}
+
+// A live file can't be checked, since bbolt can't beside commits.
+func TestCheckNeedsReadOnly(t *testing.T) {
+	if err := open(t, Options{}).Check(t.Context(), nil); !errors.Is(err, errCheckWritable) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestCheckEndsWithItsContext(t *testing.T) {
+	s := openRead(t, fixture(t))
+	defer s.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.Check(ctx, func(Problem) {}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want context.Canceled", err)
+	}
+}
+
+// Pages that OpenReadOnly takes for good are held against bbolt's format.
+func TestPageWalk(t *testing.T) {
+	good, err := os.ReadFile(fixture(t))
+	must(t, err)
+	page := os.Getpagesize()
+	leaf := 0
+	for at := 2 * page; at+page <= len(good) && leaf == 0; at += page {
+		if binary.NativeEndian.Uint16(good[at+8:]) == leafFlag && binary.NativeEndian.Uint16(good[at+10:]) > 2 &&
+			binary.NativeEndian.Uint64(good[at:]) == uint64(at/page) {
+			leaf = at
+		}
+	}
+	if _, problem := parsePage(good[leaf:leaf+page], keyBounds{}); leaf == 0 || problem != "" {
+		t.Fatalf("page %d: %s", leaf/page, problem)
+	}
+	damages := map[string]func(b []byte){
+		"flags":             func(b []byte) { b[8] = 4 },
+		"too many elements": func(b []byte) { b[10], b[11] = 0xff, 0xff },
+		"a place outside":   func(b []byte) { b[pageHead+7] = 0xff },
+		"a length outside":  func(b []byte) { b[pageHead+11] = 0xff },
+		"a value outside":   func(b []byte) { b[pageHead+15] = 0xff },
+		"a key twice":       func(b []byte) { copy(b[pageHead+2*elementHead+8:], []byte{0, 0, 0, 0}) },
+	}
+	for name, damage := range damages {
+		b := changed(good[leaf:leaf+page], damage)
+		if _, problem := parsePage(b, keyBounds{}); problem == "" {
+			t.Errorf("%s: no problem is found", name)
+		}
+	}
+	for name, bounds := range map[string]keyBounds{"below": {from: []byte{0xff}}, "above": {to: []byte{0}}} {
+		if _, problem := parsePage(good[leaf:leaf+page], bounds); problem == "" {
+			t.Errorf("%s: no problem is found", name)
+		}
+	}
+}
+
+func FuzzParsePage(f *testing.F) {
+	f.Add(make([]byte, 64))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		elements, problem := parsePage(b, keyBounds{})
+		if problem != "" && elements != nil {
+			t.Error("a page with a problem has elements")
+		}
+	})
+}

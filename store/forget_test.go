@@ -1,0 +1,247 @@
+package store
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// traces returns where an instance is in a file: as text, as a packed key, or in the
+// queue, and also whether a series is.
+func traces(t *testing.T, path, instance, series string) (found []string) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	must(t, err)
+	forms := map[string][]byte{"text": []byte(instance), "series": []byte(series)}
+	if key := instanceKey(instance); key[0] == 0 {
+		forms["packed"] = key[1:]
+	}
+	for name, form := range forms {
+		if bytes.Contains(b, form) {
+			found = append(found, name)
+		}
+	}
+	s := openRead(t, path)
+	defer s.Close()
+	for _, block := range allBlocks(t, s) {
+		lines, err := unpackBlock(block)
+		must(t, err)
+		if bytes.Contains(lines, []byte(instance)) {
+			found = append(found, "queue")
+		}
+	}
+	return found
+}
+
+// Not one byte of an instance is left in the file, and all others have what they had.
+func TestForget(t *testing.T) {
+	month := rollup.MonthOf(march)
+	for _, gone := range []string{uuid(7), "a-text-id"} {
+		t.Run(gone, func(t *testing.T) {
+			private := rollup.Series(`a{name="private"}`)
+			var want model = make(map[target]rollup.Day)
+			path := fileOf(t, filepath.Join(t.TempDir(), "telemetry.db"), func(s *Store) {
+				for d := range 40 {
+					at := march.AddDate(0, 0, d-20)
+					for i, instance := range []string{gone, uuid(1), uuid(2), "a-text-id-2"} {
+						if d%4 == i && i > 0 {
+							continue
+						}
+						r := report(instance, at, "a", rollup.Series(fmt.Sprintf(`b{d="%d"}`, d%3)))
+						if instance == gone {
+							r = report(instance, at, "a", private)
+						} else {
+							want.add(r)
+						}
+						must(t, s.Record(t.Context(), r, forwarded(r)))
+					}
+				}
+				for _, m := range []rollup.MonthID{month - 1, month} {
+					must(t, s.FoldDays(t.Context(), m, rollup.DateOf(march)))
+				}
+				must(t, s.PutSnapshot(t.Context(), rollup.Snapshot{Month: month, Clusters: 4}))
+				must(t, s.PutAppList(t.Context(), []byte(`{}`)))
+				// A day that was removed leaves its bytes in the file.
+				removeDay(t, s, (month-1).First()+13)
+				for k := range want {
+					if k.date == (month-1).First()+13 {
+						delete(want, k)
+					}
+				}
+			})
+			if got := traces(t, path, gone, string(private)); len(got) < 3 {
+				t.Fatalf("the instance is only seen as %v", got)
+			}
+			must(t, os.Chmod(path, 0o640))
+			before := openRead(t, path)
+			id, versions, blocks := before.DatabaseID(), versionsOf(t, before), allBlocks(t, before)
+			had := stored(t, before)
+			must(t, before.Close())
+
+			removed, err := Forget(t.Context(), path, "cozystack", gone, nil)
+			must(t, err)
+			if got := traces(t, path, gone, string(private)); len(got) != 0 {
+				t.Errorf("the instance is still there as %v", got)
+			}
+			checkClean(t, path)
+			if mode := stateOf(t, path).mode; mode != 0o640 {
+				t.Errorf("mode %o", mode)
+			}
+			s := openAt(t, path, Options{})
+			compareModels(t, stored(t, s), want)
+			if s.DatabaseID() != id {
+				t.Error("it must stay the same database")
+			}
+			for date, version := range versionsOf(t, s) {
+				_, had := had[target{date, "cozystack", gone}]
+				if want := versions[date]; had && version <= want || !had && version != want {
+					t.Errorf("%s: version %d became %d", date, want, version)
+				}
+			}
+			// Two days' records, a month's own, and the lines: two of each report.
+			if want := 39 + 2 + 2*40; removed != want {
+				t.Errorf("%d were removed, want %d", removed, want)
+			}
+			for _, f := range folded(t, s, "cozystack", month-1, month+1, nil) {
+				if f.instance == gone {
+					t.Error("a month has it")
+				}
+			}
+			if list, err := s.AppList(); err != nil || string(list) != "{}" {
+				t.Errorf("list %s, %v", list, err)
+			}
+			if snap, ok, err := s.Snapshot(month); err != nil || !ok || snap.Clusters != 4 {
+				t.Errorf("snapshot %+v, %v", snap, err)
+			}
+			checkQueueWithout(t, s, blocks, gone)
+			// The file takes reports again, the instance's too.
+			must(t, s.Record(t.Context(), report(gone, march, private), nil))
+			if entries, _ := os.ReadDir(filepath.Dir(path)); len(entries) != 1 {
+				t.Errorf("left behind: %v", entries)
+			}
+		})
+	}
+}
+
+func versionsOf(t *testing.T, s *Store) map[rollup.Date]uint64 {
+	t.Helper()
+	versions, err := s.DayVersions()
+	must(t, err)
+	return versions
+}
+
+// checkQueueWithout compares the queue with what it was, less an instance's lines.
+func checkQueueWithout(t *testing.T, s *Store, before []rollup.Block, gone string) {
+	t.Helper()
+	var want strings.Builder
+	for line := range strings.Lines(text(t, before)) {
+		if !strings.Contains(line, `cluster_id="`+gone+`"`) {
+			want.WriteString(line)
+		}
+	}
+	after := allBlocks(t, s)
+	if got := text(t, after); got != want.String() {
+		t.Error("the lines of the others are not what they were")
+	}
+	compareQueue(t, s)
+	lines := 0
+	for _, b := range after {
+		lines += b.Samples
+	}
+	if lines != strings.Count(want.String(), "\n") {
+		t.Errorf("the blocks say %d samples", lines)
+	}
+	last := after[len(after)-1].Seq
+	must(t, s.Record(t.Context(), report(uuid(1), march.AddDate(0, 1, 0), "a"), []byte("a 1 1\n")))
+	after = allBlocks(t, s)
+	if next := after[len(after)-1].Seq; next <= last || next <= before[len(before)-1].Seq {
+		t.Errorf("block %d follows %d", next, last)
+	}
+}
+
+func TestForgetInABlockOfMany(t *testing.T) {
+	at := func(ms int64) string { return fmt.Sprintf(" 1 %d\n", ms) }
+	gone, other := `{cluster_id="g"`, `{cluster_id="gg"`
+	lines := "a" + gone + `,x="\"g\""}` + at(5) + "b" + gone + "}" + at(5) + "a" + other + `,x="cluster_id=\"g\""}` + at(7) +
+		"a" + gone + "}" + at(9) + "b" + other + "}" + at(9)
+	path := fileOf(t, filepath.Join(t.TempDir(), "a.db"), func(s *Store) {
+		value, err := packBlock(rollup.Block{Received: time.UnixMilli(5), Reports: 4, Samples: 5}, []byte(lines))
+		must(t, err)
+		must(t, s.update(t.Context(), func(tx *bolt.Tx) error {
+			q := tx.Bucket(bucketQueue)
+			return errors.Join(q.SetSequence(1), q.Put(blockKey(1), value))
+		}))
+	})
+	removed, err := Forget(t.Context(), path, "cozystack", "g", nil)
+	must(t, err)
+	s := openRead(t, path)
+	defer s.Close()
+	blocks := allBlocks(t, s)
+	if removed != 3 || len(blocks) != 1 {
+		t.Fatalf("%d removed, %d blocks", removed, len(blocks))
+	}
+	b := blocks[0]
+	if b.Seq != 1 || b.Reports != 2 || b.Samples != 2 || b.Received.UnixMilli() != 7 {
+		t.Errorf("%+v", b)
+	}
+	if got, want := text(t, blocks), "a"+other+`,x="cluster_id=\"g\""}`+at(7)+"b"+other+"}"+at(9); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestForgetRefuses(t *testing.T) {
+	live := open(t, Options{})
+	older := schema1(t)
+	for path, want := range map[string]error{
+		live.path: ErrLocked, older: ErrOlder, filepath.Join(t.TempDir(), "none.db"): fs.ErrNotExist,
+	} {
+		if _, err := Forget(t.Context(), path, "cozystack", "a", nil); !errors.Is(err, want) {
+			t.Errorf("got %v, want %v", err, want)
+		}
+	}
+}
+
+// Who waited for a file that was replaced must not get the old one.
+func TestReplacedFileIsNotOpened(t *testing.T) {
+	path := fixture(t)
+	reader := openRead(t, path) // whose lock the other waits for
+	result := make(chan error, 1)
+	go func() {
+		db, err := openInPlace(path, false)
+		if err == nil {
+			err = errors.Join(errors.New("the old file was opened"), db.Close())
+		}
+		result <- err
+	}()
+	for waiting := false; !waiting; { // until the other has the file open
+		waiting = openFiles(t, path) > 1
+	}
+	must(t, os.Rename(copyOfFile(t, path, path+".new"), path))
+	must(t, reader.Close())
+	if err := <-result; !errors.Is(err, ErrLocked) {
+		t.Errorf("got %v, want ErrLocked", err)
+	}
+}
+
+// openFiles counts how often this process has a file open.
+func openFiles(t *testing.T, path string) (n int) {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	must(t, err)
+	for _, e := range entries {
+		if name, _ := os.Readlink("/proc/self/fd/" + e.Name()); name == path {
+			n++
+		}
+	}
+	return n
+}

@@ -20,7 +20,7 @@ func buildFile(path string, fill func(s *Store) error) error {
 	return errors.Join(fill(s), s.Close())
 }
 
-// copyOf makes a file that has what another one has, but for what skip leaves out.
+// copyTo fills an empty file with what this one has, but for what skip leaves out.
 func (s *Store) copyTo(ctx context.Context, path string, skip func([][]byte) bool) error {
 	_, err := copyFile(ctx, s.db, path, copyOptions{skip: skip})
 	return err
@@ -65,7 +65,7 @@ func (s *Store) allMonths() (months []rollup.MonthID, err error) {
 }
 
 // eachMonth calls fn with the records of a month's own, some at a time and in the
-// order of their keys.
+// order of their keys. fn may change what it is given.
 func (s *Store) eachMonth(ctx context.Context, month rollup.MonthID, product string, fn func([]instanceMonth) error) error {
 	var after []byte
 	for {
@@ -77,10 +77,10 @@ func (s *Store) eachMonth(ctx context.Context, month rollup.MonthID, product str
 		if err = errors.Join(err, ctx.Err()); err != nil || len(chunk) == 0 {
 			return err
 		}
+		after = instanceKey(chunk[len(chunk)-1].instance)
 		if err := fn(chunk); err != nil {
 			return err
 		}
-		after = instanceKey(chunk[len(chunk)-1].instance)
 	}
 }
 

@@ -53,7 +53,7 @@ func TestForget(t *testing.T) {
 			path := fileOf(t, filepath.Join(t.TempDir(), "telemetry.db"), func(s *Store) {
 				for d := range 40 {
 					at := march.AddDate(0, 0, d-20)
-					for i, instance := range []string{gone, uuid(1), uuid(2), "a-text-id-2"} {
+					for i, instance := range []string{gone, uuid(1), uuid(2), "b-text-id"} {
 						if d%4 == i && i > 0 {
 							continue
 						}

@@ -39,19 +39,18 @@ func TestCheckFinds(t *testing.T) {
 		return recordsOf(monthBucket(tx, february), "cozystack"),
 			recordsOf(dayBucket(tx, rollup.DateOf(day)), "cozystack"), seriesOf(monthBucket(tx, february), "cozystack")
 	}
-	// raise changes a month's record by what f does to it.
-	raise := func(f func(m *rollup.Month)) func(tx *bolt.Tx) error {
+	// raise changes a record of a month by what f does to it.
+	raise := func(month rollup.MonthID, f func(m *rollup.Month)) func(tx *bolt.Tx) error {
 		return func(tx *bolt.Tx) error {
-			own, _, series := parts(tx)
-			dict, err := loadDictionary(series)
+			own := recordsOf(monthBucket(tx, month), "cozystack")
+			dict, err := loadDictionary(seriesOf(monthBucket(tx, month), "cozystack"))
 			must(t, err)
-			// Odd instances have lost no day.
-			m, err := decodeMonth(own.Get(instanceKey(uuid(3))), dict)
+			m, err := decodeMonth(own.Get(instanceKey(uuid(4))), dict)
 			must(t, err)
 			f(&m)
 			b, err := encodeMonth(m, dict)
 			must(t, err)
-			return own.Put(instanceKey(uuid(3)), b)
+			return own.Put(instanceKey(uuid(4)), b)
 		}
 	}
 	tests := map[string]struct {
@@ -82,9 +81,12 @@ func TestCheckFinds(t *testing.T) {
 			return monthBucket(tx, february).Bucket([]byte("cozystack")).DeleteBucket(bucketSeries)
 		}, ProblemDictionary, "there is none"},
 		"a month without an instance": {func(tx *bolt.Tx) error { m, _, _ := parts(tx); return m.Delete(instanceKey(uuid(3))) }, ProblemFold, uuid(3)},
-		"a lower peak":                {raise(func(m *rollup.Month) { m.Peaks[0].Value = 0 }), ProblemFold, "lacks"},
-		"a higher peak":               {raise(func(m *rollup.Month) { m.Peaks[1].Value += 5 }), ProblemFold, "more than its days"},
-		"a day that is not folded":    {raise(func(m *rollup.Month) { m.Metrics[0].Days |= 1 << 20 }), ProblemRecord, "not folded"},
+		"a lower peak":                {raise(february, func(m *rollup.Month) { m.Peaks[0].Value = 0 }), ProblemFold, "lacks"},
+		"a higher peak":               {raise(february-1, func(m *rollup.Month) { m.Peaks[1].Value += 5 }), ProblemFold, "more than its days"},
+		"a lower sum":                 {raise(february, func(m *rollup.Month) { m.Metrics[0].Peak = 0 }), ProblemFold, "lacks"},
+		"a day less":                  {raise(february, func(m *rollup.Month) { m.Metrics[1].Days &= 1 }), ProblemFold, "lacks"},
+		"a metric less":               {raise(february, func(m *rollup.Month) { m.Metrics = m.Metrics[1:] }), ProblemFold, "lacks"},
+		"a day that is not folded":    {raise(february, func(m *rollup.Month) { m.Metrics[0].Days |= 1 << 20 }), ProblemRecord, "not folded"},
 		"half a block":                {halfBlock, ProblemQueue, "block"},
 		"samples of a block": {func(tx *bolt.Tx) error {
 			k, v := tx.Bucket(bucketQueue).Cursor().First()

@@ -3,16 +3,17 @@ package store
 import (
 	"errors"
 	"slices"
+	"strings"
 
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-// folds compares a month's own records with the fold of its days. The record must
-// hold all of the days that are folded. It must hold no more than the days, if all
-// days that it names are still there: what retention has removed is in the month
-// only.
+// folds compares a month's own records with the fold of its days. A record must
+// hold what the folded days have, but for series: bounds may have kept some out. It
+// must hold no more than the days, where none of them was removed: of a removed day
+// only the month knows, and a late report may make such a day anew.
 func (c *checker) folds(tx *bolt.Tx, month rollup.MonthID, product string) error {
 	parent := monthBucket(tx, month)
 	dict := dictionaryOf(tx, month, product)
@@ -28,16 +29,15 @@ func (c *checker) folds(tx *bolt.Tx, month rollup.MonthID, product string) error
 	}
 	folded, pending := daySet(parent, keyFolded), daySet(parent, keyPending)
 	err := c.foldOf(tx, product, month, folded, func(instance string, days rollup.Month) {
-		if m := own(instance); !equalMonths(m.Merge(days), m) {
+		if !covers(own(instance), days) {
 			c.report(ProblemFold, "%s: %q: the month lacks some of a day that is folded", month, instance)
 		}
 	})
-	if err != nil {
+	if err != nil || folded&^presentDays(tx, month) != 0 {
 		return err
 	}
 	return c.foldOf(tx, product, month, pending, func(instance string, days rollup.Month) {
-		m := own(instance)
-		if m.Days()&^days.Days() == 0 && !equalMonths(days.Merge(m), days) {
+		if !equalMonths(days.Merge(own(instance)), days) {
 			c.report(ProblemFold, "%s: %q: the month has more than its days", month, instance)
 		}
 	})
@@ -60,6 +60,28 @@ func (c *checker) foldOf(tx *bolt.Tx, product string, month rollup.MonthID, days
 		return nil // the dictionary or the record was reported
 	}
 	return err
+}
+
+// covers tells whether a month has all metrics of some days, with their sums and
+// days, and no lower peak of a series that it has.
+func covers(m, days rollup.Month) bool {
+	for _, want := range days.Metrics {
+		i, ok := slices.BinarySearchFunc(m.Metrics, want.Metric, func(mm rollup.MetricMonth, metric string) int {
+			return strings.Compare(mm.Metric, metric)
+		})
+		if !ok || m.Metrics[i].Peak < want.Peak || want.Days&^m.Metrics[i].Days != 0 {
+			return false
+		}
+	}
+	for _, want := range days.Peaks {
+		i, ok := slices.BinarySearchFunc(m.Peaks, want.Series, func(p rollup.Peak, series rollup.Series) int {
+			return strings.Compare(string(p.Series), string(series))
+		})
+		if ok && m.Peaks[i].Value < want.Value {
+			return false
+		}
+	}
+	return true
 }
 
 func equalMonths(a, b rollup.Month) bool {

@@ -258,14 +258,15 @@ func (s *Store) foldAll(ctx context.Context, month rollup.MonthID, days rollup.D
 	})
 }
 
-// queues counts what is left out.
+// queues counts what is left out. What can't be read counts as nothing.
 func (c *combiner) queues() error {
 	for _, s := range c.from {
 		err := s.view(func(tx *bolt.Tx) error {
 			return tx.Bucket(bucketQueue).ForEach(func(k, v []byte) error {
-				b, err := decodeBlock(k, v)
-				c.left.QueuedSamples += int64(b.Samples)
-				return err
+				if b, err := decodeBlock(k, v); err == nil {
+					c.left.QueuedSamples += int64(b.Samples)
+				}
+				return nil
 			})
 		})
 		if err != nil {

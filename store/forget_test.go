@@ -199,6 +199,29 @@ func TestForgetInABlockOfMany(t *testing.T) {
 	}
 }
 
+// No one can tell what is in a block that can't be read.
+func TestForgetRemovesUnreadableBlocks(t *testing.T) {
+	path := fixture(t)
+	tamper(t, path, func(tx *bolt.Tx) error {
+		k, v := tx.Bucket(bucketQueue).Cursor().First()
+		return tx.Bucket(bucketQueue).Put(k, append(bytes.Clone(v[:len(v)-10]), uuid(1)...))
+	})
+	before := openRead(t, path)
+	blocks := before.Queue().Blocks
+	must(t, before.Close())
+	_, err := Forget(t.Context(), path, "cozystack", uuid(1), nil)
+	must(t, err)
+	checkClean(t, path)
+	if got := traces(t, path, uuid(1), "no such series"); len(got) != 0 {
+		t.Errorf("the instance is still there as %v", got)
+	}
+	after := openRead(t, path)
+	defer after.Close()
+	if got := after.Queue().Blocks; got != blocks-1-6 {
+		t.Errorf("%d blocks of %d are left", got, blocks)
+	}
+}
+
 func TestForgetRefuses(t *testing.T) {
 	live := open(t, Options{})
 	older := schema1(t)

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -19,7 +20,8 @@ import (
 const maxBlockText = 64 << 20
 
 // queue takes the instance's lines out of the blocks of the new file. A block that
-// has no others is removed.
+// has no others is removed, and so is one that can't be read: no one can tell what
+// is in it, and it can't be forwarded.
 func (f *forgetter) queue() error {
 	var keys [][]byte
 	err := f.from.view(func(tx *bolt.Tx) error {
@@ -45,8 +47,11 @@ func (f *forgetter) block(key []byte) error {
 		}
 		return err
 	})
+	if errors.Is(err, ErrDamaged) {
+		return f.into.update(f.ctx, func(tx *bolt.Tx) error { return tx.Bucket(bucketQueue).Delete(key) })
+	}
 	if err != nil {
-		return fmt.Errorf("block %x of the queue: %w", key, err)
+		return err
 	}
 	rest, removed, reports := withoutInstance(lines, f.instance)
 	if removed == 0 {

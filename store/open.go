@@ -32,7 +32,7 @@ func openFile(path string) (*bolt.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := openBolt(path, false)
+	db, err := openInPlace(path, false)
 	if err != nil {
 		return nil, err
 	}

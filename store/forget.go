@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 
 	bolt "go.etcd.io/bbolt"
@@ -19,11 +20,15 @@ import (
 // one in one step: no byte of the instance is left in it, not even in space that is
 // not used, nor a series that no one else has. The file stays the same database,
 // and each day that had the instance gets a higher version, so that a mirror
-// follows. Day records of the instance that were removed before are gone as well,
-// so it is worth calling for an instance that the file does not show any more.
+// follows. What retention has removed may still lie in unused space: that goes too,
+// so the file is also rewritten if it has no record of the instance any more.
 //
 // progress is as in [Compact]. A file of an older schema returns ErrOlder.
 func Forget(ctx context.Context, path string, product, instance string, progress func(done, total int64)) (removed int, err error) {
+	// A rename over a symbolic link would leave the file that it points to.
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
 	db, err := openUnchanged(path, false)
 	if err != nil {
 		return 0, err

@@ -222,6 +222,21 @@ func TestForgetRemovesUnreadableBlocks(t *testing.T) {
 	}
 }
 
+// The file that a symbolic link points to is rewritten, and the link stays.
+func TestForgetThroughALink(t *testing.T) {
+	path := fixture(t)
+	link := filepath.Join(t.TempDir(), "link.db")
+	must(t, os.Symlink(path, link))
+	removed, err := Forget(t.Context(), link, "cozystack", uuid(1), nil)
+	must(t, err)
+	if got := traces(t, path, uuid(1), "no such series"); removed == 0 || len(got) != 0 {
+		t.Errorf("%d removed, the instance is still there as %v", removed, got)
+	}
+	if info, err := os.Lstat(link); err != nil || info.Mode().Type() != fs.ModeSymlink {
+		t.Errorf("the link is %v, %v", info, err)
+	}
+}
+
 func TestForgetRefuses(t *testing.T) {
 	live := open(t, Options{})
 	older := schema1(t)

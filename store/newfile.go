@@ -16,10 +16,22 @@ import (
 // checks it, and only then gives it its name. What a crash leaves behind is removed
 // by the next call for the same path. fill returns how many keys the file must have.
 func newFile(path string, fill func(temp string) (keys int, err error)) error {
-	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-		return errors.Join(err, fmt.Errorf("%s: %w", path, fs.ErrExist))
+	if err := checkUnused(path); err != nil {
+		return err
 	}
 	return replaceFile(path, fill)
+}
+
+// checkUnused returns fs.ErrExist if there is something of that name.
+func checkUnused(path string) error {
+	_, err := os.Lstat(path)
+	switch {
+	case err == nil:
+		return fmt.Errorf("%s: %w", path, fs.ErrExist)
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	}
+	return err
 }
 
 // replaceFile does the same to a file that may be there already.

@@ -1,0 +1,175 @@
+package rollup
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// Bounds limit what is kept of one instance, so that no sender can make a record
+// as large as it likes. Reports of real clients never meet them. A bound of 0 is
+// none.
+//
+// What is kept depends on the set of series alone, not on the order in which
+// they came: bounding keeps to the laws of merging, so it does not matter whether
+// days are bounded before they are merged, or after.
+type Bounds struct {
+	// Series is how many series are kept. Every metric has the same share: first
+	// each keeps its first series, then each its second, and so on while there is
+	// room, the metrics in the order of their names. So a flood of one metric's
+	// series leaves the others alone.
+	Series int
+	// Kinds is how many kinds of applications are kept, the first ones in the order
+	// of their names. It comes before Series.
+	Kinds int
+}
+
+// The metric and the label that Bounds.Kinds is about.
+const (
+	kindMetric = "cozy_application_count"
+	kindLabel  = "kind"
+)
+
+// Bound returns the day within bounds, and how many series were left out. A
+// metric keeps its sum, with all series that were reported, as long as it keeps
+// a series. The result may share memory with the day.
+func (d Day) Bound(b Bounds) (bounded Day, leftOut int) {
+	if !b.mayExceed(len(d.Points)) {
+		return d, 0
+	}
+	series := make([]Series, len(d.Points))
+	for i, p := range d.Points {
+		series[i] = p.Series
+	}
+	kept := b.choose(series)
+	leftOut = len(series) - len(kept)
+	if leftOut == 0 {
+		return d, 0
+	}
+	return d.Only(func(s Series) bool { return kept[s] }), leftOut
+}
+
+// Only returns the day with the series that keep holds for, and the sums of
+// their metrics. The hours stay.
+func (d Day) Only(keep func(Series) bool) Day {
+	metrics := make(map[string]bool)
+	d.Points = filtered(d.Points, func(p Point) bool { return note(metrics, p.Series, keep) })
+	d.Sums = filtered(d.Sums, func(s Sum) bool { return metrics[s.Metric] })
+	return d
+}
+
+// Bound does for a month what [Day.Bound] does for a day.
+func (m Month) Bound(b Bounds) (bounded Month, leftOut int) {
+	if !b.mayExceed(len(m.Peaks)) {
+		return m, 0
+	}
+	series := make([]Series, len(m.Peaks))
+	for i, p := range m.Peaks {
+		series[i] = p.Series
+	}
+	kept := b.choose(series)
+	leftOut = len(series) - len(kept)
+	if leftOut == 0 {
+		return m, 0
+	}
+	return m.Only(func(s Series) bool { return kept[s] }), leftOut
+}
+
+// Only does for a month what [Day.Only] does for a day.
+func (m Month) Only(keep func(Series) bool) Month {
+	metrics := make(map[string]bool)
+	m.Peaks = filtered(m.Peaks, func(p Peak) bool { return note(metrics, p.Series, keep) })
+	m.Metrics = filtered(m.Metrics, func(mm MetricMonth) bool { return metrics[mm.Metric] })
+	return m
+}
+
+// note asks whether a series is kept, and notes its metric if so.
+func note(metrics map[string]bool, s Series, keep func(Series) bool) bool {
+	if !keep(s) {
+		return false
+	}
+	metrics[s.Metric()] = true
+	return true
+}
+
+// filtered returns a new slice of the elements that keep holds for.
+func filtered[E any](all []E, keep func(E) bool) []E {
+	var out []E
+	for _, e := range all {
+		if keep(e) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// mayExceed tells whether so many series can be above a bound. It is all that a
+// usual record costs.
+func (b Bounds) mayExceed(n int) bool {
+	return b.Series > 0 && n > b.Series || b.Kinds > 0 && n > b.Kinds
+}
+
+// ranked is a series with what its place in the order depends on.
+type ranked struct {
+	series Series
+	metric string
+	kind   string
+	// rank is its place among the series of its metric.
+	rank int
+}
+
+// choose returns the series that are kept.
+//
+// Why this keeps to the laws: a series is left out only when enough others come
+// before it, and more series only bring more of those. So what one day leaves
+// out, the merged day would have left out too. For kinds and series to go
+// together, the series of kindMetric are ordered by kind first.
+func (b Bounds) choose(series []Series) map[Series]bool {
+	all := make([]ranked, len(series))
+	for i, s := range series {
+		all[i] = ranked{series: s, metric: s.Metric()}
+		if all[i].metric == kindMetric {
+			all[i].kind = s.Label(kindLabel)
+		}
+	}
+	slices.SortFunc(all, func(x, y ranked) int {
+		return cmp.Or(strings.Compare(x.metric, y.metric), strings.Compare(x.kind, y.kind), cmp.Compare(x.series, y.series))
+	})
+	all = b.firstKinds(all)
+	for i := range all {
+		if i > 0 && all[i].metric == all[i-1].metric {
+			all[i].rank = all[i-1].rank + 1
+		}
+	}
+	if b.Series > 0 && len(all) > b.Series {
+		slices.SortFunc(all, func(x, y ranked) int {
+			return cmp.Or(cmp.Compare(x.rank, y.rank), strings.Compare(x.metric, y.metric))
+		})
+		all = all[:b.Series]
+	}
+	kept := make(map[Series]bool, len(all))
+	for _, r := range all {
+		kept[r.series] = true
+	}
+	return kept
+}
+
+// firstKinds leaves the kinds behind the first ones out. all is sorted by metric
+// and kind.
+func (b Bounds) firstKinds(all []ranked) []ranked {
+	if b.Kinds <= 0 {
+		return all
+	}
+	kinds := 0
+	last := ""
+	return slices.DeleteFunc(all, func(r ranked) bool {
+		if r.metric != kindMetric {
+			return false
+		}
+		if kinds == 0 || r.kind != last {
+			kinds++
+			last = r.kind
+		}
+		return kinds > b.Kinds
+	})
+}

@@ -17,13 +17,14 @@ type dictionaryName struct {
 }
 
 // dictionaryCache keeps the dictionaries that the writer used last. The zero
-// cache is empty and ready.
+// cache is empty and ready, and has no limits.
 type dictionaryCache struct {
-	names []dictionaryName // in the order of their coming
-	dicts map[dictionaryName]*dictionary
+	names  []dictionaryName // in the order of their coming
+	dicts  map[dictionaryName]*dictionary
+	limits limits // of what is written with them
 }
 
-func (c *dictionaryCache) drop() { *c = dictionaryCache{} }
+func (c *dictionaryCache) drop() { c.names, c.dicts = nil, nil }
 
 // day returns a product's partition of a day for writing, and creates it where
 // there is none.
@@ -65,7 +66,7 @@ func (c *dictionaryCache) partition(tx *bolt.Tx, parent *bolt.Bucket, name dicti
 		c.add(name, dict)
 	}
 	dict.bucket = series
-	return partition{records, dict}, nil
+	return partition{records, dict, &c.limits}, nil
 }
 
 func (c *dictionaryCache) add(name dictionaryName, dict *dictionary) {

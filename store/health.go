@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"sync"
+
+	bolt "go.etcd.io/bbolt"
 )
 
 // health remembers how the last commit ended.
@@ -24,16 +26,32 @@ func (h *health) get() error {
 	return h.err
 }
 
+// probeBytes is how much room a file must have to be called ready: some reports'.
+const probeBytes = 64 << 10
+
 // Ready returns nil if the file takes commits. After a commit that failed it
-// tries one that changes nothing, so that it turns good once the cause is gone;
-// otherwise it costs nothing.
+// writes something and removes it again, so that it turns good once the cause is
+// gone; otherwise it costs nothing.
 func (s *Store) Ready(ctx context.Context) error {
-	if s.health.get() == nil {
-		return nil
+	err := s.health.get()
+	if s.isClosed() {
+		err = ErrClosed
+	} else if err != nil {
+		// An empty commit would not do: it writes no page, so a full disk takes it.
+		err = s.probe(ctx)
 	}
-	// An empty commit would not do: it writes no page, so a full disk takes it.
-	if err := s.update(ctx, putSchemaVersion); err != nil {
+	if err != nil {
 		return fmt.Errorf("store: not ready: %w", err)
 	}
 	return nil
+}
+
+func (s *Store) probe(ctx context.Context) error {
+	err := s.update(ctx, func(tx *bolt.Tx) error {
+		return tx.Bucket(bucketMeta).Put(keyProbe, make([]byte, probeBytes))
+	})
+	if err != nil {
+		return err
+	}
+	return s.update(ctx, func(tx *bolt.Tx) error { return tx.Bucket(bucketMeta).Delete(keyProbe) })
 }

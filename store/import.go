@@ -24,9 +24,13 @@ type InstanceDay struct {
 //
 // Reports wait while it runs, so hand in some thousand days at a time, best in
 // the order of the instances. A nil error means that all days are on disk. After
+// ErrNameless or ErrFull none is; after
 // ErrDamaged, all but those that the error names are; after any other error it is
 // unknown which are. days must not be changed afterwards.
 func (s *Store) MergeDays(ctx context.Context, product string, date rollup.Date, days []InstanceDay) error {
+	if !isName(product) || slices.ContainsFunc(days, func(d InstanceDay) bool { return !isName(d.Instance) }) {
+		return fmt.Errorf("store: merge %s: %w", date, ErrNameless)
+	}
 	var unreadable error
 	err := s.submit(ctx, &request{apply: func(tx *bolt.Tx, dicts *dictionaryCache) (err error) {
 		unreadable, err = mergeDays(tx, dicts, product, date, days)

@@ -3,6 +3,8 @@ package store
 import (
 	"bytes"
 	"encoding/hex"
+
+	bolt "go.etcd.io/bbolt"
 )
 
 // A UUID in its usual form, which is what Cozystack's clusters send, is kept as
@@ -12,6 +14,10 @@ const (
 	uuidLen    = 36
 	uuidKeyLen = 1 + 16
 )
+
+// isName tells whether a product or an instance can be a key. bbolt refuses any
+// other with the whole transaction.
+func isName(s string) bool { return s != "" && len(s) <= bolt.MaxKeySize }
 
 // instanceKey returns the key of an instance's record.
 func instanceKey(instance string) []byte {

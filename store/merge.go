@@ -67,6 +67,9 @@ func mergeDay(p partition, key []byte, day rollup.Day) (changed bool, err error)
 		}
 		day = known.Merge(day)
 	}
+	if day = p.limits.day(day, p.dict); day.IsZero() {
+		return false, nil
+	}
 	b, err := encodeDay(day, p.dict)
 	if err != nil || bytes.Equal(b, old) {
 		return false, err
@@ -83,6 +86,9 @@ func mergeMonth(p partition, key []byte, month rollup.Month) error {
 			return err
 		}
 		month = known.Merge(month)
+	}
+	if month = p.limits.month(month, p.dict); len(month.Metrics) == 0 {
+		return nil
 	}
 	b, err := encodeMonth(month, p.dict)
 	if err != nil || bytes.Equal(b, old) {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -158,6 +159,8 @@ func openBolt(path string, readOnly bool) (db *bolt.DB, err error) {
 		return db, nil
 	case errors.Is(err, bolterrors.ErrTimeout):
 		err = ErrLocked
+	case errors.Is(err, bolterrors.ErrInvalid) && hasPages(path):
+		err = fmt.Errorf("%w: both of its first pages are lost (%w)", ErrDamaged, err)
 	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrVersionMismatch):
 		err = fmt.Errorf("%w (%w)", ErrForeign, err)
 	case errors.Is(err, bolterrors.ErrChecksum):
@@ -167,6 +170,45 @@ func openBolt(path string, readOnly bool) (db *bolt.DB, err error) {
 		err = fmt.Errorf("%w (%w)", ErrDamaged, err)
 	}
 	return nil, fmt.Errorf("store: open %s: %w%s", path, err, remedy(err))
+}
+
+// hasPages tells whether a file has a page of bbolt behind the two meta pages,
+// which name the file's format: without them it still is one of bbolt's. A page
+// begins with its own number and its kind.
+func hasPages(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	head := make([]byte, 10)
+	for number := range uint64(64) {
+		if _, err := f.ReadAt(head, int64(number)*int64(os.Getpagesize())); err != nil {
+			return false
+		}
+		own, kind := binary.NativeEndian.Uint64(head), binary.NativeEndian.Uint16(head[8:])
+		if number > 1 && own == number && (kind == 1 || kind == 2 || kind == 0x10) {
+			return true
+		}
+	}
+	return false
+}
+
+// SetAside renames a file that can't be used, as Open has found, so that a new
+// one can take its place: telemetry.db becomes
+// telemetry.db.damaged-20260301T120000Z, after the time now. It returns the new
+// name. It never replaces a file, and it is durable when it returns.
+func SetAside(path string, now time.Time) (string, error) {
+	aside := path + ".damaged-" + now.UTC().Format("20060102T150405Z")
+	// A link fails where a rename would replace.
+	err := os.Link(path, aside)
+	if err == nil {
+		err = errors.Join(os.Remove(path), syncDir(filepath.Dir(path)))
+	}
+	if err != nil {
+		return "", fmt.Errorf("store: set %s aside: %w%s", path, err, remedy(err))
+	}
+	return aside, nil
 }
 
 // remedy returns what a user can do about an error of Open.

@@ -16,6 +16,7 @@ import (
 type partition struct {
 	records *bolt.Bucket
 	dict    *dictionary
+	limits  *limits
 }
 
 var (

@@ -21,6 +21,9 @@ type QueueStats struct {
 	Oldest time.Time
 	// DroppedReports and DroppedSamples count what had to make room since Open.
 	DroppedReports, DroppedSamples int64
+	// Unreadable counts the blocks that were removed since Open because they could
+	// not be read. How many samples they held is not known.
+	Unreadable int64
 }
 
 // queueState mirrors the queue's bucket in memory.
@@ -36,6 +39,7 @@ type queueChange struct {
 	bytes                          int64
 	oldest                         time.Time
 	droppedReports, droppedSamples int64
+	unreadable                     int
 	added                          bool
 }
 
@@ -48,11 +52,8 @@ func (q *queueState) load(tx *bolt.Tx) error {
 	var size int64
 	var oldest time.Time
 	err := tx.Bucket(bucketQueue).ForEach(func(k, v []byte) error {
-		b, err := decodeBlock(k, v)
-		if err != nil {
-			return err
-		}
-		if blocks == 0 {
+		// A block that can't be read is removed once it is the oldest.
+		if b, err := decodeBlock(k, v); err == nil && oldest.IsZero() {
 			oldest = b.Received
 		}
 		blocks++
@@ -76,6 +77,7 @@ func (q *queueState) applied(c queueChange) {
 	q.stats.Oldest = c.oldest
 	q.stats.DroppedReports += c.droppedReports
 	q.stats.DroppedSamples += c.droppedSamples
+	q.stats.Unreadable += int64(c.unreadable)
 	q.mu.Unlock()
 	if c.added {
 		select {
@@ -100,7 +102,8 @@ func (s *Store) QueueBound() int64 { return s.opts.QueueBytes }
 func (s *Store) Queued() <-chan struct{} { return s.queue.notify }
 
 // Peek returns the oldest blocks, up to maxBytes of compressed lines, but at
-// least one if any waits. They stay in the queue until Remove.
+// least one if any waits. They stay in the queue until Remove. Blocks that can't
+// be read are passed over.
 func (s *Store) Peek(maxBytes int) ([]rollup.Block, error) {
 	var blocks []rollup.Block
 	err := s.view(func(tx *bolt.Tx) error {
@@ -109,7 +112,7 @@ func (s *Store) Peek(maxBytes int) ([]rollup.Block, error) {
 		for k, v := c.First(); k != nil; k, v = c.Next() {
 			b, err := decodeBlock(k, v)
 			if err != nil {
-				return err
+				continue
 			}
 			if size += len(b.Lines); size > maxBytes && len(blocks) > 0 {
 				return nil
@@ -128,5 +131,5 @@ func (s *Store) Peek(maxBytes int) ([]rollup.Block, error) {
 // Remove takes blocks out of the queue. Blocks that are gone already are no
 // error.
 func (s *Store) Remove(ctx context.Context, blocks []rollup.Block) error {
-	return s.submit(ctx, &request{remove: blocks})
+	return s.submit(ctx, &request{remove: blocks, shrinks: true})
 }

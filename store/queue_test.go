@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -275,17 +274,62 @@ func testBlocksOfOneTransaction(t *testing.T) {
 	compareQueue(t, s)
 }
 
-func TestDamagedBlock(t *testing.T) {
+// Blocks that can't be read keep neither the server from starting nor the others
+// from being sent. They are removed once they are the oldest, and told of once.
+func TestUnreadableBlocks(t *testing.T) {
 	s := open(t, Options{})
-	queueUp(t, s, 0, 1)
+	lines := queueUp(t, s, 0, 3)
+	spoil(t, s, 1, 3)
+	told := 0
+	s = openAt(t, s.path, Options{OnCommit: func(c Commit) { told += c.Unreadable }})
+	blocks := allBlocks(t, s)
+	if got := text(t, blocks); len(blocks) != 1 || !strings.Contains(lines, got) || got == "" {
+		t.Fatalf("what can be read is %q", got)
+	}
+	if got := s.Queue(); got.Blocks != 3 || !got.Oldest.Equal(blocks[0].Received) {
+		t.Errorf("before the first commit: %+v", got)
+	}
+	more := queueUp(t, s, 3, 1)
+	compareQueue(t, s)
+	must(t, s.Remove(t.Context(), blocks))
+	if got := text(t, allBlocks(t, s)); got != more {
+		t.Errorf("%q waits, want %q", got, more)
+	}
+	compareQueue(t, s)
+	if got := s.Queue().Unreadable; got != 2 {
+		t.Errorf("%d blocks are said to be unreadable", got)
+	}
+	s = reopen(t, s)
+	if got := s.Queue(); told != 2 || got.Blocks != 1 || got.Unreadable != 0 {
+		t.Errorf("told of %d; after another start: %+v", told, got)
+	}
+}
+
+// A queue of nothing but unreadable blocks is emptied by the next commit.
+func TestOnlyUnreadableBlocks(t *testing.T) {
+	s := open(t, Options{})
+	queueUp(t, s, 0, 2)
+	spoil(t, s, 1, 2)
+	s = openAt(t, s.path, Options{})
+	if blocks := allBlocks(t, s); len(blocks) != 0 {
+		t.Errorf("read %d blocks", len(blocks))
+	}
+	must(t, s.Remove(t.Context(), nil))
+	if got := s.Queue(); got != (QueueStats{Unreadable: 2}) {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// spoil closes a store and makes blocks of its queue unreadable.
+func spoil(t *testing.T, s *Store, seqs ...uint64) {
+	t.Helper()
 	must(t, s.Close())
 	db, err := bolt.Open(s.path, 0o600, nil)
 	must(t, err)
-	must(t, db.Update(func(tx *bolt.Tx) error { return tx.Bucket(bucketQueue).Put(blockKey(1), []byte{0x80}) }))
-	must(t, db.Close())
-	if _, err := Open(s.path, Options{}); !errors.Is(err, ErrDamaged) {
-		t.Errorf("got %v", err)
+	for _, seq := range seqs {
+		must(t, db.Update(func(tx *bolt.Tx) error { return tx.Bucket(bucketQueue).Put(blockKey(seq), []byte{0x80}) }))
 	}
+	must(t, db.Close())
 }
 
 // noise returns lines that hardly compress.

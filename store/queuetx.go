@@ -89,8 +89,9 @@ func (q *queueTx) append(requests []*request) error {
 	return q.bucket.Put(blockKey(seq), block)
 }
 
-// makeRoom drops the oldest blocks while the queue is above its bound, and notes
-// the age of what stays. The newest block always stays.
+// makeRoom drops the oldest blocks while the queue is above its bound or they
+// can't be read, and notes the age of what stays. The newest block that can be
+// read always stays.
 func (q *queueTx) makeRoom() error {
 	c := q.bucket.Cursor()
 	// The sequence is the newest block's number. Cursor.Last would find it too, but
@@ -99,7 +100,11 @@ func (q *queueTx) makeRoom() error {
 	for k, v := c.First(); k != nil; k, v = c.First() {
 		b, err := decodeBlock(k, v)
 		if err != nil {
-			return err
+			q.change.unreadable++
+			if err := q.delete(bytes.Clone(k), v); err != nil {
+				return err
+			}
+			continue
 		}
 		if q.size+q.change.bytes <= q.bound || b.Seq == newest {
 			q.change.oldest = b.Received

@@ -16,14 +16,18 @@ import (
 // Record merges a report into its instance's day and, unless lines is empty,
 // appends lines to the forward queue, both in one transaction. lines is text of
 // the exposition format with a line per sample, each with a timestamp and a line
-// feed. A nil error means that both are on disk. ErrClosed, and an error that was
-// there before the report was handed in, mean that neither is. Any other error
+// feed. A nil error means that both are on disk. ErrFull, ErrNameless,
+// ErrClosed, and an error that was there before the report was handed in, mean
+// that neither is. Any other error
 // means that they may or may not be; recording the same report again is harmless
 // to the rollups.
 //
 // Report and lines are not kept after the return, unless the error is that of
 // ctx: then they must not be changed any more.
 func (s *Store) Record(ctx context.Context, report rollup.Report, lines []byte) error {
+	if !isName(report.Product) || !isName(report.Instance) {
+		return fmt.Errorf("store: record: %w", ErrNameless)
+	}
 	return s.submit(ctx, &request{report: &report, lines: lines})
 }
 

@@ -27,6 +27,7 @@ var (
 	keyID       = []byte("id")
 	keyAppList  = []byte("apps")
 	keyBackfill = []byte("backfill")
+	keyProbe    = []byte("probe")
 )
 
 func rootBuckets() [][]byte {

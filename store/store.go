@@ -7,6 +7,8 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
 // Options tune a Store. The zero Options are good defaults.
@@ -15,16 +17,29 @@ type Options struct {
 	// When a report does not fit, the oldest blocks are dropped and counted.
 	// 0 means 1 GiB. The bound is soft by one block.
 	QueueBytes int64
+	// MaxBytes bounds the file. 0 means no bound. The file grows in steps of 16 MiB
+	// that bbolt makes ahead of need, so as many bytes of the bound are never filled.
+	// A file that is larger already opens; what it has free is still used.
+	MaxBytes int64
+	// Bounds limit what is kept of one instance and day, and of one instance and
+	// month. What is above them is left out, and counted in Commit. The zero Bounds
+	// are none.
+	Bounds rollup.Bounds
 	// OnCommit, if set, is told of each commit, from the writer's goroutine. It
 	// must be quick.
 	OnCommit func(Commit)
 	// Now is the clock that times commits. nil means that durations are 0.
 	Now func() time.Time
+
+	maxDictionary int // 0 means maxDictionary
 }
 
 func (o Options) withDefaults() Options {
 	if o.QueueBytes == 0 {
 		o.QueueBytes = 1 << 30
+	}
+	if o.maxDictionary == 0 {
+		o.maxDictionary = maxDictionary
 	}
 	if o.OnCommit == nil {
 		o.OnCommit = func(Commit) {}
@@ -39,6 +54,12 @@ func (o Options) withDefaults() Options {
 type Commit struct {
 	// Reports is how many reports the transaction recorded.
 	Reports int
+	// LeftOut is how many series were not kept, because of Options.Bounds or because
+	// the month's dictionary is full; counted with every report that had them.
+	LeftOut int
+	// Unreadable is how many blocks of the queue were removed since they could not
+	// be read. What they held is not forwarded.
+	Unreadable int
 	// Duration is how long it took, disk included.
 	Duration time.Duration
 	// Err is why it failed, nil if it did not.
@@ -117,6 +138,12 @@ func (s *Store) Close() error {
 		return fmt.Errorf("store: close %s: %w", s.path, err)
 	}
 	return nil
+}
+
+func (s *Store) isClosed() bool {
+	s.closing.RLock()
+	defer s.closing.RUnlock()
+	return s.closed
 }
 
 // DatabaseID returns the random name that the file was given at its creation.

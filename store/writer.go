@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -20,6 +21,9 @@ type request struct {
 	lines  []byte
 	remove []rollup.Block
 	apply  func(tx *bolt.Tx, dicts *dictionaryCache) error
+	// shrinks is set if the request only removes: it is carried out in a full file
+	// too.
+	shrinks bool
 	// err is the outcome. The writer sets it before it closes done.
 	err  error
 	done chan struct{}
@@ -77,7 +81,9 @@ type writer struct {
 
 func newWriter(s *Store) (*writer, error) {
 	blocks, err := newBlockEncoder()
-	return &writer{store: s, recent: newRecentCache(), blocks: blocks}, err
+	w := &writer{store: s, recent: newRecentCache(), blocks: blocks}
+	w.dicts.limits = limits{Bounds: s.opts.Bounds, dictionary: s.opts.maxDictionary}
+	return w, err
 }
 
 // run commits requests until the channel is closed and empty.
@@ -111,9 +117,38 @@ func (w *writer) takeWaiting(batch []*request) []*request {
 	return batch
 }
 
-// commit applies a batch in one transaction and sets every request's outcome.
+// commit applies a batch in one transaction and sets every request's outcome. If
+// the file is full, what only removes is applied once more without the rest: it
+// must not fail with those that wait for the room it makes.
 func (w *writer) commit(batch []*request) {
+	err := w.transact(batch)
+	shrinking := onlyShrinking(batch)
+	again := errors.Is(err, ErrFull) && 0 < len(shrinking) && len(shrinking) < len(batch)
+	for _, r := range batch {
+		if !again || !r.shrinks {
+			r.err = errors.Join(r.err, err)
+		}
+	}
+	if again {
+		w.commit(shrinking)
+	}
+}
+
+func onlyShrinking(batch []*request) (shrinking []*request) {
+	for _, r := range batch {
+		if r.shrinks {
+			shrinking = append(shrinking, r)
+		}
+	}
+	return shrinking
+}
+
+// transact applies a batch in one transaction and tells of it.
+func (w *writer) transact(batch []*request) error {
 	start := w.store.opts.Now()
+	shrinks := len(onlyShrinking(batch)) == len(batch)
+	w.bound(shrinks)
+	w.dicts.limits.leftOut = 0
 	var queued queueChange
 	err := guard(func() error {
 		return w.store.db.Update(func(tx *bolt.Tx) (err error) {
@@ -121,22 +156,47 @@ func (w *writer) commit(batch []*request) {
 			return err
 		})
 	})
+	commit := Commit{}
 	if err != nil {
 		w.dicts.drop()
 		w.recent.drop()
+		if errors.Is(err, bolterrors.ErrMaxSizeReached) {
+			err = fmt.Errorf("%w of %d bytes", ErrFull, w.store.opts.MaxBytes)
+		}
 		err = fmt.Errorf("store: commit: %w", errors.Join(err, w.store.view(w.store.queue.load)))
 	} else {
 		w.store.queue.applied(queued)
+		commit.LeftOut, commit.Unreadable = w.dicts.limits.leftOut, queued.unreadable
 	}
-	w.store.health.set(err)
-	commit := Commit{Duration: w.store.opts.Now().Sub(start), Err: err}
+	// That something could be removed does not show that there is room.
+	if err != nil || !shrinks {
+		w.store.health.set(err)
+	}
+	commit.Err = err
 	for _, r := range batch {
 		if r.report != nil {
 			commit.Reports++
 		}
-		r.err = errors.Join(r.err, err)
 	}
+	commit.Duration = w.store.opts.Now().Sub(start)
 	w.store.opts.OnCommit(commit)
+	return err
+}
+
+// removalReserve is what is left of the file's bound for transactions that only
+// remove: they too write the pages that they change anew.
+const removalReserve = 1 << 20
+
+// bound sets how large the next transaction may make the file.
+func (w *writer) bound(shrinks bool) {
+	if w.store.opts.MaxBytes == 0 {
+		return
+	}
+	bound := w.store.opts.MaxBytes
+	if !shrinks {
+		bound -= removalReserve
+	}
+	w.store.db.MaxSize = int(max(bound, 1)) // 0 would be no bound
 }
 
 // apply makes a batch's changes. An error of it undoes them all; what concerns a

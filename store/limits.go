@@ -1,0 +1,53 @@
+package store
+
+import "github.com/cozystack/cozystack-telemetry-server/store/rollup"
+
+// maxDictionary bounds the series of a product's month over all instances: every
+// reader of the month holds them in memory. Real fleets stay far below it.
+const maxDictionary = 500_000
+
+// limits are what the writer keeps out of records. They belong to its goroutine.
+type limits struct {
+	rollup.Bounds
+	dictionary int // 0 means no bound
+	// leftOut counts the series that the transaction at hand has left out.
+	leftOut int
+}
+
+// day returns what is kept of a day.
+func (l *limits) day(d rollup.Day, dict *dictionary) rollup.Day {
+	before := len(d.Points)
+	d, _ = d.Bound(l.Bounds)
+	if keep := l.room(dict, len(d.Points)); keep != nil {
+		d = d.Only(keep)
+	}
+	l.leftOut += before - len(d.Points)
+	return d
+}
+
+// month returns what is kept of a month. Its series are those of days, which were
+// counted there.
+func (l *limits) month(m rollup.Month, dict *dictionary) rollup.Month {
+	m, _ = m.Bound(l.Bounds)
+	if keep := l.room(dict, len(m.Peaks)); keep != nil {
+		m = m.Only(keep)
+	}
+	return m
+}
+
+// room returns what tells for which of n series a dictionary has room, nil if for
+// all. The bare names of metrics are not counted: there are no more of them than
+// series.
+func (l *limits) room(dict *dictionary, n int) func(rollup.Series) bool {
+	left := l.dictionary - len(dict.series)
+	if l.dictionary == 0 || n <= left {
+		return nil
+	}
+	return func(s rollup.Series) bool {
+		if _, known := dict.ids[s]; known {
+			return true
+		}
+		left--
+		return left >= 0
+	}
+}

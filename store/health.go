@@ -26,8 +26,9 @@ func (h *health) get() error {
 	return h.err
 }
 
-// probeBytes is how much room a file must have to be called ready: some reports'.
-const probeBytes = 64 << 10
+// probeBytes is how much room a file must have to be called ready once it was
+// full.
+const probeBytes = pieceBytes
 
 // Ready returns nil if the file takes commits. After a commit that failed it
 // writes something and removes it again, so that it turns good once the cause is

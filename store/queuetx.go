@@ -10,6 +10,10 @@ import (
 // holds is accepted or refused by the receiver as a whole.
 const blockBytes = 1 << 20
 
+// pieceBytes is the most that a commit writes in one piece: bbolt writes a page
+// whose values are large as one, and a page of the queue may have four blocks.
+const pieceBytes = 4 * blockBytes
+
 // enqueue carries out a batch's part in the queue: first what leaves, then what
 // comes, then what must make room.
 func (w *writer) enqueue(tx *bolt.Tx, batch []*request) (queueChange, error) {

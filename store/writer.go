@@ -185,7 +185,7 @@ func (w *writer) transact(batch []*request) error {
 
 // removalReserve is what is left of the file's bound for transactions that only
 // remove: they too write the pages that they change anew.
-const removalReserve = 1 << 20
+const removalReserve = pieceBytes
 
 // bound sets how large the next transaction may make the file.
 func (w *writer) bound(shrinks bool) {

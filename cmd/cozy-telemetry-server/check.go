@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/rs/zerolog"
 
 	"github.com/cozystack/cozystack-telemetry-server/ingest"
@@ -16,6 +17,10 @@ import (
 
 // maxQueryTimeout leaves an answer time to arrive within the website's 30 s.
 const maxQueryTimeout = 25 * time.Second
+
+// leastRetention is longer than the server looks back to know a cluster, and
+// leaves the mirror time to have been read.
+const leastRetention = 7 * day
 
 // check returns an error for each flag whose value can't be used.
 func (c config) check() error {
@@ -42,6 +47,10 @@ func (c config) check() error {
 		checkRange("max-label-bytes", c.maxLabelBytes, 1, 1<<16),
 		checkRange("forward-queue-bytes", c.forwardQueueBytes, 1<<20, 1<<50),
 		checkPatterns(c.metricAllow),
+		checkRange("max-day-series", c.maxDaySeries, 1, 1_000_000),
+		checkRange("max-day-kinds", c.maxDayKinds, 1, 1_000_000),
+		checkMaxBytes(c.dbMaxBytes),
+		checkRetention(time.Duration(c.rollupRetention), time.Duration(c.monthRetention)),
 	)
 }
 
@@ -97,6 +106,28 @@ func checkLevel(value string) error {
 func checkRange[T int | int64 | time.Duration](flag string, value, least, most T) error {
 	if value < least || value > most {
 		return fmt.Errorf("--%s: %v is not between %v and %v", flag, value, least, most)
+	}
+	return nil
+}
+
+// leastMaxBytes leaves some room beside the steps of 16 MiB in which the file
+// grows.
+const leastMaxBytes = 32 << 20
+
+func checkMaxBytes(value int64) error {
+	if value == 0 {
+		return nil
+	}
+	return checkRange("db-max-bytes", value, leastMaxBytes, 1<<50)
+}
+
+// checkRetention holds that a month is kept at least as long as its days.
+func checkRetention(days, months time.Duration) error {
+	if days != 0 && days < leastRetention {
+		return fmt.Errorf("--rollup-retention: %v is less than %v", model.Duration(days), model.Duration(leastRetention))
+	}
+	if months != 0 && (days == 0 || months < days) {
+		return errors.New("--month-retention: must not be shorter than --rollup-retention")
 	}
 	return nil
 }

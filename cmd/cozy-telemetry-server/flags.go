@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/spf13/pflag"
 )
 
@@ -32,9 +33,18 @@ type config struct {
 	maxLabelBytes     int
 	metricAllow       []string
 	forwardQueueBytes int64
+	maxDaySeries      int
+	maxDayKinds       int
+
+	dbMaxBytes            int64
+	init, setAsideDamaged bool
+	rollupRetention       model.Duration
+	monthRetention        model.Duration
 
 	logLevel, logFormat string
 }
+
+const day = 24 * time.Hour
 
 const (
 	defaultForwardURL  = "http://vminsert-cozy-telemetry:8480/insert/0/prometheus/api/v1/import/prometheus"
@@ -68,6 +78,16 @@ func bindFlags(f *pflag.FlagSet, c *config) *lateErrors {
 	f.IntVar(&c.maxLabelBytes, "max-label-bytes", 1024, "longest name or label value")
 	f.StringSliceVar(&c.metricAllow, "metric-allow", []string{"cozy_*"}, "names of the metrics that are kept, as patterns")
 	f.Int64Var(&c.forwardQueueBytes, "forward-queue-bytes", 1<<30, "most bytes that wait to be forwarded; the oldest are dropped")
+
+	f.IntVar(&c.maxDaySeries, "max-day-series", 5000, "most series kept per cluster and day; the rest is left out and counted")
+	f.IntVar(&c.maxDayKinds, "max-day-kinds", 200, "most kinds of applications kept per cluster and day")
+
+	f.Int64Var(&c.dbMaxBytes, "db-max-bytes", 0, "largest database file; 0: no bound")
+	f.BoolVar(&c.init, "init", false, "start with a new file although the mirror has data")
+	f.BoolVar(&c.setAsideDamaged, "set-aside-damaged", false, "rename a damaged file to NAME.damaged-TIME and start anew")
+	c.rollupRetention, c.monthRetention = model.Duration(400*day), model.Duration(5*365*day)
+	f.Var(&c.rollupRetention, "rollup-retention", "how long days are kept; 0: for ever")
+	f.Var(&c.monthRetention, "month-retention", "how long months are kept by cluster; 0: for ever")
 
 	f.StringVar(&c.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&c.logFormat, "log-format", "json", "json or console")

@@ -34,6 +34,8 @@ type metrics struct {
 	asks           *prometheus.CounterVec
 	answers        *prometheus.CounterVec
 	mirrorSyncs    *prometheus.CounterVec
+	leftOut        prometheus.Counter
+	removed        *prometheus.CounterVec
 
 	started    time.Time
 	lastReport atomic.Int64 // in milliseconds; 0 before the first
@@ -54,10 +56,15 @@ func newMetrics(now func() time.Time) *metrics {
 		asks:           counter("vmselect_asks_total", "Questions to vmselect, each for all figures of a window: answered, or failed so that the rollups answer.", "outcome", "answered", "failed"),
 		answers:        counter("overview_answers_total", "Answers of the overview: cached, computed, or failed.", "outcome", string(overview.Cached), string(overview.Computed), string(overview.Failed)),
 		mirrorSyncs:    counter("mirror_syncs_total", "Turns of the mirror, by outcome.", "outcome", "done", "failed"),
-		started:        now(),
+		leftOut: prometheus.NewCounter(prometheus.CounterOpts{
+			Namespace: namespace, Name: "series_left_out_total",
+			Help: "Series that were not kept because of a bound, counted with every report that had them.",
+		}),
+		removed: counter("retention_removed_total", "Days and months that were removed because of their age.", "what", "days", "months"),
+		started: now(),
 	}
 	m.registry.MustRegister(m.reports, m.samples, m.commits, m.commitSeconds, m.commitReports,
-		m.forwards, m.forwardSamples, m.asks, m.answers, m.mirrorSyncs, collectors.NewGoCollector(),
+		m.forwards, m.forwardSamples, m.asks, m.answers, m.mirrorSyncs, m.leftOut, m.removed, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo())
 	m.gauge("last_report_timestamp_seconds", "When the last report was accepted; 0 before the first one since the start.", func() float64 {
 		return float64(m.lastReport.Load()) / 1000
@@ -97,7 +104,7 @@ func buildInfo() prometheus.Collector {
 }
 
 // observeStore adds what is read from the store when it is asked for.
-func (m *metrics) observeStore(s *store.Store) {
+func (m *metrics) observeStore(s *store.Store, maxBytes int64) {
 	m.gauge("queue_bytes", "Bytes that wait to be forwarded, as they lie in the file.", func() float64 { return float64(s.Queue().Bytes) })
 	m.gauge("queue_max_bytes", "The bound of queue_bytes.", func() float64 { return float64(s.QueueBound()) })
 	m.gauge("queue_blocks", "Blocks that wait to be forwarded.", func() float64 { return float64(s.Queue().Blocks) })
@@ -108,6 +115,7 @@ func (m *metrics) observeStore(s *store.Store) {
 		return 0
 	})
 	m.queueDrops("full", func() int64 { return s.Queue().DroppedSamples })
+	m.queueDrops("unreadable", func() int64 { return s.Queue().Unreadable })
 	m.gauge("database_bytes", "Size of the used part of the database file.", func() float64 {
 		size, err := s.SizeBytes()
 		if err != nil {
@@ -115,6 +123,7 @@ func (m *metrics) observeStore(s *store.Store) {
 		}
 		return float64(size)
 	})
+	m.gauge("database_max_bytes", "Bound on the size of the database file; 0 if there is none.", func() float64 { return float64(maxBytes) })
 }
 
 // queueDrops adds a counter of samples that were dropped from the queue.
@@ -141,8 +150,13 @@ func (m *metrics) onCommit(c store.Commit) {
 		return
 	}
 	m.commits.WithLabelValues("committed").Inc()
+	m.leftOut.Add(float64(c.LeftOut))
 	m.commitSeconds.Observe(c.Duration.Seconds())
 	m.commitReports.Observe(float64(c.Reports))
+}
+
+func (m *metrics) onRemoved(what string, n int) {
+	m.removed.WithLabelValues(what).Add(float64(n))
 }
 
 func (m *metrics) onForward(a ingest.Attempt) {

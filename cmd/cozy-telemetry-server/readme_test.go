@@ -129,19 +129,21 @@ func gatherOwn(t *testing.T, m *metrics) map[string]metricRow {
 	return own
 }
 
-// countOwn counts the server's own metrics, with or without a series.
-func countOwn(r *prometheus.Registry) (n int) {
+// countOwn counts the names of the server's own metrics, with or without a series.
+func countOwn(r *prometheus.Registry) int {
 	descs := make(chan *prometheus.Desc)
 	go func() {
 		r.Describe(descs)
 		close(descs)
 	}()
+	names := make(map[string]bool)
 	for d := range descs {
-		if strings.Contains(d.String(), `fqName: "`+namespace+"_") {
-			n++
+		if _, name, own := strings.Cut(d.String(), `fqName: "`+namespace+"_"); own {
+			name, _, _ = strings.Cut(name, `"`)
+			names[name] = true
 		}
 	}
-	return n
+	return len(names)
 }
 
 // newTestServer returns a server as the README starts it, at readmeTime. It

@@ -16,6 +16,7 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/ingest"
 	"github.com/cozystack/cozystack-telemetry-server/overview"
 	"github.com/cozystack/cozystack-telemetry-server/store"
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
 // The shares of the 10 seconds within which a stopped server is gone.
@@ -36,6 +37,8 @@ type server struct {
 	overview *overview.Overview
 	ingest   *ingest.Handler
 	backfill *backfillLoop
+
+	retention *retention
 }
 
 // serve runs the server until ctx ends. It returns an error if it could not
@@ -60,18 +63,17 @@ func serve(ctx context.Context, cfg config, env environment) error {
 func newServer(cfg config, env environment, log zerolog.Logger) (*server, error) {
 	s := &server{cfg: cfg, log: log, metrics: newMetrics(env.now)}
 	var err error
-	s.store, err = store.Open(cfg.dbPath, store.Options{
-		QueueBytes: cfg.forwardQueueBytes,
-		Now:        env.now,
-		OnCommit:   s.onCommit,
-	})
-	if err != nil {
+	if s.store, err = s.openStore(env); err != nil {
 		return nil, err
 	}
 	if err := s.build(env); err != nil {
 		return nil, errors.Join(err, s.store.Close())
 	}
-	s.metrics.observeStore(s.store)
+	s.retention = &retention{
+		store: s.store, now: env.now, log: log, removed: s.metrics.onRemoved,
+		days: time.Duration(cfg.rollupRetention), months: time.Duration(cfg.monthRetention),
+	}
+	s.metrics.observeStore(s.store, cfg.dbMaxBytes)
 	return s, nil
 }
 
@@ -133,6 +135,10 @@ func (c config) senders() *ingest.SenderLimits {
 	return &ingest.SenderLimits{}
 }
 
+func (c config) bounds() rollup.Bounds {
+	return rollup.Bounds{Series: c.maxDaySeries, Kinds: c.maxDayKinds}
+}
+
 // run serves until ctx ends or a listener breaks: first the listeners stop, then
 // what works in the background. Every answer of a stopped listener was given
 // while the store took commits.
@@ -157,6 +163,7 @@ func (s *server) start(ctx context.Context, loops *errgroup.Group) {
 	}
 	loop(func() { s.overview.Run(ctx) })
 	loop(func() { s.backfill.loop(ctx) })
+	loop(func() { s.retention.run(ctx) })
 	loop(func() {
 		s.apps.Run(ctx, func(err error) { s.log.Warn().Err(err).Msg("the list of applications was not refreshed") })
 	})
@@ -197,7 +204,13 @@ func (s *server) onReport(r ingest.Result) {
 
 func (s *server) onCommit(c store.Commit) {
 	s.metrics.onCommit(c)
-	if c.Err != nil {
+	if c.Unreadable > 0 {
+		s.log.Error().Int("blocks", c.Unreadable).Msg("blocks of the queue could not be read and were removed; what they held is not forwarded, the rollups have it")
+	}
+	switch {
+	case errors.Is(c.Err, store.ErrFull):
+		s.log.Error().Err(c.Err).Msg("a commit failed; raise --db-max-bytes and restart, or wait until forwarding or retention makes room: the server goes on by itself")
+	case c.Err != nil:
 		s.log.Error().Err(c.Err).Msg("a commit failed; if the disk is full, free space: the server goes on by itself")
 	}
 }

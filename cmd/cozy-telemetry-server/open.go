@@ -1,0 +1,77 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/cozystack/cozystack-telemetry-server/overview"
+	"github.com/cozystack/cozystack-telemetry-server/store"
+)
+
+// openStore opens the file. It begins a new one only where none can have been
+// lost, or where the flags say so.
+func (s *server) openStore(env environment) (*store.Store, error) {
+	if err := s.cfg.checkNewStart(); err != nil {
+		return nil, err
+	}
+	opened, err := store.Open(s.cfg.dbPath, s.storeOptions(env))
+	if !errors.Is(err, store.ErrDamaged) {
+		return opened, err
+	}
+	if !s.cfg.setAsideDamaged {
+		return nil, fmt.Errorf("%w; --set-aside-damaged renames it and starts anew", err)
+	}
+	aside, asideErr := store.SetAside(s.cfg.dbPath, env.now())
+	if asideErr != nil {
+		return nil, errors.Join(err, asideErr)
+	}
+	s.log.Error().Err(err).Str("renamed_to", aside).Msg("the damaged database file was set aside, and a new one is begun")
+	if s.cfg.mirrorHolds() {
+		s.log.Warn().Str("dir", s.cfg.snapshotDir).
+			Msg("the mirror has data of the damaged file: to have it back, stop the server, move the new file away and run: " + s.cfg.restoreCommand())
+	}
+	return store.Open(s.cfg.dbPath, s.storeOptions(env))
+}
+
+func (s *server) storeOptions(env environment) store.Options {
+	return store.Options{
+		QueueBytes: s.cfg.forwardQueueBytes,
+		MaxBytes:   s.cfg.dbMaxBytes,
+		Bounds:     s.cfg.bounds(),
+		Now:        env.now,
+		OnCommit:   s.onCommit,
+	}
+}
+
+// checkNewStart refuses to begin with nothing beside a mirror that has data: the
+// file is then missing by mistake, such as a volume that was not mounted.
+func (c config) checkNewStart() error {
+	info, err := os.Stat(c.dbPath)
+	missing := errors.Is(err, fs.ErrNotExist)
+	empty := err == nil && info.Mode().IsRegular() && info.Size() == 0
+	switch {
+	case missing && !c.init && c.mirrorHolds():
+		return fmt.Errorf("%s is missing, but the mirror in %s has data; restore it with `%s`, or start anew with --init",
+			c.dbPath, c.snapshotDir, c.restoreCommand())
+	case empty && !c.setAsideDamaged && c.mirrorHolds():
+		return fmt.Errorf("%s is empty, but the mirror in %s has data; remove the empty file, then restore it with `%s`, or start anew with --init",
+			c.dbPath, c.snapshotDir, c.restoreCommand())
+	}
+	return nil
+}
+
+// mirrorHolds tells whether the mirror has data. One that can't be read has none
+// that could be restored; the mirror itself reports why.
+func (c config) mirrorHolds() bool {
+	if c.snapshotDir == "" {
+		return false
+	}
+	holds, err := overview.MirrorHolds(c.snapshotDir)
+	return holds && err == nil
+}
+
+func (c config) restoreCommand() string {
+	return fmt.Sprintf("%s restore --snapshot-dir %s -o %s", name, c.snapshotDir, c.dbPath)
+}

@@ -1,0 +1,424 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/rs/zerolog"
+	"github.com/spf13/pflag"
+
+	"github.com/cozystack/cozystack-telemetry-server/store"
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// span returns n days that end with one.
+func span(last rollup.Date, n int) (days []rollup.Date) {
+	for d := last - rollup.Date(n) + 1; d <= last; d++ {
+		days = append(days, d)
+	}
+	return days
+}
+
+func TestTrustedDay(t *testing.T) {
+	const today = rollup.Date(20_000)
+	year := slices.Clip(span(today, 365)) // append copies it
+	for name, c := range map[string]struct {
+		clock rollup.Date
+		days  []rollup.Date
+		want  rollup.Date // 0: none
+	}{
+		"no reports yet":                    {today, nil, 0},
+		"the first day":                     {today, span(today, 1), today},
+		"every day":                         {today, year, today},
+		"no report today yet":               {today + 1, year, today},
+		"the clock is 2 days back":          {today - 2, year, today - 2},
+		"the clock is 400 days ahead":       {today + 400, year, today},
+		"and a report came":                 {today + 400, append(year, today+400), today},
+		"and reports came for 6 days":       {today + 405, append(year, span(today+405, 6)...), today},
+		"and reports came for 7 days":       {today + 406, append(year, span(today+406, 7)...), today + 406},
+		"the clock is right again":          {today, append(year, today+400), today},
+		"the clock is before everything":    {today - 1000, year, 0},
+		"a stop of 20 days":                 {today + 20, append(year, today+20), today + 20},
+		"a stop of 200 days, the first day": {today + 200, append(year, today+200), today},
+		"a stop of 200 days, a week later":  {today + 206, append(year, span(today+206, 7)...), today + 206},
+		"one record of a clock in 1970":     {today, append([]rollup.Date{3}, year...), today},
+		"a few days after long silences":    {today, []rollup.Date{today - 400, today - 200, today}, today - 400},
+	} {
+		got, ok := trustedDay(c.clock, c.days)
+		if got != c.want || ok != (c.want != 0) {
+			t.Errorf("%s: got %d, %v; want %d", name, got, ok, c.want)
+		}
+	}
+}
+
+// aged is a server with reports of many days, and a clock that the test sets.
+type aged struct {
+	*server
+	clock time.Time
+	dir   string
+}
+
+// noon is the last of the days on which the reports of an aged server came.
+var noon = time.Date(2028, 3, 2, 12, 0, 0, 0, time.UTC) // two days after a leap day
+
+func newAged(t *testing.T, days int, flags ...string) *aged {
+	t.Helper()
+	a := &aged{clock: noon, dir: t.TempDir()}
+	var cfg config
+	f := pflag.NewFlagSet(name, pflag.ContinueOnError)
+	bindFlags(f, &cfg)
+	err := f.Parse(append([]string{
+		"--forward-url=", "--vmselect-url=", "--apps-url=",
+		"--db-path=" + filepath.Join(a.dir, "telemetry.db"), "--snapshot-dir=" + filepath.Join(a.dir, "snapshots"),
+	}, flags...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := environment{stderr: &strings.Builder{}, now: func() time.Time { return a.clock }}
+	if a.server, err = newServer(cfg, env, zerolog.Nop()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := a.close(); err != nil {
+			t.Error(err)
+		}
+	})
+	for d := range days {
+		a.report(t, noon.AddDate(0, 0, -d), "c")
+	}
+	return a
+}
+
+func (a *aged) report(t *testing.T, at time.Time, cluster string) {
+	t.Helper()
+	err := a.store.Record(t.Context(), rollup.Report{
+		Product: "cozystack", Instance: cluster, Received: at,
+		Samples: []rollup.Sample{{Series: "cozy_cluster_info", Value: 1}, {Series: "cozy_nodes_count", Value: 3}},
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// days returns the stored days.
+func (a *aged) days(t *testing.T) (days []rollup.Date) {
+	t.Helper()
+	versions, err := a.store.DayVersions()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for d := range versions {
+		days = append(days, d)
+	}
+	slices.Sort(days)
+	return days
+}
+
+// removedOf returns what the metric of removals says.
+func (a *aged) removedOf(t *testing.T, what string) float64 {
+	t.Helper()
+	var m dto.Metric
+	if err := a.metrics.removed.WithLabelValues(what).Write(&m); err != nil {
+		t.Fatal(err)
+	}
+	return m.GetCounter().GetValue()
+}
+
+// rounds lets retention run n times.
+func (a *aged) rounds(t *testing.T, n int) {
+	t.Helper()
+	for range n {
+		if err := a.retention.round(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// clusterDays counts a cluster's days over the months that are stored.
+func (a *aged) clusterDays(t *testing.T) (n int) {
+	t.Helper()
+	first, ok, err := a.store.FirstMonth()
+	if err != nil || !ok {
+		t.Fatalf("%v, %v", ok, err)
+	}
+	err = a.store.Fold(t.Context(), "cozystack", first, rollup.MonthOf(noon)+20, nil, func(_ string, months []rollup.Month) error {
+		for _, m := range months {
+			n += m.Days().Len()
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// A day goes when it is older than the flag says, and one goes each day. The
+// mirror follows, and months keep what they had.
+func TestRetention(t *testing.T) {
+	a := newAged(t, 120, "--rollup-retention=100d", "--month-retention=100d")
+	if _, err := a.mirror.Repair(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	a.rounds(t, 1)
+	if got := len(a.days(t)); got != 113 {
+		t.Errorf("the first round leaves %d of 120 days; it must not take many at once", got)
+	}
+	a.rounds(t, 3)
+	today := rollup.DateOf(noon)
+	if got := a.days(t); !slices.Equal(got, span(today, 101)) {
+		t.Errorf("%d days from %v are left", len(got), got[0])
+	}
+	// 2027-11-04 is the first of the 120 days: its month has lost all days, and
+	// was removed; the next month has days still.
+	if first, _, err := a.store.FirstMonth(); first != rollup.NewMonth(2027, time.November) || err != nil {
+		t.Errorf("the first month is %v, %v", first, err)
+	}
+	if got := a.clusterDays(t); got != 120 {
+		t.Errorf("the months know %d days of the cluster, want 120", got)
+	}
+
+	if err := a.mirror.Sync(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(a.dir, "snapshots/rollups/*.jsonl"))
+	if err != nil || len(files) != 101 || !strings.HasSuffix(files[0], (today-100).String()+".jsonl") {
+		t.Errorf("the mirror has %d days, %v", len(files), err)
+	}
+
+	for d := range 3 { // each midnight one day more
+		a.clock = time.Date(2028, 3, 3+d, 0, 0, 1, 0, time.UTC)
+		a.report(t, a.clock, "c")
+		a.rounds(t, 2)
+		if got := a.days(t); !slices.Equal(got, span(today+1+rollup.Date(d), 101)) {
+			t.Errorf("%s: %d days from %v", a.clock, len(got), got[0])
+		}
+	}
+	if got := a.removedOf(t, "days"); got != 22 {
+		t.Errorf("%v days are counted as removed", got)
+	}
+}
+
+func TestMonthRetention(t *testing.T) {
+	a := newAged(t, 200, "--rollup-retention=7d", "--month-retention=60d")
+	if err := a.store.PutSnapshot(t.Context(), rollup.Snapshot{Month: rollup.MonthOf(noon) - 6}); err != nil {
+		t.Fatal(err)
+	}
+	a.rounds(t, 40)
+	if got := a.days(t); !slices.Equal(got, span(rollup.DateOf(noon), 8)) {
+		t.Errorf("%d days are left", len(got))
+	}
+	// 60 days before 2028-03-02 is 2028-01-02.
+	if first, _, err := a.store.FirstMonth(); first != rollup.NewMonth(2028, time.January) || err != nil {
+		t.Errorf("the first month is %v, %v", first, err)
+	}
+	if _, ok, err := a.store.Snapshot(rollup.MonthOf(noon) - 6); !ok || err != nil {
+		t.Errorf("the figures over all clusters are gone: %v", err)
+	}
+	if got := a.removedOf(t, "months"); got != 5 {
+		t.Errorf("%v months are counted as removed", got)
+	}
+}
+
+func TestRetentionForEver(t *testing.T) {
+	a := newAged(t, 50, "--rollup-retention=0", "--month-retention=0")
+	a.clock = noon.AddDate(10, 0, 0)
+	a.rounds(t, 5)
+	if got := len(a.days(t)); got != 50 {
+		t.Errorf("%d days are left", got)
+	}
+}
+
+// A clock that is wrong, with and without reports that come meanwhile, and right
+// again: retention removes no more than it would have, and no month that was
+// final changes.
+func TestRetentionWithAWrongClock(t *testing.T) {
+	for name, off := range map[string]int{"2 days back": -2, "400 days ahead": 400, "40 years ahead": 40 * 365, "before all": -5000} {
+		t.Run(name, func(t *testing.T) {
+			a := newAged(t, 110, "--rollup-retention=100d", "--month-retention=1y")
+			final := a.final(t)
+			before := a.days(t)
+			kept := before[max(0, len(before)-101):]
+			a.clock = noon.AddDate(0, 0, off)
+			for hour := range 24 {
+				a.clock = a.clock.Add(time.Hour)
+				a.report(t, a.clock, "c")
+				a.rounds(t, 1)
+				if hour%6 == 0 {
+					a.collect(t)
+				}
+			}
+			for _, day := range kept {
+				if !slices.Contains(a.days(t), day) {
+					t.Fatalf("%s was removed", day)
+				}
+			}
+			a.clock = noon.Add(time.Hour)
+			a.collect(t)
+			a.rounds(t, 5)
+			for _, day := range kept {
+				if !slices.Contains(a.days(t), day) {
+					t.Fatalf("%s was removed once the clock was right again", day)
+				}
+			}
+			if got := a.final(t); got != final {
+				t.Errorf("a final month was rewritten:\n%s\nbefore\n%s", got, final)
+			}
+		})
+	}
+}
+
+// collect lets the overview do what it does in the background.
+func (a *aged) collect(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel() // one round
+	if err := a.overview.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// final stores the months that have ended and returns them as text.
+func (a *aged) final(t *testing.T) string {
+	t.Helper()
+	for m := rollup.MonthOf(noon) - 3; m < rollup.MonthOf(noon); m++ {
+		if _, ok, err := a.store.Snapshot(m); ok || err != nil {
+			continue
+		}
+		snap := rollup.Snapshot{Month: m, CollectedAt: m.End().Add(2 * time.Hour), Clusters: 1, TotalNodes: 3, Source: rollup.SourceRollups, Final: true, Asked: true}
+		if err := a.store.PutSnapshot(t.Context(), snap); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all, err := a.store.Snapshots()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for _, s := range all {
+		if s.Month < rollup.MonthOf(noon) {
+			fmt.Fprintf(&b, "%+v\n", s)
+		}
+	}
+	return b.String()
+}
+
+// Days are those of UTC, whatever the zone of the process.
+func TestDaysAreUTC(t *testing.T) {
+	for _, zone := range []string{"Pacific/Kiritimati", "Etc/GMT+12", "UTC-14"} {
+		t.Setenv("TZ", zone)
+		dir := t.TempDir()
+		before := rollup.DateOf(time.Now())
+		p := startServer(t, dir, "--snapshot-dir="+filepath.Join(dir, "snapshots"))
+		p.post(t, "some-cluster", "cozy_cluster_info 1\n")
+		if code := p.stop(t, syscall.SIGTERM); code != 0 {
+			t.Errorf("%s: exit code %d", zone, code)
+		}
+		after := rollup.DateOf(time.Now())
+		s, err := store.Open(filepath.Join(dir, "telemetry.db"), store.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		versions, err := s.DayVersions()
+		if err != nil || len(versions) != 1 || versions[before]+versions[after] == 0 {
+			t.Errorf("%s: days %v, %v; want %s", zone, versions, err, before)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		files, err := filepath.Glob(filepath.Join(dir, "snapshots/rollups/*.jsonl"))
+		if err != nil || len(files) != 1 {
+			t.Errorf("%s: files %v, %v", zone, files, err)
+		}
+	}
+}
+
+// The file reaches --db-max-bytes: reports are refused and nothing else, the log
+// names the flag, and a larger bound helps.
+func TestFullDatabase(t *testing.T) {
+	dir := t.TempDir()
+	p := startServer(t, dir, "--db-max-bytes=33554432", "--limits=off", "--max-day-series=1000000")
+	var accepted int
+	status := http.StatusOK
+	for accepted = 0; accepted < 100 && status == http.StatusOK; accepted++ {
+		status = p.send(t, fmt.Sprintf("cluster-%d", accepted), largeBody(accepted))
+	}
+	accepted--
+	if status != http.StatusServiceUnavailable || accepted < 5 {
+		t.Fatalf("%d after %d reports", status, accepted)
+	}
+	if got := p.status(t, "/readyz"); got != http.StatusServiceUnavailable {
+		t.Errorf("/readyz: %d", got)
+	}
+	if !strings.Contains(p.logged(t), "raise --db-max-bytes") {
+		t.Error("the log does not name the flag")
+	}
+	if got := p.metric(t, "database_max_bytes"); got != 33554432 {
+		t.Errorf("the metric says %d", got)
+	}
+	want := month{Clusters: int64(accepted), Apps: map[string]int64{}, Source: rollup.SourceRollups}
+	p.shows(t, want)
+	if info, err := os.Stat(filepath.Join(dir, "telemetry.db")); err != nil || info.Size() > 33554432 {
+		t.Errorf("the file has %d bytes, %v", info.Size(), err)
+	}
+	if code := p.stop(t, syscall.SIGTERM); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+
+	p = startServer(t, dir, "--db-max-bytes=67108864", "--limits=off", "--max-day-series=1000000")
+	p.shows(t, want)
+	p.post(t, "cluster-1000", largeBody(1000))
+	if got := p.status(t, "/readyz"); got != http.StatusOK {
+		t.Errorf("/readyz: %d", got)
+	}
+	want.Clusters++
+	p.shows(t, want)
+}
+
+// largeBody has series of nearly a megabyte that no other body has.
+func largeBody(n int) string {
+	var b strings.Builder
+	b.WriteString("cozy_cluster_info 1\n")
+	for i := range 900 {
+		fmt.Fprintf(&b, "cozy_example{x=\"%d-%d-%s\"} 1\n", n, i, strings.Repeat("x", 1000))
+	}
+	return b.String()
+}
+
+// send posts a report and returns the status of the answer.
+func (p *process) send(t *testing.T, cluster, body string) int {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodPost, p.Public, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("X-Cluster-ID", cluster)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode == http.StatusServiceUnavailable && resp.Header.Get("Retry-After") == "" {
+		t.Error("503 without Retry-After")
+	}
+	return resp.StatusCode
+}
+
+func (p *process) status(t *testing.T, path string) int {
+	t.Helper()
+	resp, err := http.Get(p.Public + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	return resp.StatusCode
+}

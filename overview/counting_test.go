@@ -55,6 +55,15 @@ func TestCounting(t *testing.T) {
 			lines: []line{{"a", "2026-03-01T10:00:00Z", []string{"cozy_nodes_count 3", `cozy_application_count{kind="Redis"} 2`}}},
 			want:  figures{known: true, nodes: 3, kinds: map[string]int64{"Redis": 2}, monthClusters: []int64{0}},
 		},
+		"sums stop at 2^53": {
+			from: "2026-02", to: "2026-03",
+			lines: []line{
+				{"a", "2026-02-01T10:00:00Z", []string{`cozy_nodes_count{kernel="1"} 9007199254740992`, `cozy_nodes_count{kernel="2"} 9007199254740992`, `cozy_application_count{kind="Tenant"} 9007199254740992`}},
+				{"a", "2026-03-01T10:00:00Z", []string{"cozy_nodes_count 9007199254740992", `cozy_application_count{kind="Tenant",x="1"} 9007199254740992`}},
+				{"b", "2026-03-01T10:00:00Z", []string{"cozy_nodes_count 9007199254740992", `cozy_application_count{kind="Tenant"} 9007199254740992`}},
+			},
+			want: figures{known: true, nodes: 1 << 53, tenants: 1 << 53, kinds: map[string]int64{"Tenant": 1 << 53}, monthClusters: []int64{0, 0}},
+		},
 		"tenants of old and new clients": {
 			from: "2026-03", to: "2026-03",
 			lines: []line{

@@ -34,7 +34,7 @@ const (
 // metric keeps its sum, with all series that were reported, as long as it keeps
 // a series. The result may share memory with the day.
 func (d Day) Bound(b Bounds) (bounded Day, leftOut int) {
-	if !b.mayExceed(len(d.Points)) {
+	if b.fit(len(d.Points), func(i int) Series { return d.Points[i].Series }) {
 		return d, 0
 	}
 	series := make([]Series, len(d.Points))
@@ -60,7 +60,7 @@ func (d Day) Only(keep func(Series) bool) Day {
 
 // Bound does for a month what [Day.Bound] does for a day.
 func (m Month) Bound(b Bounds) (bounded Month, leftOut int) {
-	if !b.mayExceed(len(m.Peaks)) {
+	if b.fit(len(m.Peaks), func(i int) Series { return m.Peaks[i].Series }) {
 		return m, 0
 	}
 	series := make([]Series, len(m.Peaks))
@@ -103,10 +103,22 @@ func filtered[E any](all []E, keep func(E) bool) []E {
 	return out
 }
 
-// mayExceed tells whether so many series can be above a bound. It is all that a
-// usual record costs.
-func (b Bounds) mayExceed(n int) bool {
-	return b.Series > 0 && n > b.Series || b.Kinds > 0 && n > b.Kinds
+// fit tells whether n series are within the bounds for sure. It is all that a
+// usual record costs, so it looks at them only when there are many.
+func (b Bounds) fit(n int, series func(i int) Series) bool {
+	if b.Series > 0 && n > b.Series {
+		return false
+	}
+	if b.Kinds <= 0 || n <= b.Kinds {
+		return true
+	}
+	kinds := 0
+	for i := range n {
+		if strings.HasPrefix(string(series(i)), kindMetric) {
+			kinds++
+		}
+	}
+	return kinds <= b.Kinds
 }
 
 // ranked is a series with what its place in the order depends on.

@@ -149,13 +149,17 @@ func TestFloodLeavesOtherMetricsAlone(t *testing.T) {
 	}
 }
 
-func BenchmarkBoundOfAUsualDay(b *testing.B) {
-	r := rollup.Report{Received: day0}
-	for i := range 85 {
-		r.Samples = append(r.Samples, rollup.Sample{Series: rollup.Series(fmt.Sprintf(`a{x="%d"}`, i)), Value: 1})
-	}
-	d := rollup.FromReport(r)
-	for b.Loop() {
-		d.Bound(rollup.Bounds{Series: 5000, Kinds: 200})
+func BenchmarkBound(b *testing.B) {
+	for _, n := range []int{85, 1000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			r := rollup.Report{Received: day0}
+			for i := range n {
+				r.Samples = append(r.Samples, rollup.Sample{Series: rollup.Series(fmt.Sprintf(`cozy_workloads_count{uid="%d"}`, i)), Value: 1})
+			}
+			d := rollup.FromReport(r)
+			for b.Loop() {
+				d.Bound(rollup.Bounds{Series: 5000, Kinds: 200})
+			}
+		})
 	}
 }

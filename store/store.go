@@ -17,8 +17,9 @@ type Options struct {
 	// When a report does not fit, the oldest blocks are dropped and counted.
 	// 0 means 1 GiB. The bound is soft by one block.
 	QueueBytes int64
-	// MaxBytes bounds the file. 0 means no bound. The file grows in steps of 16 MiB
-	// that bbolt makes ahead of need, so as many bytes of the bound are never filled.
+	// MaxBytes bounds the file. 0 means no bound. bbolt makes the file grow 16 MiB
+	// ahead of need, and removals have a reserve of 8 MiB, so as many bytes of the
+	// bound are never filled.
 	// A file that is larger already opens; what it has free is still used.
 	MaxBytes int64
 	// Bounds limit what is kept of one instance and day, and of one instance and

@@ -184,8 +184,9 @@ func (w *writer) transact(batch []*request) error {
 }
 
 // removalReserve is what is left of the file's bound for transactions that only
-// remove: they too write the pages that they change anew.
-const removalReserve = pieceBytes
+// remove: they too write the pages that they change anew, and bbolt joins a page
+// that has become small with the next one.
+const removalReserve = 2 * pieceBytes
 
 // bound sets how large the next transaction may make the file.
 func (w *writer) bound(shrinks bool) {

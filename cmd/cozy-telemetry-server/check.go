@@ -110,8 +110,7 @@ func checkRange[T int | int64 | time.Duration](flag string, value, least, most T
 	return nil
 }
 
-// leastMaxBytes leaves some room beside the steps of 16 MiB in which the file
-// grows.
+// leastMaxBytes leaves some room beside the 24 MiB that are not filled.
 const leastMaxBytes = 32 << 20
 
 func checkMaxBytes(value int64) error {

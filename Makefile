@@ -1,6 +1,8 @@
 .DEFAULT_GOAL := help
 
 FUZZTIME  ?= 10s
+# How long make torture kills the server.
+DURATION  ?= 10m
 # How much make bench measures: full, which takes minutes, or small.
 SIZE      ?= full
 IMAGE     ?= cozy-telemetry-server
@@ -35,6 +37,10 @@ test: deps ## Run all tests, against a real VictoriaMetrics too.
 .PHONY: race
 race: deps ## Run all tests with the race detector.
 	go test -race $(TESTFLAGS) ./...
+
+.PHONY: torture
+torture: deps ## Kill the server again and again for DURATION (10m): nothing acknowledged may be lost.
+	go test -count=1 -timeout 0 -v -run '^TestF1' $(TESTFLAGS) ./cmd/cozy-telemetry-server -torture $(DURATION)
 
 .PHONY: bench
 bench: SHELL := bash

@@ -4,12 +4,15 @@ import (
 	"bufio"
 	"compress/gzip"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -18,65 +21,208 @@ import (
 	"testing"
 	"time"
 
+	bolt "go.etcd.io/bbolt"
+
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/victoria"
 	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-var kills = flag.Int("kills", 15, "how often TestKillUnderLoad kills the server")
+var (
+	kills   = flag.Int("kills", 40, "how often TestF1KillUnderLoad kills the server")
+	torture = flag.Duration("torture", 0, "how long TestF1KillUnderLoad kills the server, in place of -kills")
+	seed    = flag.Uint64("seed", 1, "what TestF1KillUnderLoad draws its kills from")
+)
 
-// senders is how many clusters report at once while the server is killed.
-const senders = 8
+const (
+	// senders is how many clusters report at once while the server is killed.
+	senders = 8
+	// maxStart is how long a start may take after a kill.
+	maxStart = 2 * time.Second
+)
 
-// The server is killed again and again at random moments while clusters report
-// and the receiver fails now and then. Each report has a higher value than the
-// one before, so the peak in the rollups shows the last one that is known, and
-// the receiver shows each one. None that was acknowledged may be missing.
-func TestKillUnderLoad(t *testing.T) {
-	addr, err := victoria.FreeAddr()
-	if err != nil {
-		t.Fatal(err)
+// The server is killed again and again, at calls that write the file and at
+// random moments, at its start and under load, while clusters report and the
+// receiver fails now and then. Each report has a higher value than the one
+// before, so the peak in the rollups shows the last one that is known, and the
+// receiver shows each one. None that was acknowledged may be missing.
+func TestF1KillUnderLoad(t *testing.T) {
+	k := newKiller(t)
+	begin := time.Now()
+	for k.goesOn(time.Since(begin)) {
+		k.round(t)
 	}
-	dir, sink := t.TempDir(), newFlakySink(t)
-	start := func() *process {
-		return startServer(t, dir, "--limits=off", "--listen-addr="+addr, "--forward-url="+sink.url)
-	}
-	random := rand.New(rand.NewPCG(1, 2))
-	server := start()
-	fleet := startReporting(t, "http://"+addr+"/")
-	var slowest time.Duration
-	for range *kills {
-		time.Sleep(time.Duration(20+random.IntN(150)) * time.Millisecond)
-		server.stop(t, syscall.SIGKILL)
-		begin := time.Now()
-		server = start()
-		slowest = max(slowest, time.Since(begin))
-	}
-	acknowledged := fleet.stop()
-	sink.failing(false)
+	acknowledged := k.fleet.stop()
+	k.sink.failing(false)
+	server := startServer(t, k.dir, k.flags...)
 	eventually(t, "the queue is empty", func() bool { return server.metric(t, "queue_blocks") == 0 })
 	if code := server.stop(t, syscall.SIGTERM); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
 
-	reports, samples := 0, 0
-	peaks := readPeaks(t, filepath.Join(dir, "telemetry.db"))
+	reports, lost := 0, 0
+	peaks := readPeaks(t, k.path())
 	for cluster, values := range acknowledged {
 		for _, v := range values {
-			if !sink.has(cluster, v) {
+			if !k.sink.has(cluster, v) {
+				lost++
 				t.Errorf("%s: the sample %d was acknowledged, but never came", cluster, v)
 			}
-			samples++
 		}
 		if last := values[len(values)-1]; peaks[cluster] < last {
+			lost++
 			t.Errorf("%s: the report %d was acknowledged, the rollups know of %d", cluster, last, peaks[cluster])
 		}
 		reports += len(values)
 	}
-	if reports < *kills {
+	if reports < k.total() {
 		t.Errorf("only %d reports were acknowledged", reports)
 	}
-	t.Logf("%d kills, %d reports acknowledged, %d samples of theirs arrived, slowest start %v", *kills, reports, samples, slowest)
+	t.Logf("%d reports acknowledged, %d kills %v, %d lost, %d starts, slowest %v, %d calls never came",
+		reports, k.total(), k.fired, lost, k.starts, k.slowest, k.missed)
+}
+
+// killer kills a server, round by round.
+type killer struct {
+	dir    string
+	flags  []string
+	random *rand.Rand
+	sink   *flakySink
+	fleet  *reporting
+
+	rounds, starts, missed int
+	slowest                time.Duration
+	fired                  map[string]int // kills, by what they came at
+}
+
+func newKiller(t *testing.T) *killer {
+	t.Helper()
+	addr, err := victoria.FreeAddr()
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := &killer{
+		dir: t.TempDir(), random: rand.New(rand.NewPCG(*seed, 2)), sink: newFlakySink(t), fired: make(map[string]int),
+	}
+	k.flags = []string{"--limits=off", "--listen-addr=" + addr, "--forward-url=" + k.sink.url}
+	k.fleet = startReporting(t, "http://"+addr+"/")
+	return k
+}
+
+func (k *killer) path() string { return filepath.Join(k.dir, "telemetry.db") }
+
+func (k *killer) total() (n int) {
+	for _, fired := range k.fired {
+		n += fired
+	}
+	return n
+}
+
+func (k *killer) goesOn(since time.Duration) bool {
+	if *torture > 0 {
+		return since < *torture
+	}
+	return k.total() < *kills && k.rounds < 2**kills
+}
+
+// points are where a round kills: at a call, counted up to most, or, without one,
+// at a random moment.
+var points = []struct {
+	call string
+	most int
+}{{"pwrite64", 600}, {"fdatasync", 200}, {"", 0}}
+
+// round starts the server, looks at what it knows, and kills it.
+func (k *killer) round(t *testing.T) {
+	point := points[k.rounds%len(points)]
+	k.rounds++
+	acknowledged := k.fleet.last()
+	args := serverFlags(k.dir, k.flags...)
+	cmd := exec.Command(name, args...)
+	if point.call != "" {
+		// Small numbers, which come at the start, are as likely as large ones.
+		n := int(math.Exp(k.random.Float64() * math.Log(float64(point.most))))
+		cmd = killedAt(point.call, n, args...)
+	}
+	begin := time.Now()
+	server := launch(t, cmd)
+	where := "at the start"
+	if err := server.await(); err == nil {
+		k.started(t, time.Since(begin))
+		k.check(t, server, acknowledged)
+		where = "under load"
+	}
+	if point.call == "" {
+		point.call = "at random"
+		time.Sleep(time.Duration(k.random.IntN(150)) * time.Millisecond)
+		server.stop(t, syscall.SIGKILL)
+	}
+	select {
+	case <-server.exited:
+		if !server.wasKilled() {
+			t.Fatalf("the server ended by itself:\n%s", server.logged(t))
+		}
+		k.fired[point.call+" "+where]++
+	case <-time.After(3 * time.Second):
+		k.missed++
+		server.stop(t, syscall.SIGKILL)
+	}
+	checkFile(t, k.path())
+}
+
+func (k *killer) started(t *testing.T, took time.Duration) {
+	t.Helper()
+	k.starts++
+	k.slowest = max(k.slowest, took)
+	if took > maxStart {
+		t.Errorf("a start took %v", took)
+	}
+}
+
+// check holds what a server that has just started answers against what was
+// acknowledged before.
+func (k *killer) check(t *testing.T, server *process, acknowledged map[string]int) {
+	t.Helper()
+	var answer struct {
+		Periods struct{ Month month } `json:"periods"`
+	}
+	err := tryJSON(server.Public+thisMonth().Start().Format("/api/overview?year=2006&month=1"), &answer)
+	if err != nil && len(acknowledged) > 0 {
+		select {
+		case <-server.exited: // killed while it answered
+		case <-time.After(time.Second):
+			t.Errorf("the overview does not answer: %v", err)
+		}
+		return
+	}
+	for cluster, last := range acknowledged {
+		if got := answer.Periods.Month.Apps[kindOf(cluster)]; got < int64(last) {
+			t.Errorf("%s: the report %d was acknowledged, the overview shows %d", cluster, last, got)
+		}
+	}
+}
+
+// checkFile runs bbolt's own check on a file that no one has open, if there is
+// one.
+func checkFile(t *testing.T, path string) {
+	t.Helper()
+	db, err := bolt.Open(path, 0o600, &bolt.Options{ReadOnly: true, Timeout: time.Second})
+	if errors.Is(err, syscall.ENOENT) {
+		return
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	err = db.View(func(tx *bolt.Tx) error {
+		var all []error
+		for err := range tx.Check() {
+			all = append(all, err)
+		}
+		return errors.Join(all...)
+	})
+	if err != nil {
+		t.Errorf("%s: %v", path, err)
+	}
 }
 
 // reporting is a fleet that reports until it is stopped.
@@ -96,12 +242,16 @@ func startReporting(t *testing.T, url string) *reporting {
 	return r
 }
 
+// kindOf is the application that a cluster alone reports, and the overview
+// therefore shows by itself.
+func kindOf(cluster string) string { return "app-of-" + cluster }
+
 // send reports as one cluster. A report without an answer is not sent again: it
 // may or may not have been stored.
 func (r *reporting) send(ctx context.Context, url, cluster string) {
 	client := http.Client{Timeout: 5 * time.Second}
 	for n := 1; ctx.Err() == nil; n++ {
-		body := fmt.Sprintf("cozy_cluster_info 1\ncozy_sequence %d\n", n)
+		body := fmt.Sprintf("cozy_cluster_info 1\ncozy_application_count{kind=%q} %d\n", kindOf(cluster), n)
 		req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
 		if err != nil {
 			return
@@ -121,6 +271,17 @@ func (r *reporting) send(ctx context.Context, url, cluster string) {
 	}
 }
 
+// last returns the last value that was acknowledged to each cluster.
+func (r *reporting) last() map[string]int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	last := make(map[string]int)
+	for cluster, values := range r.acked {
+		last[cluster] = values[len(values)-1]
+	}
+	return last
+}
+
 // stop returns the values that were acknowledged to each cluster, ascending.
 func (r *reporting) stop() map[string][]int {
 	r.cancel()
@@ -134,11 +295,11 @@ type flakySink struct {
 	mu       sync.Mutex
 	requests int
 	fails    bool
-	got      map[string]bool
+	got      map[string][]bool // by cluster and value
 }
 
 func newFlakySink(t *testing.T) *flakySink {
-	s := &flakySink{fails: true, got: make(map[string]bool)}
+	s := &flakySink{fails: true, got: make(map[string][]bool)}
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
 	s.url = server.URL
@@ -154,7 +315,7 @@ func (s *flakySink) failing(fails bool) {
 func (s *flakySink) has(cluster string, value int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.got[cluster+" "+strconv.Itoa(value)]
+	return value < len(s.got[cluster]) && s.got[cluster][value]
 }
 
 func (s *flakySink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -176,16 +337,32 @@ func (s *flakySink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	lines := bufio.NewScanner(strings.NewReader(string(body)))
 	for lines.Scan() {
-		var cluster string
-		var value, stamp int
-		if n, _ := fmt.Sscanf(lines.Text(), "cozy_sequence{cluster_id=%q} %d %d", &cluster, &value, &stamp); n == 3 {
-			s.got[cluster+" "+strconv.Itoa(value)] = true
-		}
+		s.take(lines.Text())
 	}
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// readPeaks returns the peak of cozy_sequence of each cluster.
+// take notes the value of a line such as
+// cozy_application_count{cluster_id="cluster-1",kind="app-of-cluster-1"} 7 1767225600000.
+func (s *flakySink) take(line string) {
+	series, rest, _ := strings.Cut(line, "} ")
+	_, kind, found := strings.Cut(series, `kind="app-of-`)
+	if !found {
+		return
+	}
+	cluster := strings.TrimSuffix(kind, `"`)
+	text, _, _ := strings.Cut(rest, " ")
+	value, err := strconv.Atoi(text)
+	if err != nil {
+		return
+	}
+	if missing := value + 1 - len(s.got[cluster]); missing > 0 {
+		s.got[cluster] = append(s.got[cluster], make([]bool, missing)...)
+	}
+	s.got[cluster][value] = true
+}
+
+// readPeaks returns the peak of cozy_application_count of each cluster.
 func readPeaks(t *testing.T, path string) map[string]int {
 	t.Helper()
 	s, err := store.Open(path, store.Options{})
@@ -195,7 +372,7 @@ func readPeaks(t *testing.T, path string) map[string]int {
 	defer s.Close()
 	peaks := make(map[string]int)
 	month := thisMonth()
-	err = s.Fold(t.Context(), "cozystack", month-1, month, []string{"cozy_sequence"}, func(instance string, months []rollup.Month) error {
+	err = s.Fold(t.Context(), "cozystack", month-1, month, []string{"cozy_application_count"}, func(instance string, months []rollup.Month) error {
 		for _, m := range months {
 			for _, p := range m.Peaks {
 				peaks[instance] = max(peaks[instance], int(p.Value))

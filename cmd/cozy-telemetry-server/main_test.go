@@ -46,7 +46,7 @@ func awaitServing(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: await LOGFILE")
 	}
-	urls, err := awaitURLs(ts.MkAbs(args[0]))
+	urls, err := awaitURLs(ts.MkAbs(args[0]), nil)
 	ts.Check(err)
 	ts.Setenv("URL", urls.Public)
 	ts.Setenv("ADMIN", urls.Admin)
@@ -84,9 +84,10 @@ func request(ts *testscript.TestScript, neg bool, args []string) {
 // serving is what a server's log says of its addresses.
 type serving struct{ Message, Public, Admin string }
 
-// awaitURLs reads a server's log until it names its addresses.
-func awaitURLs(log string) (serving, error) {
-	for range 500 {
+// awaitURLs reads a server's log until it names its addresses, for 10 s or until
+// the server has exited.
+func awaitURLs(log string, exited <-chan struct{}) (serving, error) {
+	for range 1000 {
 		text, err := os.ReadFile(log)
 		if err != nil && !os.IsNotExist(err) {
 			return serving{}, err
@@ -97,7 +98,11 @@ func awaitURLs(log string) (serving, error) {
 				return s, nil
 			}
 		}
-		time.Sleep(20 * time.Millisecond)
+		select {
+		case <-exited:
+			return serving{}, fmt.Errorf("%s: the server ended before it served", log)
+		case <-time.After(10 * time.Millisecond):
+		}
 	}
 	return serving{}, fmt.Errorf("%s does not say that the server serves", log)
 }

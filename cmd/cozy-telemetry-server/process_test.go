@@ -22,35 +22,60 @@ import (
 // process is the program, running as a process of its own.
 type process struct {
 	serving
-	cmd *exec.Cmd
-	log string
+	cmd    *exec.Cmd
+	log    string
+	exited chan struct{} // closed when the process is gone
 }
 
 // startServer starts the program with its data in dir, without any
 // VictoriaMetrics and mirror unless flags say otherwise.
 func startServer(t *testing.T, dir string, flags ...string) *process {
 	t.Helper()
-	p := &process{log: filepath.Join(t.TempDir(), "log")}
+	p := launch(t, exec.Command(name, serverFlags(dir, flags...)...))
+	if err := p.await(); err != nil {
+		t.Fatalf("%v:\n%s", err, p.logged(t))
+	}
+	return p
+}
+
+// serverFlags are what startServer starts the program with.
+func serverFlags(dir string, flags ...string) []string {
+	return append([]string{
+		"--forward-url=", "--vmselect-url=", "--apps-url=", "--snapshot-dir=",
+		"--listen-addr=127.0.0.1:0", "--admin-addr=localhost:0",
+		"--db-path=" + filepath.Join(dir, "telemetry.db"),
+	}, flags...)
+}
+
+// launch starts a command that is or becomes the program, and does not wait
+// until it serves.
+func launch(t *testing.T, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{cmd: cmd, log: filepath.Join(t.TempDir(), "log"), exited: make(chan struct{})}
 	log, err := os.Create(p.log)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	flags = append([]string{
-		"--forward-url=", "--vmselect-url=", "--apps-url=", "--snapshot-dir=",
-		"--listen-addr=127.0.0.1:0", "--admin-addr=localhost:0",
-		"--db-path=" + filepath.Join(dir, "telemetry.db"),
-	}, flags...)
-	p.cmd = exec.Command(name, flags...)
-	p.cmd.Stderr = log
-	if err := p.cmd.Start(); err != nil {
+	cmd.Stderr = log
+	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = p.cmd.Process.Kill() })
-	if p.serving, err = awaitURLs(p.log); err != nil {
-		t.Fatalf("%v:\n%s", err, p.logged(t))
-	}
+	go func() {
+		_ = cmd.Wait() // the exit code says it
+		close(p.exited)
+	}()
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		<-p.exited
+	})
 	return p
+}
+
+// await waits until the program serves. It is an error if it ends before.
+func (p *process) await() (err error) {
+	p.serving, err = awaitURLs(p.log, p.exited)
+	return err
 }
 
 // logged returns what the program has logged.
@@ -70,7 +95,7 @@ func (p *process) stop(t *testing.T, sig syscall.Signal) int {
 	if err := p.cmd.Process.Signal(sig); err != nil {
 		t.Fatal(err)
 	}
-	_ = p.cmd.Wait() // the exit code says it
+	<-p.exited
 	return p.cmd.ProcessState.ExitCode()
 }
 
@@ -135,24 +160,43 @@ func (p *process) shows(t *testing.T, want month) {
 
 func getJSON(t *testing.T, url string, v any) {
 	t.Helper()
-	text := get(t, url)
-	if err := json.Unmarshal([]byte(text), v); err != nil {
-		t.Fatalf("%s: %v: %s", url, err, text)
+	if err := tryJSON(url, v); err != nil {
+		t.Fatal(err)
 	}
 }
 
 func get(t *testing.T, url string) string {
 	t.Helper()
-	resp, err := http.Get(url)
+	text, err := tryGet(url)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return text
+}
+
+func tryJSON(url string, v any) error {
+	text, err := tryGet(url)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal([]byte(text), v); err != nil {
+		return fmt.Errorf("%s: %w: %s", url, err, text)
+	}
+	return nil
+}
+
+// tryGet returns the text of an answer with 200.
+func tryGet(url string) (string, error) {
+	resp, err := http.Get(url)
+	if err != nil {
+		return "", err
+	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		t.Fatalf("%s: %s, %v: %s", url, resp.Status, err, text)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s: %s", url, resp.Status, text)
 	}
-	return string(text)
+	return string(text), err
 }
 
 func thisMonth() rollup.MonthID { return rollup.MonthOf(time.Now()) }

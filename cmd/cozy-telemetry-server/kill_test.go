@@ -29,7 +29,7 @@ import (
 )
 
 var (
-	kills   = flag.Int("kills", 40, "how often TestF1KillUnderLoad kills the server")
+	kills   = flag.Int("kills", 100, "how often TestF1KillUnderLoad kills the server")
 	torture = flag.Duration("torture", 0, "how long TestF1KillUnderLoad kills the server, in place of -kills")
 	seed    = flag.Uint64("seed", 1, "what TestF1KillUnderLoad draws its kills from")
 )
@@ -53,7 +53,7 @@ func TestF1KillUnderLoad(t *testing.T) {
 		k.round(t)
 	}
 	acknowledged := k.fleet.stop()
-	k.sink.failing(false)
+	k.sink.only(0)
 	server := startServer(t, k.dir, k.flags...)
 	eventually(t, "the queue is empty", func() bool { return server.metric(t, "queue_blocks") == 0 })
 	if code := server.stop(t, syscall.SIGTERM); code != 0 {
@@ -289,12 +289,13 @@ func (r *reporting) stop() map[string][]int {
 	return r.acked
 }
 
-// flakySink is a receiver that fails every third request.
+// flakySink is a receiver that fails every third request, or as it is told to.
 type flakySink struct {
 	url      string
 	mu       sync.Mutex
 	requests int
 	fails    bool
+	status   int               // of all answers, unless it is 0
 	got      map[string][]bool // by cluster and value
 }
 
@@ -306,10 +307,11 @@ func newFlakySink(t *testing.T) *flakySink {
 	return s
 }
 
-func (s *flakySink) failing(fails bool) {
+// only makes it answer with nothing but a status. 0: it takes all from now on.
+func (s *flakySink) only(status int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.fails = fails
+	s.fails, s.status = false, status
 }
 
 func (s *flakySink) has(cluster string, value int) bool {
@@ -323,6 +325,10 @@ func (s *flakySink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	if s.requests++; s.fails && s.requests%3 == 0 {
 		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	if s.status != 0 {
+		w.WriteHeader(s.status)
 		return
 	}
 	zip, err := gzip.NewReader(r.Body)

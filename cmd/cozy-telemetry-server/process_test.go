@@ -102,19 +102,23 @@ func (p *process) stop(t *testing.T, sig syscall.Signal) int {
 // post sends a report and fails unless it is accepted.
 func (p *process) post(t *testing.T, cluster, body string) {
 	t.Helper()
+	if status, err := p.tryPost(cluster, body); err != nil || status != http.StatusOK {
+		t.Fatalf("a report of %s: %d, %v:\n%s", cluster, status, err, p.logged(t))
+	}
+}
+
+// tryPost sends a report and returns the answer's status.
+func (p *process) tryPost(cluster, body string) (status int, err error) {
 	req, err := http.NewRequest(http.MethodPost, p.Public, strings.NewReader(body))
 	if err != nil {
-		t.Fatal(err)
+		return 0, err
 	}
 	req.Header.Set("X-Cluster-ID", cluster)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		t.Fatal(err)
+		return 0, err
 	}
-	defer resp.Body.Close()
-	if text, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusOK {
-		t.Fatalf("%s: %s", resp.Status, text)
-	}
+	return resp.StatusCode, resp.Body.Close()
 }
 
 // month is what the overview says of one period.

@@ -40,7 +40,7 @@ race: deps ## Run all tests with the race detector.
 
 .PHONY: torture
 torture: deps ## Kill the server again and again for DURATION (10m): nothing acknowledged may be lost.
-	go test -count=1 -timeout 0 -v -run '^TestF1' $(TESTFLAGS) ./cmd/cozy-telemetry-server -torture $(DURATION)
+	go test -count=1 -timeout 0 -v -run '^Test(F1|G2)' $(TESTFLAGS) ./cmd/cozy-telemetry-server -torture $(DURATION)
 
 .PHONY: bench
 bench: SHELL := bash

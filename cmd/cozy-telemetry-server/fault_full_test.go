@@ -66,7 +66,7 @@ func TestF4DiskFull(t *testing.T) {
 				t.Fatalf("a report is answered with %d", got)
 			}
 		}
-		if got := status(server.Public + "/healthz"); got != http.StatusOK {
+		if got := statusOf(server.Public + "/healthz"); got != http.StatusOK {
 			t.Errorf("health is %d", got)
 		}
 		server.knows(t, acknowledged)
@@ -77,7 +77,7 @@ func TestF4DiskFull(t *testing.T) {
 			t.Errorf("round %d: with space again, a report is answered with %d:\n%s", round, got, server.logged(t))
 		}
 		n++
-		if got := status(server.Public + "/readyz"); got != http.StatusOK {
+		if got := statusOf(server.Public + "/readyz"); got != http.StatusOK {
 			t.Errorf("readiness stays %d", got)
 		}
 	}

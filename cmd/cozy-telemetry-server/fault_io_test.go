@@ -15,8 +15,8 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-// status returns the status of a GET's answer, 0 if there is none.
-func status(url string) int {
+// statusOf returns the status of a GET's answer, 0 if there is none.
+func statusOf(url string) int {
 	resp, err := http.Get(url)
 	if err != nil {
 		return 0
@@ -38,10 +38,10 @@ func TestF2DiskFailsTheFirstSync(t *testing.T) {
 	if got, err := server.tryPost("refused", "cozy_cluster_info 1\n"); got != http.StatusServiceUnavailable {
 		t.Errorf("a report is answered with %d, %v", got, err)
 	}
-	if got := status(server.Public + "/readyz"); got != http.StatusServiceUnavailable {
+	if got := statusOf(server.Public + "/readyz"); got != http.StatusServiceUnavailable {
 		t.Errorf("readiness is %d", got)
 	}
-	if got := status(server.Public + "/healthz"); got != http.StatusOK {
+	if got := statusOf(server.Public + "/healthz"); got != http.StatusOK {
 		t.Errorf("health is %d", got)
 	}
 	failed := server.metric(t, `commits_total{outcome="failed"}`)
@@ -49,7 +49,7 @@ func TestF2DiskFailsTheFirstSync(t *testing.T) {
 		t.Fatalf("the calls failed: %v; %d commits are counted as failed", calls, failed)
 	}
 
-	if got := status(server.Public + "/readyz"); got != http.StatusOK {
+	if got := statusOf(server.Public + "/readyz"); got != http.StatusOK {
 		t.Errorf("readiness stays %d", got)
 	}
 	server.post(t, "after", "cozy_cluster_info 1\n")

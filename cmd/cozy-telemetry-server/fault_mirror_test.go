@@ -1,0 +1,114 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/cozystack/cozystack-telemetry-server/overview"
+)
+
+// The server is killed while it writes its mirror, at its start and at its end.
+// Each file is an old one or a new one, never half of one. Rubbish in the folder
+// is left alone and warned of; what kills have left over is removed.
+func TestF10KillWhileTheMirrorIsWritten(t *testing.T) {
+	const clusters = 20
+	dir := t.TempDir()
+	mirror := filepath.Join(dir, "snapshots")
+	flags := []string{"--snapshot-dir=" + mirror, "--mirror-every=1h", "--limits=off"}
+	startServer(t, dir, flags...).stop(t, syscall.SIGTERM)
+	for _, file := range []string{"notes.txt", "2026-13.json"} {
+		if err := os.WriteFile(filepath.Join(mirror, file), []byte("rubbish"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kills, leftOvers, value := 0, 0, 0
+	for _, call := range []string{"renameat", "fsync", "fchmod", "write"} {
+		for n := 1; n <= 40; n += 1 + n/2 {
+			server := launch(t, killedAt(call, n, serverFlags(dir, flags...)...))
+			if server.await() == nil {
+				value++
+				for i := range clusters {
+					body := fmt.Sprintf("cozy_cluster_info 1\ncozy_nodes_count %d\n", value)
+					_, _ = server.tryPost(fmt.Sprintf("cluster-%d", i), body) // it may be killed meanwhile
+				}
+				server.stopIfAlive(syscall.SIGTERM)
+			}
+			if server.wasKilled() {
+				kills++
+			}
+			leftOvers += wholeMirror(t, mirror, clusters)
+		}
+	}
+	if kills < 10 || leftOvers == 0 {
+		t.Errorf("%d kills, %d files left over: the test shows too little", kills, leftOvers)
+	}
+
+	server := startServer(t, dir, flags...)
+	eventually(t, "the rubbish is warned of", func() bool {
+		log := server.logged(t)
+		return strings.Contains(log, "notes.txt") && strings.Contains(log, "2026-13.json")
+	})
+	if code := server.stop(t, syscall.SIGTERM); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	if left := wholeMirror(t, mirror, clusters); left != 0 {
+		t.Errorf("%d files are left over", left)
+	}
+	if text, err := os.ReadFile(filepath.Join(mirror, "notes.txt")); err != nil || string(text) != "rubbish" {
+		t.Errorf("the rubbish is now %q, %v", text, err)
+	}
+	t.Logf("%d kills, %d files left over meanwhile", kills, leftOvers)
+}
+
+// stopIfAlive ends the program with a signal, unless it has ended by itself.
+func (p *process) stopIfAlive(sig syscall.Signal) {
+	_ = p.cmd.Process.Signal(sig) // an error means that it is gone
+	<-p.exited
+}
+
+// wholeMirror checks every file of the mirror and returns how many temporary ones
+// lie there.
+func wholeMirror(t *testing.T, dir string, clusters int) (leftOvers int) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		switch name := d.Name(); {
+		case err != nil:
+			return err
+		case strings.HasPrefix(name, "."):
+			leftOvers++
+		case name == "manifest.json" && !json.Valid(content):
+			t.Errorf("%s is half: %s", path, content)
+		case strings.HasSuffix(name, ".jsonl"):
+			wholeDay(t, path, string(content), clusters)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return leftOvers
+}
+
+// wholeDay checks the file of a day on which all clusters reported.
+func wholeDay(t *testing.T, path, content string, clusters int) {
+	t.Helper()
+	lines := strings.Split(strings.TrimSuffix(content, "\n"), "\n")
+	if len(lines) != clusters || !strings.HasSuffix(content, "\n") {
+		t.Errorf("%s has %d lines, %d clusters reported", path, len(lines), clusters)
+	}
+	for _, line := range lines {
+		if _, _, _, err := overview.DecodeMirrorLine([]byte(line)); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}

@@ -1,8 +1,9 @@
 .DEFAULT_GOAL := help
 
 FUZZTIME  ?= 10s
-# How long make torture kills the server.
+# How long make torture kills the server, and what it draws its kills from.
 DURATION  ?= 10m
+SEED      ?= 1
 # How much make bench measures: full, which takes minutes, or small.
 SIZE      ?= full
 IMAGE     ?= cozy-telemetry-server
@@ -40,7 +41,7 @@ race: deps ## Run all tests with the race detector.
 
 .PHONY: torture
 torture: deps ## Kill the server again and again for DURATION (10m): nothing acknowledged may be lost.
-	go test -count=1 -timeout 0 -v -run '^Test(F1|G2)' $(TESTFLAGS) ./cmd/cozy-telemetry-server -torture $(DURATION)
+	go test -count=1 -timeout 0 -v -run '^Test(F1|G2)' $(TESTFLAGS) ./cmd/cozy-telemetry-server -torture=$(DURATION) -seed=$(SEED)
 
 .PHONY: bench
 bench: SHELL := bash

@@ -39,7 +39,7 @@ func openFile(path string) (*bolt.DB, error) {
 	}
 	// The commit, even if nothing is to migrate, shows that the file takes commits.
 	if err = guard(func() error { return db.Update(migrate) }); err != nil {
-		return nil, errors.Join(fmt.Errorf("store: write %s: %w", path, err), db.Close())
+		return nil, errors.Join(fmt.Errorf("store: write %s: %w%s", path, err, remedy(err)), db.Close())
 	}
 	return db, nil
 }
@@ -224,6 +224,8 @@ func remedy(err error) string {
 		return "; restore a backup, or move the file away to start anew"
 	case errors.Is(err, fs.ErrPermission):
 		return "; the server's user must own the file and its folder"
+	case errors.Is(err, syscall.ENOSPC):
+		return "; free space on the disk, or give --db-path a place that has some"
 	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.EROFS):
 		return "; give --db-path a place in a folder that takes writes"
 	}

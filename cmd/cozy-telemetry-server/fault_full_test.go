@@ -99,6 +99,13 @@ func TestF4DiskFull(t *testing.T) {
 	t.Logf("%d reports, %d acknowledged", n, len(acknowledged))
 }
 
+// On a full disk the server can't make its file, and says what to do.
+func TestF4StartOnAFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	server := launch(t, inNamespace(dir, `mount -t tmpfs -o size=16k tmpfs "$DIR"`, serverFlags(dir)...))
+	server.refused(t, "no space left on device", "free space on the disk")
+}
+
 // knows checks that the overview shows what each cluster was acknowledged.
 func (p *process) knows(t *testing.T, acknowledged map[string]int) {
 	t.Helper()

@@ -29,16 +29,16 @@ import (
 const (
 	postsPerSecond = 50
 	outageClusters = 500
-	outageQueue    = 256 << 10
+	outageQueue    = 128 << 10
 )
 
-// outage is how long vminsert is down: a quarter of an hour, which is 45 000
-// reports and four times what the queue holds. A torture has the whole hour.
+// outage is how long vminsert is down: ten minutes, which is 30 000
+// reports and three times what the queue holds. A torture has the whole hour.
 func outage() time.Duration {
 	if *torture > 0 {
 		return time.Hour
 	}
-	return 15 * time.Minute
+	return 10 * time.Minute
 }
 
 // vminsert is down, while 50 reports a second come, and the queue is small. All

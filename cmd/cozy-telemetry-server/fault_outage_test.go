@@ -222,3 +222,46 @@ func (r *outageReceiver) inOrder(t *testing.T, all int) {
 		seen[value], before = true, received
 	}
 }
+
+// A receiver that never answers is given up after half a minute, again and again.
+// Each time is counted, and nothing leaves the queue.
+func TestG1ReceiverThatHangs(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "telemetry.db")
+	synctest.Test(t, func(t *testing.T) {
+		db, err := store.Open(path, store.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		report := rollup.Report{Product: ingest.Product, Instance: "c1", Received: time.Now()}
+		if err := db.Record(t.Context(), report, []byte("cozy_a 1 1\n")); err != nil {
+			t.Fatal(err)
+		}
+		attempts := make(chan ingest.Attempt, 100)
+		forwarder := ingest.NewForwarder(db, "http://vminsert/", ingest.ForwarderConfig{
+			Transport: hanging{}, OnForward: func(a ingest.Attempt) { attempts <- a },
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		var loop sync.WaitGroup
+		loop.Go(func() { forwarder.Run(ctx, zerolog.Nop()) })
+		time.Sleep(10 * time.Minute)
+		if n := len(attempts); n < 6 || n > 15 || <-attempts != (ingest.Attempt{Outcome: ingest.Retry}) {
+			t.Errorf("%d attempts", n)
+		}
+		if blocks := db.Queue().Blocks; blocks != 1 {
+			t.Errorf("%d blocks wait", blocks)
+		}
+		cancel()
+		loop.Wait()
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// hanging is a transport that never gets an answer.
+type hanging struct{}
+
+func (hanging) RoundTrip(r *http.Request) (*http.Response, error) {
+	<-r.Context().Done()
+	return nil, r.Context().Err()
+}

@@ -58,6 +58,8 @@ func launch(t *testing.T, cmd *exec.Cmd) *process {
 	}
 	defer log.Close()
 	cmd.Stderr = log
+	// A program with the race detector would sleep for a second before it ends.
+	cmd.Env = append(cmd.Environ(), "GORACE=atexit_sleep_ms=0")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -170,11 +170,33 @@ func (c *collector) saveRunning(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if l.value.Source != rollup.SourceImported {
-		if err := c.store.PutSnapshot(ctx, l.value); err != nil {
-			return err
-		}
+	if err := c.saveIfNew(ctx, l.value); err != nil {
+		return err
 	}
 	c.saved = now
 	return nil
+}
+
+// saveIfNew stores the running month, unless there is a final snapshot of it that
+// has as much: it was made by a clock that was ahead, or this one was set back.
+func (c *collector) saveIfNew(ctx context.Context, s rollup.Snapshot) error {
+	if s.Source == rollup.SourceImported {
+		return nil
+	}
+	stored, ok, err := c.store.Snapshot(s.Month)
+	if err != nil || ok && stored.Final && !exceeds(s, stored) {
+		return err
+	}
+	return c.store.PutSnapshot(ctx, s)
+}
+
+// exceeds tells whether any figure of a month is above that of another snapshot.
+func exceeds(s, other rollup.Snapshot) bool {
+	for kind, n := range s.Kinds {
+		if n > other.Kinds[kind] {
+			return true
+		}
+	}
+	return s.Clusters > other.Clusters || s.TotalNodes > other.TotalNodes || s.TotalTenants > other.TotalTenants ||
+		s.DaysWithData > other.DaysWithData
 }

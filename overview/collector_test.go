@@ -3,6 +3,7 @@ package overview
 import (
 	"bytes"
 	"context"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -85,6 +86,35 @@ func (r *running) requireFinals(t *testing.T, want ...string) {
 	if got := r.store.finals(); !slices.Equal(got, want) {
 		t.Errorf("%s: final are %q, not %q", time.Now().UTC(), got, want)
 	}
+}
+
+// A clock that was set back finds the running month final. Its snapshot stays until
+// the month shows more.
+func TestFinalMonthThatIsRunningAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := startCollector(t, nil, clusters("2000-01", 3)...)
+		final := rollup.Snapshot{
+			Month: monthID(t, "2000-01"), CollectedAt: instant(t, "2000-02-01T01:00:00Z"),
+			Clusters: 3, TotalNodes: 1000, TotalTenants: 1000, DaysWithData: 31,
+			Source: rollup.SourceRollups, Final: true,
+		}
+		if err := r.store.PutSnapshot(t.Context(), final); err != nil {
+			t.Fatal(err)
+		}
+		r.until(t, "2000-01-30T00:00:00Z")
+		if s, _, _ := r.store.Snapshot(final.Month); !reflect.DeepEqual(s, final) {
+			t.Errorf("a final month was rewritten: %+v", s)
+		}
+		for _, l := range clusters("2000-01", 4) {
+			r.store.record(l.report(t))
+		}
+		r.until(t, "2000-01-30T02:00:00Z")
+		if s, _, _ := r.store.Snapshot(final.Month); s.Clusters != 4 || s.Final {
+			t.Errorf("the fourth cluster is not seen: %+v", s)
+		}
+		r.until(t, "2000-02-01T01:00:00Z")
+		r.requireFinals(t, "2000-01 rollups")
+	})
 }
 
 // A closed month is collected when its grace period ends, to the second.

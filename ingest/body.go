@@ -13,14 +13,14 @@ import (
 	"sync"
 )
 
-// presized bounds the memory that a Content-Length gets before any of the body
-// has come.
-const presized = 64 << 10
+// minBody is how much a body's memory is at least.
+const minBody = 512
 
 // bodyReader reads bodies of at most max bytes. It may be used concurrently.
 type bodyReader struct {
-	max  int64
-	zips sync.Pool // of *gzip.Reader, which are large
+	max    int64
+	budget *budget
+	zips   sync.Pool // of *gzip.Reader, which are large
 }
 
 // read reads the body of a request into b.body, as plain text. The bound holds
@@ -38,9 +38,10 @@ func (br *bodyReader) read(r *http.Request, b *buffers) error {
 	if encoding == "gzip" {
 		wire = &b.zipped
 	}
-	// One byte more lets the reader see the end without growing.
-	*wire = slices.Grow((*wire)[:0], int(min(max(r.ContentLength, 0), presized))+1)
-	if err := readBounded(wire, r.Body, br.max); err != nil {
+	// One byte more lets the reader see the end without growing. A Content-Length
+	// alone gets no more than that.
+	*wire = slices.Grow((*wire)[:0], int(min(max(r.ContentLength, 0), ownBytes-1))+1)
+	if err := br.fill(b, wire, r.Body); err != nil {
 		return bodyRefusal("the body could not be read to its end", err)
 	}
 	if encoding == "gzip" {
@@ -60,18 +61,24 @@ func (br *bodyReader) unzip(b *buffers) error {
 		return bodyRefusal("the gzip body is damaged", err)
 	}
 	b.body = b.body[:0]
-	if err := readBounded(&b.body, zip, br.max); err != nil {
+	if err := br.fill(b, &b.body, zip); err != nil {
 		return bodyRefusal("the gzip body is damaged or cut off", err)
 	}
 	return nil
 }
 
-// readBounded appends up to max bytes to an empty buffer; one more is a *Refusal.
-func readBounded(into *[]byte, r io.Reader, max int64) error {
+// fill reads all of r into one of the request's buffers, which is empty. More
+// than max bytes are a *Refusal.
+func (br *bodyReader) fill(b *buffers, into *[]byte, r io.Reader) error {
 	buf := *into
-	for int64(len(buf)) <= max {
-		buf = slices.Grow(buf, 1)
-		n, err := r.Read(buf[len(buf):min(int64(cap(buf)), max+1)])
+	for int64(len(buf)) <= br.max {
+		if len(buf) == cap(buf) {
+			var err error
+			if buf, err = br.enlarge(b, buf); err != nil {
+				return err
+			}
+		}
+		n, err := r.Read(buf[len(buf):min(int64(cap(buf)), br.max+1)])
 		buf = buf[:len(buf)+n]
 		if err == io.EOF {
 			break
@@ -81,10 +88,21 @@ func readBounded(into *[]byte, r io.Reader, max int64) error {
 		}
 	}
 	*into = buf
-	if int64(len(buf)) > max {
-		return refuseBody(max)
+	if int64(len(buf)) > br.max {
+		return refuseBody(br.max)
 	}
 	return nil
+}
+
+// enlarge doubles a full buffer, at the budget's cost if the body is large.
+func (br *bodyReader) enlarge(b *buffers, buf []byte) ([]byte, error) {
+	size := min(max(2*int64(cap(buf)), minBody), br.max+1)
+	if size > ownBytes {
+		if err := br.budget.claim(b, size-int64(cap(buf))); err != nil {
+			return nil, err
+		}
+	}
+	return append(make([]byte, 0, size), buf...), nil
 }
 
 func refuseBody(max int64) error { return refuseLimit("the body is larger than %d bytes", max) }

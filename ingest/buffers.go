@@ -4,8 +4,8 @@ import "github.com/cozystack/cozystack-telemetry-server/store/rollup"
 
 // The bounds of buffers that are kept: several times what a real report needs.
 const (
-	keptBytes   = 128 << 10
-	keptSamples = 1 << 10
+	keptBytes   = 48 << 10
+	keptSamples = 1 << 9
 )
 
 // buffers is the memory of one request, used again for others. Nothing in it may
@@ -14,6 +14,7 @@ type buffers struct {
 	zipped, body []byte
 	samples      []rollup.Sample
 	lines        []byte
+	claimed      int64 // of the budget, for a large body
 }
 
 // small tells whether the buffers are worth keeping: a rare large report must

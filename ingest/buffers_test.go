@@ -178,7 +178,11 @@ func (r *burst) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func TestReadBounded(t *testing.T) {
+func newBodyReader(max int64) *bodyReader {
+	return &bodyReader{max: max, budget: newBudget(Limits{BodyBytes: max}, 8)}
+}
+
+func TestFill(t *testing.T) {
 	broken := errors.New("broken")
 	tests := map[string]struct {
 		r    io.Reader
@@ -198,7 +202,8 @@ func TestReadBounded(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			var got []byte
-			err := readBounded(&got, tt.r, 5)
+			br := newBodyReader(5)
+			err := br.fill(new(buffers), &got, tt.r)
 			var refusal *Refusal
 			switch {
 			case tt.err == nil:
@@ -226,7 +231,7 @@ func TestUnzipAfterDamage(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	br := bodyReader{max: 1 << 10}
+	br := newBodyReader(1 << 10)
 	for range 20 {
 		for _, damage := range []int{3, good.Len() / 2, good.Len() - 1} {
 			if err := br.unzip(&buffers{zipped: good.Bytes()[:damage]}); err == nil {

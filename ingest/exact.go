@@ -55,7 +55,13 @@ func (s *scanner) newSeries(prefix, metric string, pairs []*dto.LabelPair) *seri
 		}
 	}
 	text := rollup.NewSeries(metric, labels)
-	return &series{prefix: prefix, text: text, hash: maphash.String(s.seed, string(text)), allowed: s.limits.allows(metric)}
+	return &series{
+		prefix:  prefix,
+		text:    text,
+		hash:    maphash.String(s.seed, string(text)),
+		allowed: s.limits.allows(metric),
+		figure:  figureOf(metric, text),
+	}
 }
 
 // expfmtLine reads one line. Each line is parsed for itself: an error then has

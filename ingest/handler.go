@@ -42,7 +42,8 @@ type Result struct {
 	// Samples and Dropped count what was taken, and what was left out for its
 	// metric's name.
 	Samples, Dropped int
-	// Err is why the report was not taken, nil if it was.
+	// Err is why the report was not taken, nil if it was. If the sender went away,
+	// it may have been.
 	Err error
 }
 
@@ -56,7 +57,8 @@ type Config struct {
 	Limits  Limits
 	// Senders bounds the senders; nil means no such limits.
 	Senders *SenderLimits
-	// Parses bounds the reports that are parsed at the same time. 0 means 8.
+	// Parses bounds the reports that are parsed at the same time, of which at most
+	// half are large ones. 0 means 8.
 	Parses int64
 	// OnResult, if set, is told of every request, before its answer is sent.
 	OnResult func(Result)
@@ -70,6 +72,7 @@ type Handler struct {
 	bodies   bodyReader
 	parser   *Parser
 	parses   *semaphore.Weighted
+	budget   *budget
 	seed     maphash.Seed // of the reports' digests
 	buffers  sync.Pool    // of *buffers
 }
@@ -87,10 +90,12 @@ func NewHandler(recorder Recorder, config Config) (*Handler, error) {
 	if config.OnResult == nil {
 		config.OnResult = func(Result) {}
 	}
+	budget := newBudget(config.Limits, config.Parses)
 	h := &Handler{
 		config:   config,
 		recorder: recorder,
-		bodies:   bodyReader{max: config.Limits.BodyBytes},
+		bodies:   bodyReader{max: config.Limits.BodyBytes, budget: budget},
+		budget:   budget,
 		parser:   NewParser(config.Limits),
 		parses:   semaphore.NewWeighted(config.Parses),
 		seed:     maphash.MakeSeed(),
@@ -134,7 +139,7 @@ func (h *Handler) take(r *http.Request) (samples, dropped int, err error) {
 		return 0, 0, err
 	}
 	if h.senders != nil {
-		if err := h.senders.admit(id, h.config.Now()); err != nil {
+		if err := h.senders.admit(id, r, h.config.Now()); err != nil {
 			return 0, 0, err
 		}
 	}
@@ -143,6 +148,7 @@ func (h *Handler) take(r *http.Request) (samples, dropped int, err error) {
 		b = new(buffers)
 	}
 	samples, dropped, err = h.record(r, id, b)
+	h.budget.release(b)
 	// After an error somebody may still use the buffers.
 	if err == nil && b.small() {
 		h.buffers.Put(b)
@@ -155,13 +161,24 @@ func (h *Handler) record(r *http.Request, id string, b *buffers) (samples, dropp
 	if err := h.bodies.read(r, b); err != nil {
 		return 0, 0, err
 	}
+	place, err := h.budget.enter(r.Context(), id, b.body)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer place.leave()
 	report := rollup.Report{Product: Product, Instance: id, Received: h.config.Now()}
 	report.Digest = maphash.Bytes(h.seed, b.body)
 	dropped, err = h.parse(r.Context(), &report, b)
 	if err != nil || len(report.Samples) == 0 {
 		return 0, dropped, err
 	}
-	return len(report.Samples), dropped, h.recorder.Record(r.Context(), report, b.lines)
+	// A sender that goes away does not end the recorder's work, so its report must
+	// not give back its place in the budget before that. It gets no answer.
+	err = h.recorder.Record(context.WithoutCancel(r.Context()), report, b.lines)
+	if err == nil {
+		err = r.Context().Err()
+	}
+	return len(report.Samples), dropped, err
 }
 
 // parse does the work that is dear in memory, for a few reports at a time.

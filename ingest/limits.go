@@ -19,6 +19,10 @@ type Limits struct {
 	// LabelBytes bounds a metric's name, a label's name and a label's value, in
 	// bytes. 0 means 1024: VictoriaMetrics silently cuts values above 4096.
 	LabelBytes int
+	// Nodes, Tenants and Apps bound what is plausible for one cluster: the sum of
+	// cozy_nodes_count, the tenants, and the applications of any one kind. 0 means
+	// 10 000, 10 000 and 100 000.
+	Nodes, Tenants, Apps int
 	// Allow are the names of the metrics that are kept, as patterns of path.Match;
 	// others are dropped and counted. Empty means "cozy_*".
 	Allow []string
@@ -36,6 +40,15 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.LabelBytes == 0 {
 		l.LabelBytes = 1024
+	}
+	if l.Nodes == 0 {
+		l.Nodes = 10_000
+	}
+	if l.Tenants == 0 {
+		l.Tenants = 10_000
+	}
+	if l.Apps == 0 {
+		l.Apps = 100_000
 	}
 	if len(l.Allow) == 0 {
 		l.Allow = []string{"cozy_*"}

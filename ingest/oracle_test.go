@@ -46,7 +46,38 @@ func parseOracle(body []byte, limits Limits) (samples []rollup.Sample, dropped i
 	slices.SortFunc(samples, func(a, b rollup.Sample) int {
 		return cmp.Or(strings.Compare(string(a.Series), string(b.Series)), cmp.Compare(b.Value, a.Value))
 	})
-	return slices.CompactFunc(samples, func(a, b rollup.Sample) bool { return a.Series == b.Series }), dropped, nil
+	samples = slices.CompactFunc(samples, func(a, b rollup.Sample) bool { return a.Series == b.Series })
+	if err := oraclePlausible(limits, samples); err != nil {
+		return nil, 0, err
+	}
+	return samples, dropped, nil
+}
+
+func oraclePlausible(l Limits, samples []rollup.Sample) error {
+	var nodes, tenants float64
+	kinds := make(map[string]float64)
+	for _, s := range samples {
+		switch s.Series.Metric() {
+		case "cozy_nodes_count":
+			nodes += s.Value
+		case "cozy_tenants_count":
+			tenants += s.Value
+		case "cozy_application_count":
+			kinds[s.Series.Label("kind")] += s.Value
+		}
+	}
+	switch {
+	case nodes > float64(l.Nodes):
+		return refuseImplausible("more than %d nodes", l.Nodes)
+	case tenants > float64(l.Tenants), kinds["Tenant"] > float64(l.Tenants):
+		return refuseImplausible("more than %d tenants", l.Tenants)
+	}
+	for _, n := range kinds {
+		if n > float64(l.Apps) {
+			return refuseImplausible("more than %d applications of a kind", l.Apps)
+		}
+	}
+	return nil
 }
 
 func oracleLine(parser *expfmt.TextParser, line []byte) (metric string, m *dto.Metric, err error) {

@@ -37,6 +37,7 @@ type scanner struct {
 	fresh   []*series          // what the table shall remember
 	seen    seen
 	samples []rollup.Sample
+	sums    sums
 	lines   int // sample lines so far
 	dropped int
 }
@@ -53,6 +54,7 @@ func (s *scanner) begin(buf []rollup.Sample) {
 	}
 	s.last = &s.start
 	s.samples = buf[:0]
+	s.sums = sums{}
 	s.lines, s.dropped = 0, 0
 	s.seen.reset()
 }
@@ -88,7 +90,7 @@ func (s *scanner) scan(body []byte) error {
 			return refusalAt(n, err)
 		}
 	}
-	return nil
+	return s.limits.checkPlausible(s.sums, s.samples)
 }
 
 // guess reads the line at the start of body if it is the series that followed
@@ -160,8 +162,12 @@ func (s *scanner) take(e *series, value float64) {
 		return
 	}
 	if i := s.seen.index(e, s.samples); i < len(s.samples) {
-		s.samples[i].Value = max(s.samples[i].Value, value)
+		if more := value - s.samples[i].Value; more > 0 {
+			s.samples[i].Value = value
+			s.sums[e.figure] += more
+		}
 		return
 	}
+	s.sums[e.figure] += value
 	s.samples = append(s.samples, rollup.Sample{Series: e.text, Value: value})
 }

@@ -1,7 +1,9 @@
 package ingest
 
 import (
+	"hash/maphash"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -21,9 +23,18 @@ type SenderLimits struct {
 	NewBurst int
 	// NewEvery is how long it takes until one more is. 0 means 1 s.
 	NewEvery time.Duration
+	// NetworkNewBurst and NetworkNewEvery say the same of the unknown ids of one
+	// network. 0 means 1000 and 10 s.
+	NetworkNewBurst int
+	NetworkNewEvery time.Duration
+	// Proxies are believed about where a request came from. Without any, the
+	// network is that of the peer.
+	Proxies Proxies
 	// Tracked is how many ids are remembered, the least recently seen forgotten
 	// first. 0 means 200 000, which take some 50 MB.
 	Tracked int
+	// TrackedNetworks says the same of networks. 0 means 20 000.
+	TrackedNetworks int
 }
 
 func (l SenderLimits) withDefaults() SenderLimits {
@@ -39,49 +50,70 @@ func (l SenderLimits) withDefaults() SenderLimits {
 	if l.NewEvery == 0 {
 		l.NewEvery = time.Second
 	}
+	if l.NetworkNewBurst == 0 {
+		l.NetworkNewBurst = 1000
+	}
+	if l.NetworkNewEvery == 0 {
+		l.NetworkNewEvery = 10 * time.Second
+	}
 	if l.Tracked == 0 {
 		l.Tracked = 200_000
+	}
+	if l.TrackedNetworks == 0 {
+		l.TrackedNetworks = 20_000
 	}
 	return l
 }
 
-// senders holds one token bucket per cluster id, and one for unknown ids. Its
-// memory is bounded by SenderLimits.Tracked.
+// senders holds one token bucket per cluster id, one per network that unknown
+// ids came from, and one for all unknown ids. Its memory is bounded by Tracked
+// and TrackedNetworks. Ids and networks are kept as salted hashes only.
 type senders struct {
 	limits SenderLimits
 	// known tells whether the store has seen an id lately. It is asked once per id
 	// that is not tracked.
 	known func(id string) bool
+	seed  maphash.Seed
 
-	mu      sync.Mutex
-	buckets *simplelru.LRU[string, *rate.Limiter]
-	unknown *rate.Limiter
+	mu       sync.Mutex
+	buckets  *simplelru.LRU[uint64, *rate.Limiter]
+	networks *simplelru.LRU[uint64, *rate.Limiter]
+	unknown  *rate.Limiter
 }
 
 func newSenders(limits SenderLimits, known func(id string) bool) (*senders, error) {
 	limits = limits.withDefaults()
-	buckets, err := simplelru.NewLRU[string, *rate.Limiter](limits.Tracked, nil)
+	buckets, err := simplelru.NewLRU[uint64, *rate.Limiter](limits.Tracked, nil)
+	if err != nil {
+		return nil, err
+	}
+	networks, err := simplelru.NewLRU[uint64, *rate.Limiter](limits.TrackedNetworks, nil)
 	if err != nil {
 		return nil, err
 	}
 	return &senders{
-		limits:  limits,
-		known:   known,
-		buckets: buckets,
-		unknown: rate.NewLimiter(rate.Every(limits.NewEvery), limits.NewBurst),
+		limits:   limits,
+		known:    known,
+		seed:     maphash.MakeSeed(),
+		buckets:  buckets,
+		networks: networks,
+		unknown:  rate.NewLimiter(rate.Every(limits.NewEvery), limits.NewBurst),
 	}, nil
 }
 
-// admit takes a token for a report of an id, or refuses it.
-func (s *senders) admit(id string, now time.Time) error {
+// admit takes a token for a request that reports for an id, or refuses it.
+func (s *senders) admit(id string, r *http.Request, now time.Time) error {
+	key := maphash.String(s.seed, id)
 	s.mu.Lock()
-	bucket, tracked := s.buckets.Get(id)
+	bucket, tracked := s.buckets.Get(key)
 	s.mu.Unlock()
 	if !tracked {
-		if !s.known(id) && !s.unknown.AllowN(now, 1) {
-			return refuseSender("too many new cluster ids", s.limits.NewEvery)
+		if !s.known(id) {
+			if err := s.admitNew(networkOf(s.limits.Proxies.origin(r)), now); err != nil {
+				return err
+			}
 		}
-		bucket = s.track(id)
+		bucket = s.track(key)
 	}
 	if !bucket.AllowN(now, 1) {
 		return refuseSender("too many reports of this cluster", s.limits.Every)
@@ -89,14 +121,42 @@ func (s *senders) admit(id string, now time.Time) error {
 	return nil
 }
 
-// track gives an id its bucket, unless another request has just done so.
-func (s *senders) track(id string) *rate.Limiter {
+// admitNew takes a token for an unknown id from a network, which may be none.
+// Who is refused for one reason uses up nothing of the other budget: a network
+// that sends too much takes nothing from the rest, and while all are refused no
+// network is remembered for it.
+func (s *senders) admitNew(network netip.Prefix, now time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	bucket, ok := s.buckets.Get(id)
+	if s.unknown.TokensAt(now) < 1 {
+		return refuseSender("too many new cluster ids", s.limits.NewEvery)
+	}
+	if network.IsValid() && !s.network(network).AllowN(now, 1) {
+		return refuseSender("too many new cluster ids from one network", s.limits.NetworkNewEvery)
+	}
+	s.unknown.AllowN(now, 1)
+	return nil
+}
+
+// network returns the bucket of a network. The caller holds the mutex.
+func (s *senders) network(network netip.Prefix) *rate.Limiter {
+	key := maphash.Comparable(s.seed, network)
+	bucket, ok := s.networks.Get(key)
+	if !ok {
+		bucket = rate.NewLimiter(rate.Every(s.limits.NetworkNewEvery), s.limits.NetworkNewBurst)
+		s.networks.Add(key, bucket)
+	}
+	return bucket
+}
+
+// track gives an id its bucket, unless another request has just done so.
+func (s *senders) track(key uint64) *rate.Limiter {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	bucket, ok := s.buckets.Get(key)
 	if !ok {
 		bucket = rate.NewLimiter(rate.Every(s.limits.Every), s.limits.Burst)
-		s.buckets.Add(id, bucket)
+		s.buckets.Add(key, bucket)
 	}
 	return bucket
 }

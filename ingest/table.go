@@ -27,6 +27,7 @@ type series struct {
 	hash   uint64 // of text
 	// allowed tells whether samples of the metric are kept.
 	allowed bool
+	figure  figure
 }
 
 func (e *series) size() int { return len(e.prefix) + len(e.text) + seriesBytes }

@@ -27,6 +27,13 @@ type config struct {
 	mirrorEvery  time.Duration
 
 	limits            string
+	trustedProxies    []string
+	senderLimits      senderLimits
+	connections       connectionLimits
+	maxParses         int
+	maxNodes          int
+	maxTenants        int
+	maxApps           int
 	maxBodyBytes      int64
 	maxSamples        int
 	maxLabels         int
@@ -72,10 +79,16 @@ func bindFlags(f *pflag.FlagSet, c *config) *lateErrors {
 	f.DurationVar(&c.mirrorEvery, "mirror-every", 15*time.Minute, "how often changed days are mirrored as JSON")
 
 	f.StringVar(&c.limits, "limits", "on", "limits per sender: on, or off for load tests and closed networks")
+	bindSenderFlags(f, c)
+	bindConnectionFlags(f, &c.connections)
+	f.IntVar(&c.maxParses, "max-parses", 8, "most reports that are parsed at once; large ones take half of them at most")
 	f.Int64Var(&c.maxBodyBytes, "max-body-bytes", 1<<20, "largest report, before and after decompression")
 	f.IntVar(&c.maxSamples, "max-samples", 5000, "most samples in a report")
 	f.IntVar(&c.maxLabels, "max-labels", 24, "most labels of a sample")
 	f.IntVar(&c.maxLabelBytes, "max-label-bytes", 1024, "longest name or label value")
+	f.IntVar(&c.maxNodes, "max-nodes", 10_000, "most nodes that are plausible for one cluster")
+	f.IntVar(&c.maxTenants, "max-tenants", 10_000, "most tenants that are plausible for one cluster")
+	f.IntVar(&c.maxApps, "max-apps", 100_000, "most applications of a kind that are plausible for one cluster")
 	f.StringSliceVar(&c.metricAllow, "metric-allow", []string{"cozy_*"}, "names of the metrics that are kept, as patterns")
 	f.Int64Var(&c.forwardQueueBytes, "forward-queue-bytes", 1<<30, "most bytes that wait to be forwarded; the oldest are dropped")
 

@@ -12,24 +12,31 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cozystack/cozystack-telemetry-server/overview"
 )
 
+// answerTime is how long an answer may take from the end of its request: longer
+// than an overview, and than a profile of 30 s.
+const answerTime = 40 * time.Second
+
 // listeners are the public and the private address. The private one has what is
 // not for the internet.
 type listeners struct {
+	limits  connectionLimits
 	servers []*http.Server
 	sockets []net.Listener // the public one first
 }
 
 // listen opens the listeners. Nothing is served before listeners.serve.
 func (s *server) listen() (*listeners, error) {
-	l := &listeners{}
+	l := &listeners{limits: s.cfg.connections}
 	if err := l.add("listen-addr", s.cfg.listenAddr, s.public()); err != nil {
 		return nil, err
 	}
+	l.sockets[0] = netutil.LimitListener(l.sockets[0], s.cfg.connections.most)
 	if s.cfg.adminAddr == "" {
 		return l, nil
 	}
@@ -47,12 +54,11 @@ func (l *listeners) add(flag, addr string, h http.Handler) error {
 	l.sockets = append(l.sockets, socket)
 	l.servers = append(l.servers, &http.Server{
 		Handler:           h,
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       30 * time.Second,
-		// Longer than an overview may take, and than a profile of 30 s.
-		WriteTimeout:   60 * time.Second,
-		IdleTimeout:    2 * time.Minute,
-		MaxHeaderBytes: 16 << 10,
+		ReadHeaderTimeout: l.limits.headerTimeout,
+		ReadTimeout:       l.limits.bodyTimeout,
+		WriteTimeout:      l.limits.bodyTimeout + answerTime,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
 		// What net/http would log has the peer's address in it.
 		ErrorLog: log.New(io.Discard, "", 0),
 	})

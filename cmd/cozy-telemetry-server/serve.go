@@ -107,12 +107,16 @@ func (s *server) build(env environment) (err error) {
 		Now:      env.now,
 		Forward:  cfg.forwardURL != "",
 		Senders:  cfg.senders(),
+		Parses:   int64(cfg.maxParses),
 		OnResult: s.onReport,
 		Limits: ingest.Limits{
 			BodyBytes:  cfg.maxBodyBytes,
 			Samples:    cfg.maxSamples,
 			Labels:     cfg.maxLabels,
 			LabelBytes: cfg.maxLabelBytes,
+			Nodes:      cfg.maxNodes,
+			Tenants:    cfg.maxTenants,
+			Apps:       cfg.maxApps,
 			Allow:      cfg.metricAllow,
 		},
 	})
@@ -125,14 +129,6 @@ func orNever(d time.Duration) time.Duration {
 		return -1
 	}
 	return d
-}
-
-// senders returns the limits per sender, nil if they are switched off.
-func (c config) senders() *ingest.SenderLimits {
-	if c.limits == "off" {
-		return nil
-	}
-	return &ingest.SenderLimits{}
 }
 
 func (c config) bounds() rollup.Bounds {
@@ -195,6 +191,8 @@ func (s *server) onReport(r ingest.Result) {
 	switch {
 	case errors.Is(r.Err, context.Canceled):
 		s.log.Debug().Msg("a sender went away before its answer")
+	case errors.Is(r.Err, ingest.ErrBusy): // counted; a flood must not flood the log
+		s.log.Debug().Err(r.Err).Msg("a report was put off")
 	case r.Status >= 500:
 		s.log.Error().Err(r.Err).Msg("a report was not stored; its sender was told to try again")
 	case r.Err != nil:

@@ -15,7 +15,7 @@ const (
 	// shorter. What is longer is a large report.
 	ownBytes = 16 << 10
 	// bufferedBytes bounds the bodies of all large reports together.
-	bufferedBytes = 32 << 20
+	bufferedBytes = 16 << 20
 	// smallBytes bounds what all other reports hold from their parsing to their
 	// commit, as cost estimates it.
 	smallBytes = 32 << 20

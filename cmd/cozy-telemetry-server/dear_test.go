@@ -55,6 +55,9 @@ func TestS6DearReports(t *testing.T) {
 		time.Sleep(5 * time.Millisecond)
 	}
 	wg.Wait()
+	if promise := fmt.Sprintf("below %d MiB", ceiling>>20); !strings.Contains(readDoc(t, "README.md"), promise) {
+		t.Errorf("README.md does not say %q", promise)
+	}
 	if anonymous > ceiling {
 		t.Errorf("the process took %d MiB", anonymous>>20)
 	}

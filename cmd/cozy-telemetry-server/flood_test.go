@@ -50,6 +50,28 @@ func TestS8SlowConnections(t *testing.T) {
 		connections, slices.Max(lasted), len(latencies), percentile(latencies, 99))
 }
 
+// More connections than --max-connections wait until one is closed.
+func TestMaxConnections(t *testing.T) {
+	const headerTimeout = 2 * time.Second
+	server := startServer(t, t.TempDir(), "--max-connections=3", fmt.Sprint("--header-timeout=", headerTimeout))
+	begin := time.Now()
+	var opened atomic.Int64
+	var wg sync.WaitGroup
+	for range 3 {
+		wg.Go(func() {
+			if _, err := crawl(server.Public, "", false, &opened); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	eventually(t, "all are connected", func() bool { return opened.Load() == 3 })
+	server.postUntil(t, begin, http.StatusOK)
+	if waited := time.Since(begin); waited < headerTimeout/2 {
+		t.Errorf("a fourth connection was served after %v", waited)
+	}
+	wg.Wait()
+}
+
 // crawl opens a connection, sends how a request begins, then a byte now and then
 // if it goes on. It returns how long it took until the server closed it.
 func crawl(url, begin string, goesOn bool, opened *atomic.Int64) (time.Duration, error) {
@@ -70,6 +92,7 @@ func crawl(url, begin string, goesOn bool, opened *atomic.Int64) (time.Duration,
 	}()
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
+	deadline := time.After(30 * time.Second)
 	for {
 		select {
 		case <-closed:
@@ -78,7 +101,7 @@ func crawl(url, begin string, goesOn bool, opened *atomic.Int64) (time.Duration,
 			if goesOn {
 				_, _ = io.WriteString(conn, "a") // fails once it is closed
 			}
-		case <-time.After(30 * time.Second):
+		case <-deadline:
 			return 0, errors.New("a slow connection is not closed")
 		}
 	}

@@ -14,6 +14,10 @@ func DaySetOf(dayOfMonth int) DaySet { return 1 << (dayOfMonth - 1) }
 // Len returns how many days the set holds.
 func (s DaySet) Len() int { return bits.OnesCount32(uint32(s)) }
 
+// First and Last return the outermost days of a set that is not empty, 1 to 31.
+func (s DaySet) First() int { return bits.TrailingZeros32(uint32(s)) + 1 }
+func (s DaySet) Last() int  { return bits.Len32(uint32(s)) }
+
 // Peak is the highest value of one series in a month.
 type Peak struct {
 	Series Series

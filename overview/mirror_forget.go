@@ -1,0 +1,126 @@
+package overview
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// Forget removes an instance's lines from every day's file, at once and whether or
+// not the store has that day. Then it does what Sync does: call it once the store
+// has forgotten the instance. Temporary files that a crash has left are removed
+// too, for they may have its lines. It returns how many lines it has removed.
+//
+// A line that does not decode is removed if the instance's name is anywhere in it.
+func (m *Mirror) Forget(ctx context.Context, product, instance string) (lines int, err error) {
+	m.syncing.Lock()
+	lines, err = m.forgetDays(ctx, product, instance)
+	m.syncing.Unlock()
+	if err != nil {
+		return lines, fmt.Errorf("mirror: %w", err)
+	}
+	return lines, m.Sync(ctx)
+}
+
+func (m *Mirror) forgetDays(ctx context.Context, product, instance string) (lines int, err error) {
+	if err := removeLeftOvers(m.dir, m.dayFolder()); err != nil {
+		return 0, err
+	}
+	days, _, err := dayFiles(m.dir)
+	if err != nil {
+		return 0, err
+	}
+	list := m.readManifest()
+	for _, f := range days {
+		if err := ctx.Err(); err != nil {
+			return lines, err
+		}
+		n, err := m.forgetDay(f.date, product, instance)
+		if err != nil {
+			return lines, err
+		}
+		if n > 0 {
+			lines += n
+			delete(list.Days, f.date.String()) // Sync notes what there is then
+		}
+	}
+	if lines == 0 {
+		return 0, nil
+	}
+	return lines, m.writeManifest(list)
+}
+
+func removeLeftOvers(folders ...string) error {
+	for _, folder := range folders {
+		entries, err := readFolder(folder)
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			if !isLeftOver(e) {
+				continue
+			}
+			if err := os.Remove(filepath.Join(folder, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// forgetDay writes a day's file without the instance's lines, if it has any.
+func (m *Mirror) forgetDay(date rollup.Date, product, instance string) (removed int, err error) {
+	path := filepath.Join(m.dayFolder(), dayFileName(date))
+	removed, err = filterLines(path, io.Discard, product, instance)
+	if err != nil || removed == 0 {
+		return 0, err
+	}
+	err = writeFile(path, func(w io.Writer) error {
+		_, err := filterLines(path, w, product, instance)
+		return err
+	})
+	return removed, err
+}
+
+// filterLines copies the lines of a file but for the instance's, which it counts.
+func filterLines(path string, w io.Writer, product, instance string) (removed int, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	r := bufio.NewReaderSize(f, 64<<10)
+	for {
+		line, err := r.ReadBytes('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			return removed, err
+		}
+		if isLineOf(line, product, instance) {
+			removed++
+		} else if _, err := w.Write(line); err != nil {
+			return removed, err
+		}
+		if err != nil {
+			return removed, nil
+		}
+	}
+}
+
+func isLineOf(line []byte, product, instance string) bool {
+	if !bytes.Contains(line, []byte(instance)) {
+		return false // an instance's name is never escaped in JSON
+	}
+	var l struct{ Product, Instance string }
+	if json.Unmarshal(line, &l) != nil {
+		return true
+	}
+	return l.Product == product && l.Instance == instance
+}

@@ -52,6 +52,8 @@ func (c config) check() error {
 		checkRange("max-labels", c.maxLabels, 1, 1000),
 		checkRange("max-label-bytes", c.maxLabelBytes, 1, 1<<16),
 		checkRange("forward-queue-bytes", c.forwardQueueBytes, 1<<20, 1<<50),
+		checkRange("backup-every", c.backupEvery, time.Second, 366*24*time.Hour),
+		checkRange("backup-keep", c.backupKeep, 1, 10_000),
 		checkPatterns(c.metricAllow),
 		checkRange("max-day-series", c.maxDaySeries, 1, 1_000_000),
 		checkRange("max-day-kinds", c.maxDayKinds, 1, 1_000_000),

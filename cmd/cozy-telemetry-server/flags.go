@@ -48,6 +48,10 @@ type config struct {
 	rollupRetention       model.Duration
 	monthRetention        model.Duration
 
+	backupDir   string
+	backupEvery time.Duration
+	backupKeep  int
+
 	logLevel, logFormat string
 }
 
@@ -67,7 +71,7 @@ func bindFlags(f *pflag.FlagSet, c *config) *lateErrors {
 	f.StringVar(&c.vmselectURL, "vmselect-url", defaultVMSelectURL, "query base; empty: the overview is answered from the rollups alone")
 	f.StringVar(&c.snapshotDir, "snapshot-dir", "/data/snapshots", "the JSON mirror; empty: none is written")
 	f.StringVar(&c.dbPath, "db-path", "/data/telemetry.db", "the database file")
-	f.StringVar(&c.adminAddr, "admin-addr", "127.0.0.1:8082", "private listener with /metrics and /debug/pprof/; empty: none")
+	f.StringVar(&c.adminAddr, "admin-addr", "127.0.0.1:8082", "private listener with /metrics, /backup and /debug/pprof/; empty: none")
 
 	f.StringVar(&c.aggregate, "aggregate", "average", "how quarter and year are formed: average or distinct")
 	f.DurationVar(&c.finalGrace, "final-grace", time.Hour, "how long after its end a month becomes final")
@@ -101,6 +105,10 @@ func bindFlags(f *pflag.FlagSet, c *config) *lateErrors {
 	c.rollupRetention, c.monthRetention = model.Duration(400*day), model.Duration(5*365*day)
 	f.Var(&c.rollupRetention, "rollup-retention", "how long days are kept; 0: for ever")
 	f.Var(&c.monthRetention, "month-retention", "how long months are kept by cluster; 0: for ever")
+
+	f.StringVar(&c.backupDir, "backup-dir", "", "where backups are written by themselves; empty: none are")
+	f.DurationVar(&c.backupEvery, "backup-every", 24*time.Hour, "how often a backup is written to --backup-dir")
+	f.IntVar(&c.backupKeep, "backup-keep", 7, "how many backups are kept in --backup-dir; the oldest are removed")
 
 	f.StringVar(&c.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&c.logFormat, "log-format", "json", "json or console")

@@ -36,9 +36,11 @@ type metrics struct {
 	mirrorSyncs    *prometheus.CounterVec
 	leftOut        prometheus.Counter
 	removed        *prometheus.CounterVec
+	backups        *prometheus.CounterVec
 
 	started    time.Time
 	lastReport atomic.Int64 // in milliseconds; 0 before the first
+	lastBackup atomic.Int64 // likewise
 }
 
 func newMetrics(now func() time.Time) *metrics {
@@ -61,13 +63,17 @@ func newMetrics(now func() time.Time) *metrics {
 			Help: "Series that were not kept because of a bound, counted with every report that had them.",
 		}),
 		removed: counter("retention_removed_total", "Days and months that were removed because of their age.", "what", "days", "months"),
+		backups: counter("backups_total", "Backups, written to --backup-dir or sent to a client: done, or failed.", "outcome", "done", "failed"),
 		started: now(),
 	}
 	m.registry.MustRegister(m.reports, m.samples, m.commits, m.commitSeconds, m.commitReports,
-		m.forwards, m.forwardSamples, m.asks, m.answers, m.mirrorSyncs, m.leftOut, m.removed, collectors.NewGoCollector(),
+		m.forwards, m.forwardSamples, m.asks, m.answers, m.mirrorSyncs, m.leftOut, m.removed, m.backups, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo())
 	m.gauge("last_report_timestamp_seconds", "When the last report was accepted; 0 before the first one since the start.", func() float64 {
 		return float64(m.lastReport.Load()) / 1000
+	})
+	m.gauge("last_backup_timestamp_seconds", "When the last backup was made that is known of; 0 without any.", func() float64 {
+		return float64(m.lastBackup.Load()) / 1000
 	})
 	m.gauge("report_age_seconds", "Time since the last report was accepted, or since the start.", func() float64 {
 		if last := m.lastReport.Load(); last > 0 {
@@ -180,6 +186,15 @@ func (m *metrics) onMirrorSync(err error) {
 		return
 	}
 	m.mirrorSyncs.WithLabelValues("done").Inc()
+}
+
+func (m *metrics) onBackup(err error) {
+	if err != nil {
+		m.backups.WithLabelValues("failed").Inc()
+		return
+	}
+	m.backups.WithLabelValues("done").Inc()
+	m.lastBackup.Store(m.now().UnixMilli())
 }
 
 // handler answers GET /metrics.

@@ -100,7 +100,8 @@ Every flag has a twin in the environment, which the flag overrides:
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newVersion(), newHealthcheck(), newBackfill(env))
+	root.AddCommand(newVersion(), newHealthcheck(), newBackup(env), newBackfill(env))
+	root.AddCommand(newOffline(env)...)
 	return root
 }
 

@@ -31,14 +31,14 @@ type server struct {
 	log     zerolog.Logger
 	metrics *metrics
 
-	store    *store.Store
-	mirror   *overview.Mirror // nil without --snapshot-dir
-	apps     *appsource.Source
-	overview *overview.Overview
-	ingest   *ingest.Handler
-	backfill *backfillLoop
-
+	store     *store.Store
+	mirror    *overview.Mirror // nil without --snapshot-dir
+	apps      *appsource.Source
+	overview  *overview.Overview
+	ingest    *ingest.Handler
+	backfill  *backfillLoop
 	retention *retention
+	backups   *backups
 }
 
 // serve runs the server until ctx ends. It returns an error if it could not
@@ -103,6 +103,12 @@ func (s *server) build(env environment) (err error) {
 		return err
 	}
 	s.backfill = newBackfillLoop(backfiller{cfg.vmselectURL, s.store, s.overview, env.now}, s.log)
+	if s.backups, err = newBackups(cfg, env, s.store, s.log, s.metrics.onBackup); err != nil {
+		return err
+	}
+	if newest, ok := s.backups.newest(); ok {
+		s.metrics.lastBackup.Store(newest.UnixMilli())
+	}
 	s.ingest, err = ingest.NewHandler(s.store, ingest.Config{
 		Now:      env.now,
 		Forward:  cfg.forwardURL != "",
@@ -165,6 +171,9 @@ func (s *server) start(ctx context.Context, loops *errgroup.Group) {
 	})
 	if s.mirror != nil {
 		loop(func() { s.mirror.Run(ctx, s.log) })
+	}
+	if s.cfg.backupDir != "" {
+		loop(func() { s.backups.run(ctx) })
 	}
 	if s.cfg.forwardURL != "" {
 		forwarder := ingest.NewForwarder(s.store, s.cfg.forwardURL, ingest.ForwarderConfig{OnForward: s.metrics.onForward})

@@ -1,0 +1,403 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/fleet"
+	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/load"
+	"github.com/cozystack/cozystack-telemetry-server/store"
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// adminAddr is the address of a process' private listener.
+func (p *process) adminAddr() string { return strings.TrimPrefix(p.Admin, "http://") }
+
+// postLoad sends reports of a fleet and returns the median latency.
+func postLoad(t *testing.T, server *process, count, skip int) time.Duration {
+	t.Helper()
+	result, err := load.Post(t.Context(), load.PostOptions{
+		URL: server.Public + "/", Now: time.Now, Count: count, Skip: skip, Conns: 4,
+		Fleet: fleet.Config{Clusters: 300},
+	})
+	if err != nil || !result.OK() {
+		t.Fatal(err, result)
+	}
+	return result.P50
+}
+
+// slowBackup asks for a backup and takes a byte of it each second, until the test
+// is over.
+func slowBackup(t *testing.T, server *process) {
+	t.Helper()
+	conn, err := net.Dial("tcp", server.adminAddr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	if err := conn.(*net.TCPConn).SetReadBuffer(4096); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, "GET /backup HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReaderSize(conn, 16).ReadString('\n')
+	if err != nil || !strings.Contains(line, "200") {
+		t.Fatal(line, err)
+	}
+	go func() {
+		one := make([]byte, 1)
+		for {
+			if _, err := conn.Read(one); err != nil {
+				return
+			}
+			time.Sleep(time.Second)
+		}
+	}()
+}
+
+// Clients that read a backup byte by byte hold a file each, but neither the database
+// nor more files than there may be.
+func TestF6SlowBackupClient(t *testing.T) {
+	dir := t.TempDir()
+	db := filepath.Join(dir, "telemetry.db")
+	// Larger than what the kernel keeps for a connection.
+	_, err := load.DB(t.Context(), load.DBOptions{
+		Path: db, From: thisMonth() - 3, To: thisMonth() - 1, Every: 12 * time.Hour, Now: time.Now,
+		Fleet: fleet.Config{Clusters: 300, Full: true},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What can't be forwarded makes every commit write.
+	server := startServer(t, dir, "--limits=off", "--forward-url=http://127.0.0.1:1/")
+	before := postLoad(t, server, 1500, 0)
+	size := fileSize(t, db)
+	for range maxDownloads {
+		slowBackup(t, server)
+	}
+	during := postLoad(t, server, 3000, 1500)
+	if during > 4*before+5*time.Millisecond {
+		t.Errorf("the median was %v before, %v during a slow backup", before, during)
+	}
+	if now := fileSize(t, db); now > 2*size {
+		t.Errorf("the file has grown from %d to %d bytes", size, now)
+	}
+	t.Logf("median %v before, %v during; file %d bytes before, %d after", before, during, size, fileSize(t, db))
+	resp, err := http.Get(server.Admin + backupPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" {
+		t.Errorf("one more client gets %s, so the slow ones hold nothing", resp.Status)
+	}
+	out := filepath.Join(t.TempDir(), "b.db")
+	if r := command(t, "backup", "--admin-addr", server.adminAddr(), "-o", out); r.code != exitFailure || !strings.Contains(r.errs, "try again in 1m0s") {
+		t.Errorf("the command says %+v", r)
+	}
+	if entries, _ := os.ReadDir(dir); len(entries) != 1 {
+		t.Errorf("copies have names: %v", entries)
+	}
+}
+
+func fileSize(t *testing.T, path string) int64 {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Size()
+}
+
+// Each of 25 backups that are made while reports come checks clean, and has every
+// report that was answered before it was asked for.
+func TestF9BackupsUnderLoad(t *testing.T) {
+	dir := t.TempDir()
+	_, err := load.DB(t.Context(), load.DBOptions{ // so that a backup takes some time
+		Path: filepath.Join(dir, "telemetry.db"), From: thisMonth() - 1, To: thisMonth() - 1, Every: 12 * time.Hour, Now: time.Now,
+		Fleet: fleet.Config{Clusters: 300, Full: true},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := startServer(t, dir, "--limits=off")
+	ctx, stop := context.WithCancel(t.Context())
+	var answered [3]atomic.Int64
+	var wg sync.WaitGroup
+	for i := range answered {
+		wg.Go(func() {
+			for n := int64(1); ctx.Err() == nil; n++ {
+				server.post(t, fmt.Sprintf("c-%d-%d", i, n), "cozy_cluster_info 1\n")
+				answered[i].Store(n)
+			}
+		})
+	}
+	folder := t.TempDir()
+	for n := range 25 {
+		var want [len(answered)]int64
+		for i := range answered {
+			want[i] = answered[i].Load()
+		}
+		out := filepath.Join(folder, strconv.Itoa(n)+".db")
+		succeed(t, "backup", "--admin-addr", server.adminAddr(), "-o", out)
+		known := clustersOf(t, out)
+		for i, last := range want {
+			for k := int64(1); k <= last; k++ {
+				if !known[fmt.Sprintf("c-%d-%d", i, k)] {
+					t.Fatalf("backup %d lacks c-%d-%d, %d were answered", n, i, k, last)
+				}
+			}
+		}
+	}
+	stop()
+	wg.Wait()
+	t.Logf("%d, %d and %d reports were answered", answered[0].Load(), answered[1].Load(), answered[2].Load())
+	if got := server.metric(t, `backups_total{outcome="done"}`); got != 25 {
+		t.Errorf("%d backups are counted", got)
+	}
+	if server.metric(t, "last_backup_timestamp_seconds") == 0 {
+		t.Error("the last backup has no time")
+	}
+}
+
+// clustersOf checks a file and returns the clusters in it.
+func clustersOf(t *testing.T, db string) map[string]bool {
+	t.Helper()
+	s, err := store.OpenReadOnly(db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.Check(t.Context(), func(p store.Problem) { t.Errorf("%s: %+v", db, p) }); err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{}
+	err = s.Fold(t.Context(), "cozystack", thisMonth()-1, thisMonth(), nil, func(instance string, _ []rollup.Month) error {
+		known[instance] = true
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return known
+}
+
+// A backup that breaks off, is wrong, or whose client is killed never looks whole.
+func TestF9BrokenDownloads(t *testing.T) {
+	dir := t.TempDir()
+	server := startServer(t, dir)
+	server.post(t, "c", "cozy_cluster_info 1\n")
+	half := make(chan struct{}, 10)
+	var mode atomic.Value // what the proxy does to a backup
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		resp, err := http.Get(server.Admin + r.URL.Path)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		w.Header().Set(digestHeader, resp.Header.Get(digestHeader))
+		w.Header().Set("Content-Length", resp.Header.Get("Content-Length"))
+		switch mode.Load() {
+		case "wrong":
+			body[len(body)/2] ^= 1
+			_, _ = w.Write(body)
+		default:
+			_, _ = w.Write(body[:len(body)/2])
+			_ = http.NewResponseController(w).Flush()
+			half <- struct{}{}
+			if mode.Load() == "hang" {
+				<-r.Context().Done()
+			}
+			panic(http.ErrAbortHandler)
+		}
+	}))
+	defer proxy.Close()
+	addr := strings.TrimPrefix(proxy.URL, "http://")
+	folder := t.TempDir()
+	out := filepath.Join(folder, "b.db")
+	for m, want := range map[string]string{"cut": "broke off after", "wrong": "checksum is wrong"} {
+		mode.Store(m)
+		if r := command(t, "backup", "--admin-addr", addr, "-o", out); r.code != exitFailure || !strings.Contains(r.errs, want) {
+			t.Errorf("%s: %+v", m, r)
+		}
+		if entries, _ := os.ReadDir(folder); len(entries) != 0 {
+			t.Errorf("%s: there is %v", m, entries)
+		}
+	}
+	mode.Store("hang")
+	for len(half) > 0 {
+		<-half
+	}
+	client := exec.Command(name, "backup", "--admin-addr", addr, "-o", out)
+	if err := client.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "half of a backup has come", func() bool { return len(half) > 0 })
+	if err := client.Process.Signal(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	_ = client.Wait() // it was killed
+	if _, err := os.Stat(out); err == nil {
+		t.Error("a killed client leaves a backup")
+	}
+	if err := os.WriteFile(out, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := command(t, "backup", "--admin-addr", server.adminAddr(), "-o", out); r.code != exitFailure || !strings.Contains(r.errs, "--force") {
+		t.Errorf("an existing file: %+v", r)
+	}
+	succeed(t, "backup", "--admin-addr", server.adminAddr(), "-o", out, "--force")
+	if !clustersOf(t, out)["c"] {
+		t.Error("the backup lacks the cluster")
+	}
+	if r := command(t, "backup", "--admin-addr", "127.0.0.1:1", "-o", out+"2"); r.code != exitFailure || !strings.Contains(r.errs, "is a server running") {
+		t.Errorf("without a server: %+v", r)
+	}
+}
+
+func TestBackupIsNotForTheWorld(t *testing.T) {
+	server := startServer(t, t.TempDir())
+	for url, want := range map[string]int{server.Public + backupPath: http.StatusNotFound, server.Admin + backupPath: http.StatusMethodNotAllowed} {
+		resp, err := http.Head(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("HEAD %s: %s", url, resp.Status)
+		}
+	}
+}
+
+// testBackups makes backups of a small store into a folder, at a time that the test
+// sets.
+func testBackups(t *testing.T, dir string, keep int) (b *backups, now *time.Time, outcomes *[]error) {
+	t.Helper()
+	s, err := store.Open(filepath.Join(t.TempDir(), "telemetry.db"), store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	now, outcomes = new(time.Time), new([]error)
+	*now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	b, err = newBackups(config{dbPath: "x/telemetry.db", backupDir: dir, backupEvery: 24 * time.Hour, backupKeep: keep},
+		environment{now: func() time.Time { return *now }}, s, zerolog.Nop(), func(err error) { *outcomes = append(*outcomes, err) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b, now, outcomes
+}
+
+// A backup is due at once where there is none, and then a day after the newest; the
+// oldest are removed, and other files are not touched.
+func TestBackupDir(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "backups")
+	for _, name := range []string{"notes.txt", "telemetry-2026.db", spoolPrefix + "1"} {
+		if err := os.MkdirAll(filepath.Join(dir, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b, now, outcomes := testBackups(t, dir, 2)
+	if got := b.dueIn(); got != 0 {
+		t.Errorf("the first one is due in %v", got)
+	}
+	for range 4 {
+		if got := b.turn(t.Context()); got != 24*time.Hour {
+			t.Errorf("the next one is due in %v", got)
+		}
+		*now = now.Add(20 * time.Hour)
+		if got := b.dueIn(); got != 4*time.Hour {
+			t.Errorf("20 hours later it is due in %v", got)
+		}
+		*now = now.Add(5 * time.Hour)
+		if got := b.dueIn(); got != 0 {
+			t.Errorf("25 hours later it is due in %v", got)
+		}
+	}
+	var names []string
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	want := []string{"notes.txt", "telemetry-2026.db", "telemetry-20260303T140000Z.db", "telemetry-20260304T150000Z.db"}
+	if !slices.Equal(names, want) {
+		t.Errorf("the folder has %q, want %q", names, want)
+	}
+	clustersOf(t, filepath.Join(dir, want[3]))
+	*now = now.Add(-1000 * time.Hour) // the clock was ahead
+	if got := b.dueIn(); got != 24*time.Hour {
+		t.Errorf("with a backup of the future it is due in %v", got)
+	}
+	if !slices.Equal(*outcomes, make([]error, 4)) {
+		t.Errorf("outcomes %v", *outcomes)
+	}
+}
+
+// What fails is told, tried again soon, and removes nothing.
+func TestBackupDirThatFails(t *testing.T) {
+	dir := t.TempDir()
+	b, now, outcomes := testBackups(t, dir, 1)
+	b.turn(t.Context())
+	*now = now.Add(48 * time.Hour)
+	blocked := filepath.Join(dir, backupName(*now))
+	if err := os.Mkdir(blocked, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.turn(t.Context()); got != backupRetry {
+		t.Errorf("tried again in %v", got)
+	}
+	if len(*outcomes) != 2 || (*outcomes)[0] != nil || (*outcomes)[1] == nil || errors.Is((*outcomes)[1], context.Canceled) {
+		t.Errorf("outcomes %v", *outcomes)
+	}
+	if names, err := b.names(); err != nil || len(names) != 1 {
+		t.Errorf("backups %q, %v", names, err)
+	}
+}
+
+// The real loop writes, and keeps as many as it shall.
+func TestBackupsByThemselves(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "backups")
+	server := startServer(t, t.TempDir(), "--backup-dir="+dir, "--backup-every=1s", "--backup-keep=2")
+	server.post(t, "c", "cozy_cluster_info 1\n")
+	eventually(t, "four backups are written", func() bool { return server.metric(t, `backups_total{outcome="done"}`) >= 4 })
+	server.stop(t, syscall.SIGTERM)
+	paths, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil || len(paths) != 2 {
+		t.Fatalf("there are %q, %v", paths, err)
+	}
+	for _, path := range paths {
+		if !clustersOf(t, path)["c"] {
+			t.Errorf("%s lacks the cluster", path)
+		}
+	}
+	again := startServer(t, t.TempDir(), "--backup-dir="+dir)
+	if got := time.Unix(int64(again.metric(t, "last_backup_timestamp_seconds")), 0); time.Since(got) > time.Minute {
+		t.Errorf("after a start the last backup is of %v", got)
+	}
+}

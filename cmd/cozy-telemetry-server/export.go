@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cozystack/cozystack-telemetry-server/store"
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// exportFlags say what is exported, and how.
+type exportFlags struct {
+	db, what, from, to, format, output string
+	force, anonymize                   bool
+	keyFile                            string
+}
+
+// The tables, and those of them whose rows are months or more.
+var (
+	exportTables  = []string{"clusters", "months", "days", "series"}
+	monthlyTables = []string{"clusters", "months"}
+)
+
+func newExport(env environment) *cobra.Command {
+	var o exportFlags
+	cmd := &cobra.Command{
+		Use:   "export",
+		Short: "Write a file's content as a table, for DuckDB, pandas or a spreadsheet",
+		Long: `Writes a table of what is in a file: a row per cluster (clusters), per cluster and
+month (months), per cluster and day (days), or per cluster, day and series (series).
+docs/export.md describes the columns. The file is only read.`,
+		Example: `  cozy-telemetry-server export --db copy.db --what days --format parquet -o days.parquet
+  cozy-telemetry-server export --db copy.db --what months --from 2026-01 --to 2026-03`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withFile(o.db, func(s *store.Store) error { return o.run(cmd.Context(), env, s) })
+		},
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.StringVar(&o.db, "db", "", "the database file")
+	f.StringVar(&o.what, "what", "days", "the table: clusters, months, days or series")
+	f.StringVar(&o.from, "from", "", "the first month or day, such as 2026-03 or 2026-03-01; empty: the first one there is")
+	f.StringVar(&o.to, "to", "", "the last month or day; empty: the last one there is")
+	f.StringVar(&o.format, "format", "csv", "csv, jsonl or parquet")
+	f.StringVarP(&o.output, "output", "o", "", "the file to write; empty: standard output")
+	f.BoolVar(&o.force, "force", false, "replace the file if there is one")
+	f.BoolVar(&o.anonymize, "anonymize", false, "replace cluster ids by a keyed hash, with a new key each time")
+	f.StringVar(&o.keyFile, "anonymize-key-file", "", "take the key of --anonymize from a file, so that tables can be joined")
+	return checked(cmd, func() error { return o.check(env) }, "db")
+}
+
+func (o *exportFlags) check(env environment) error {
+	errs := []error{
+		checkOneOf("what", o.what, exportTables...),
+		checkOneOf("format", o.format, "csv", "jsonl", "parquet"),
+	}
+	for flag, value := range map[string]string{"from": o.from, "to": o.to} {
+		errs = append(errs, o.checkEnd(flag, value))
+	}
+	if o.format == "parquet" && o.output == "" && isTerminal(env.stdout) {
+		errs = append(errs, errors.New("--format: parquet is not for a terminal; name a file with -o"))
+	}
+	if o.keyFile != "" && !o.anonymize {
+		errs = append(errs, errors.New("--anonymize-key-file: is nothing without --anonymize"))
+	}
+	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+	return errors.Join(errs...)
+}
+
+func (o *exportFlags) checkEnd(flag, value string) error {
+	if value == "" {
+		return nil
+	}
+	if _, err := rollup.ParseMonth(value); err == nil {
+		return nil
+	}
+	if slices.Contains(monthlyTables, o.what) {
+		return fmt.Errorf("--%s: %q is not a month such as 2026-03, of which %s are made", flag, value, o.what)
+	}
+	if _, err := rollup.ParseDate(value); err != nil {
+		return fmt.Errorf("--%s: %q is not a month or a day such as 2026-03 or 2026-03-01", flag, value)
+	}
+	return nil
+}
+
+// run writes the table to where it shall go.
+func (o *exportFlags) run(ctx context.Context, env environment, s *store.Store) error {
+	if o.output == "" && isTerminal(env.stdout) {
+		env.stderr = io.Discard // a line of progress would run into the table
+	}
+	e, err := newExporter(ctx, env, s, o)
+	if err != nil {
+		return err
+	}
+	if o.output == "" {
+		return o.write(ctx, e, env.stdout)
+	}
+	out, err := createOut(o.output, o.force)
+	if err != nil {
+		return err
+	}
+	defer out.discard()
+	if err := o.write(ctx, e, out); err != nil {
+		return err
+	}
+	return out.commit()
+}
+
+func (o *exportFlags) write(ctx context.Context, e *exporter, w io.Writer) error {
+	t, err := newTableWriter(o.format, o.what, e.columns(), w)
+	if err != nil {
+		return err
+	}
+	if err := e.rows(ctx, t); err != nil {
+		return err
+	}
+	return t.close()
+}
+
+// dayRange is a run of days, both ends included.
+type dayRange struct{ first, last rollup.Date }
+
+func (r dayRange) months() (from, to rollup.MonthID) { return r.first.Month(), r.last.Month() }
+
+// window returns the days that are asked for, at most those that the file has.
+// ok is false if there are none.
+func (o *exportFlags) window(s *store.Store) (r dayRange, ok bool, err error) {
+	st, err := s.Stats()
+	if err != nil {
+		return r, false, err
+	}
+	if len(st.Months) == 0 {
+		return r, false, nil
+	}
+	r = dayRange{st.Months[0].Month.First(), st.Months[len(st.Months)-1].Month.Last()}
+	if first := firstDay(o.from); o.from != "" {
+		r.first = max(r.first, first)
+	}
+	if last := lastDay(o.to); o.to != "" {
+		r.last = min(r.last, last)
+	}
+	return r, r.first <= r.last, nil
+}
+
+// firstDay and lastDay read a month or a day that was checked before.
+func firstDay(text string) rollup.Date {
+	if month, err := rollup.ParseMonth(text); err == nil {
+		return month.First()
+	}
+	date, _ := rollup.ParseDate(text)
+	return date
+}
+
+func lastDay(text string) rollup.Date {
+	if month, err := rollup.ParseMonth(text); err == nil {
+		return month.Last()
+	}
+	return firstDay(text)
+}

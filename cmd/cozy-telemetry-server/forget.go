@@ -1,0 +1,91 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cozystack/cozystack-telemetry-server/overview"
+	"github.com/cozystack/cozystack-telemetry-server/store"
+)
+
+func newForget(env environment) *cobra.Command {
+	f := forgetter{env: env}
+	cmd := &cobra.Command{
+		Use:   "forget",
+		Short: "Remove every byte of one cluster from a file and its mirror",
+		Long: `Removes a cluster from a file and its mirror: its days and months, and what of it waits
+to be forwarded. The file is written anew, so that nothing is left in free space either.
+Stop the server before. Sums over all clusters that were made already stay, as do
+backups, and what VictoriaMetrics has been sent: remove those there.`,
+		Example: "  cozy-telemetry-server forget --db telemetry.db --snapshot-dir snapshots --cluster 3f2504e0-4f89-41d3-9a0c-0305e82c3301",
+		Args:    noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			f.in, f.out = cmd.InOrStdin(), cmd.OutOrStdout()
+			return f.run(cmd.Context())
+		},
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&f.db, "db", "", "the database file")
+	flags.StringVar(&f.cluster, "cluster", "", "the cluster's id")
+	flags.StringVar(&f.mirror, "snapshot-dir", "", "the mirror; empty: there is none")
+	flags.BoolVar(&f.yes, "yes", false, "do not ask")
+	return checked(cmd, noCheck, "db", "cluster")
+}
+
+// forgetter removes a cluster.
+type forgetter struct {
+	env                 environment
+	in                  io.Reader
+	out                 io.Writer
+	db, cluster, mirror string
+	yes                 bool
+}
+
+func (f *forgetter) run(ctx context.Context) error {
+	if err := f.confirm(); err != nil {
+		return err
+	}
+	p := newSteps(f.env, "forget")
+	records, err := store.Forget(ctx, f.db, overview.Product, f.cluster, p.tell)
+	p.end()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(f.out, "%s: %s and lines removed\n", f.db, countOf(records, "record"))
+	if f.mirror == "" {
+		return nil
+	}
+	return withFile(f.db, func(s *store.Store) error {
+		lines, err := overview.NewMirror(f.mirror, untouched{s}, overview.MirrorConfig{}).Forget(ctx, overview.Product, f.cluster)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(f.out, "%s: %s removed\n", f.mirror, countOf(lines, "line"))
+		return err
+	})
+}
+
+var errNotConfirmed = errors.New("nothing was removed; say yes, or give --yes")
+
+// confirm asks a person, and believes nothing but yes.
+func (f *forgetter) confirm() error {
+	if f.yes {
+		return nil
+	}
+	fmt.Fprintf(f.out, "Remove all of cluster %s for good? Type yes: ", f.cluster)
+	line, err := bufio.NewReader(f.in).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if strings.TrimSpace(line) != "yes" {
+		return errNotConfirmed
+	}
+	return nil
+}

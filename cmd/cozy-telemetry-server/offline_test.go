@@ -1,0 +1,280 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/fleet"
+	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/load"
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// ran is what came of a command.
+type ran struct {
+	code      int
+	out, errs string
+}
+
+// command runs the program in this process.
+func command(t *testing.T, args ...string) ran {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code := run(t.Context(), environment{
+		args: args, stdout: &out, stderr: &errs, now: time.Now,
+		getenv: func(string) (string, bool) { return "", false },
+	})
+	return ran{code, out.String(), errs.String()}
+}
+
+// succeed runs a command that must succeed, and returns what it prints.
+func succeed(t *testing.T, args ...string) string {
+	t.Helper()
+	r := command(t, args...)
+	if r.code != 0 {
+		t.Fatalf("%q: exit code %d: %s%s", args, r.code, r.out, r.errs)
+	}
+	return r.out
+}
+
+// fleetFile makes a file that has the last two months of a small fleet, with
+// kernel upgrades, births and deaths, and returns its path and the true figures.
+func fleetFile(t *testing.T) (string, map[rollup.MonthID]load.Month) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "telemetry.db")
+	last := thisMonth() - 1
+	result, err := load.DB(t.Context(), load.DBOptions{
+		Path: path, From: last - 1, To: last, Every: 8 * time.Hour, Now: time.Now,
+		Fleet: fleet.Config{Clusters: 40, UpgradeShare: 0.5, BirthShare: 0.3, DeathShare: 0.3},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path, result.Months
+}
+
+// fingerprint is the content of a file and when it was last changed.
+func fingerprint(t *testing.T, path string) string {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%x %v", sha256.Sum256(content), info.ModTime())
+}
+
+// readCommands are commands on a file that must not change it; OUT is a new name.
+func readCommands(db string) [][]string {
+	month := (thisMonth() - 1).String()
+	commands := [][]string{
+		{"overview", "--db", db, "--month", month},
+		{"overview", "--db", db, "--month", month, "--aggregate", "distinct"},
+		{"inspect", "--db", db},
+		{"inspect", "--db", db, "--json"},
+		{"verify", "--db", db},
+		{"merge", db, db, "-o", "OUT"},
+		{"compact", "--db", db, "-o", "OUT"},
+		{"export", "--db", db, "--what", "days", "--anonymize"},
+	}
+	for _, what := range exportTables {
+		for _, format := range []string{"csv", "jsonl", "parquet"} {
+			commands = append(commands, []string{"export", "--db", db, "--what", what, "--format", format, "-o", "OUT"})
+		}
+	}
+	return commands
+}
+
+func TestReadingLeavesTheFileAsItIs(t *testing.T) {
+	db, _ := fleetFile(t)
+	before := fingerprint(t, db)
+	for _, args := range readCommands(db) {
+		if i := slices.Index(args, "OUT"); i > 0 {
+			args[i] = filepath.Join(t.TempDir(), "out")
+		}
+		succeed(t, args...)
+		if fingerprint(t, db) != before {
+			t.Fatalf("%q has changed the file", args)
+		}
+	}
+	if entries, _ := os.ReadDir(filepath.Dir(db)); len(entries) != 1 {
+		t.Errorf("beside the file there is now %v", entries)
+	}
+}
+
+func TestLiveFileIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	startServer(t, dir)
+	db := filepath.Join(dir, "telemetry.db")
+	before := fingerprint(t, db)
+	out := filepath.Join(t.TempDir(), "out")
+	commands := append(readCommands(db)[:9], []string{"forget", "--db", db, "--cluster", "c", "--yes"})
+	for _, args := range commands {
+		if i := slices.Index(args, "OUT"); i > 0 {
+			args[i] = out
+		}
+		start := time.Now()
+		r := command(t, args...)
+		if took := time.Since(start); took > 2*time.Second {
+			t.Errorf("%q took %v", args, took)
+		}
+		if r.code != exitFailure || !strings.Contains(r.errs, "cozy-telemetry-server backup") {
+			t.Errorf("%q: exit code %d, %s", args, r.code, r.errs)
+		}
+	}
+	if fingerprint(t, db) != before {
+		t.Error("the file has changed")
+	}
+	if _, err := os.Stat(out); err == nil {
+		t.Error("there is output")
+	}
+}
+
+func TestWrongFlagsOfCommands(t *testing.T) {
+	for want, args := range map[string][]string{
+		"--db: is required":                      {"inspect"},
+		"--month: is required":                   {"overview", "--db", "x"},
+		`--month: "March" is not a month`:        {"overview", "--db", "x", "--month", "March"},
+		"is in the future":                       {"overview", "--db", "x", "--month", "2090-01"},
+		`--aggregate: "sum" is not`:              {"overview", "--db", "x", "--month", "2026-01", "--aggregate", "sum"},
+		`--what: "tea" is not`:                   {"export", "--db", "x", "--what", "tea"},
+		`--from: "2026-01-05" is not a month`:    {"export", "--db", "x", "--what", "months", "--from", "2026-01-05"},
+		`--to: "soon" is not a month or a day`:   {"export", "--db", "x", "--to", "soon"},
+		"is nothing without --anonymize":         {"export", "--db", "x", "--anonymize-key-file", "y"},
+		"name the files":                         {"merge", "-o", "x"},
+		"--output: is required":                  {"merge", "x"},
+		"--cluster: is required":                 {"forget", "--db", "x"},
+		`--admin-addr: "nowhere" is not`:         {"backup", "-o", "x", "--admin-addr", "nowhere"},
+		"--confirm-days: 0 is not between 1":     {"verify", "--db", "x", "--confirm-days", "0"},
+		"--snapshot-dir: is required":            {"restore", "-o", "x"},
+		`--final-grace: "1y" is not a valid dur`: {"--final-grace", "1y"},
+	} {
+		if r := command(t, args...); r.code != exitUsage || !strings.Contains(r.errs, want) {
+			t.Errorf("%q: exit code %d, %s", args, r.code, r.errs)
+		}
+	}
+	if r := command(t, "inspect", "--db", filepath.Join(t.TempDir(), "none")); r.code != exitFailure || !strings.Contains(r.errs, "no such file") && !strings.Contains(r.errs, "not exist") {
+		t.Errorf("a missing file: %+v", r)
+	}
+}
+
+var generatedAt = regexp.MustCompile(`"generated_at":"[^"]*"`)
+
+// What a server has answered, a copy of its file answers too: of a final month to
+// the byte, of the running one but for the time.
+func TestOverviewOfAFileIsTheServers(t *testing.T) {
+	db, _ := fleetFile(t)
+	server := startServer(t, filepath.Dir(db), "--confirm-days=1")
+	server.post(t, "c1", payload(t, "operator-v1.prom"))
+	server.post(t, "c1", payload(t, "controller-v1.prom"))
+	ask := func(month rollup.MonthID, aggregate string) string {
+		return get(t, server.Public+month.Start().Format("/api/overview?year=2006&month=01&aggregate=")+aggregate)
+	}
+	final, running := thisMonth()-1, thisMonth()
+	served := map[string]string{}
+	for _, aggregate := range []string{"average", "distinct"} {
+		served["final "+aggregate] = ask(final, aggregate)
+		served["running "+aggregate] = ask(running, aggregate)
+	}
+	live := filepath.Join(t.TempDir(), "live.db")
+	succeed(t, "backup", "--admin-addr", strings.TrimPrefix(server.Admin, "http://"), "-o", live)
+	server.stop(t, syscall.SIGTERM)
+	for _, copy := range []string{live, db} {
+		for _, aggregate := range []string{"average", "distinct"} {
+			if got := succeed(t, "overview", "--db", copy, "--month", final.String(), "--aggregate", aggregate, "--confirm-days", "1"); got != served["final "+aggregate] {
+				t.Errorf("%s %s:\n%swas served as\n%s", aggregate, final, got, served["final "+aggregate])
+			}
+			got := succeed(t, "overview", "--db", copy, "--month", running.String(), "--aggregate", aggregate, "--confirm-days", "1")
+			if generatedAt.ReplaceAllString(got, "") != generatedAt.ReplaceAllString(served["running "+aggregate], "") {
+				t.Errorf("%s %s:\n%swas served as\n%s", aggregate, running, got, served["running "+aggregate])
+			}
+		}
+	}
+	if r := command(t, "overview", "--db", db, "--month", "2024-01"); r.code != exitFailure || !strings.Contains(r.errs, "no telemetry data for 2024-01") {
+		t.Errorf("a month without data: %+v", r)
+	}
+}
+
+func TestInspect(t *testing.T) {
+	db, months := fleetFile(t)
+	var found inspection
+	if err := json.Unmarshal([]byte(succeed(t, "inspect", "--db", db, "--json")), &found); err != nil {
+		t.Fatal(err)
+	}
+	last := thisMonth() - 1
+	if found.Schema != 2 || found.FirstDay != (last-1).First().String() || found.LastDay != last.Last().String() ||
+		len(found.Gaps) != 0 || found.Days != (last-1).Days()+last.Days() || len(found.Months) != 2 || found.Queue.Blocks != 0 {
+		t.Errorf("found %+v", found)
+	}
+	for _, m := range found.Months {
+		id, err := rollup.ParseMonth(m.Month)
+		if err != nil || int64(m.Instances) != months[id].Clusters {
+			t.Errorf("%+v, but there were %d clusters", m, months[id].Clusters)
+		}
+	}
+	text := succeed(t, "inspect", "--db", db)
+	for _, want := range []string{"schema       2", "last report  ", found.Months[0].Month + "  cozystack  "} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in\n%s", want, text)
+		}
+	}
+}
+
+// TestReadmeCommands holds the table of commands, and that of their flags, against
+// the program. Each command has an example.
+func TestReadmeCommands(t *testing.T) {
+	documented, flags := map[string]string{}, map[string]string{}
+	for _, row := range table(t, "| Command | Does |") {
+		documented[row[0]] = row[1]
+	}
+	for _, row := range table(t, "| Commands | Flag | Default | Meaning |") {
+		for command := range strings.SplitSeq(row[0], ", ") {
+			flags[command+" "+row[1]] = row[2] + " " + row[3]
+		}
+	}
+	for _, cmd := range newRoot(environment{}).Commands() {
+		if documented[cmd.Name()] != cmd.Short {
+			t.Errorf("%s in README.md %q\nin --help %q", cmd.Name(), documented[cmd.Name()], cmd.Short)
+		}
+		delete(documented, cmd.Name())
+		if !strings.Contains(cmd.Example, name+" "+cmd.Name()) {
+			t.Errorf("%s has no example of itself", cmd.Name())
+		}
+		checkFlagRows(t, cmd, flags)
+	}
+	if len(documented)+len(flags) > 0 {
+		t.Errorf("README.md has too much: %q %q", documented, flags)
+	}
+}
+
+func checkFlagRows(t *testing.T, cmd *cobra.Command, rows map[string]string) {
+	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
+		flag := "--" + f.Name
+		if f.Shorthand != "" {
+			flag = "-" + f.Shorthand + ", " + flag
+		}
+		key, value := cmd.Name()+" "+flag, f.DefValue
+		if d, err := time.ParseDuration(value); err == nil && d == time.Hour {
+			value = "1h"
+		}
+		if want := value + " " + f.Usage; rows[key] != want {
+			t.Errorf("%s:\nin README.md %q\nin --help    %q", key, rows[key], want)
+		}
+		delete(rows, key)
+	})
+}

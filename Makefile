@@ -34,6 +34,7 @@ deps: ## Install what the tests need (Debian packages, when missing).
 .PHONY: test
 test: deps ## Run all tests, against a real VictoriaMetrics too.
 	go test $(TESTFLAGS) ./...
+	cd cmd/duckdbtest && go test $(TESTFLAGS) ./...
 
 .PHONY: race
 race: deps ## Run all tests with the race detector.
@@ -64,6 +65,7 @@ format:
 .PHONY: vet
 vet:
 	go vet ./...
+	cd cmd/duckdbtest && go vet ./...
 
 .PHONY: staticcheck
 staticcheck:

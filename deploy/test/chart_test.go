@@ -1,0 +1,183 @@
+package deploy
+
+import (
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+
+	"helm.sh/helm/v3/pkg/chart/loader"
+	"helm.sh/helm/v3/pkg/chartutil"
+	"helm.sh/helm/v3/pkg/engine"
+	"helm.sh/helm/v3/pkg/lint"
+	"helm.sh/helm/v3/pkg/lint/support"
+	"helm.sh/helm/v3/pkg/releaseutil"
+	"sigs.k8s.io/yaml"
+)
+
+const chartFolder = repository + "/deploy/helm/" + program
+
+// render merges the values into the chart's, holds them against its schema, and
+// renders the templates, as helm install does. It returns the notes apart.
+func render(values string) (manifests []string, notes string, err error) {
+	chart, err := loader.Load(chartFolder)
+	if err != nil {
+		return nil, "", err
+	}
+	var over map[string]any
+	if err := yaml.Unmarshal([]byte(values), &over); err != nil {
+		return nil, "", err
+	}
+	options := chartutil.ReleaseOptions{Name: "telemetry", Namespace: "cozy-telemetry", IsInstall: true}
+	all, err := chartutil.ToRenderValues(chart, over, options, chartutil.DefaultCapabilities)
+	if err != nil {
+		return nil, "", err
+	}
+	files, err := engine.Engine{Strict: true}.Render(chart, all)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		switch path.Ext(name) {
+		case ".yaml":
+			split := releaseutil.SplitManifests(files[name])
+			for _, key := range slices.Sorted(maps.Keys(split)) {
+				manifests = append(manifests, split[key])
+			}
+		case ".txt":
+			notes = files[name]
+		}
+	}
+	return manifests, notes, nil
+}
+
+// valueFiles are the values that are rendered; the default is empty.
+var valueFiles = []string{"", "testdata/minimal.yaml", "testdata/full.yaml", "testdata/original.yaml"}
+
+func values(t *testing.T, file string) string {
+	t.Helper()
+	if file == "" {
+		return ""
+	}
+	return string(read(t, "deploy/test/"+file))
+}
+
+func TestChartRenders(t *testing.T) {
+	kinds := map[string][]string{
+		"":                      {"Deployment", "NetworkPolicy", "PersistentVolumeClaim", "Service", "Service"},
+		"testdata/minimal.yaml": {"Deployment", "Service", "Service"},
+		"testdata/full.yaml": {
+			"ConfigMap", "Deployment", "Ingress", "NetworkPolicy", "PersistentVolumeClaim",
+			"PrometheusRule", "Service", "Service", "ServiceMonitor", "VMCluster",
+		},
+		"testdata/original.yaml": {
+			"Deployment", "Ingress", "NetworkPolicy", "PersistentVolumeClaim", "Service", "Service", "VMRule", "VMServiceScrape",
+		},
+	}
+	for _, file := range valueFiles {
+		t.Run(path.Base(file), func(t *testing.T) {
+			r := decoded(t, file)
+			got := slices.Sorted(slices.Values(r.kinds))
+			if !slices.Equal(got, kinds[file]) {
+				t.Errorf("kinds are %q, want %q", got, kinds[file])
+			}
+			checkPod(t, r)
+			checkReferences(t, r)
+			checkCommandLine(t, r.container(t).Args, nil)
+		})
+	}
+}
+
+func TestChartNotes(t *testing.T) {
+	for file, want := range map[string]string{
+		"":                       "This release does not make that VictoriaMetrics",
+		"testdata/minimal.yaml":  "nothing is forwarded",
+		"testdata/full.yaml":     "https://telemetry.example.org/",
+		"testdata/original.yaml": "trustedProxies is empty",
+	} {
+		_, notes, err := render(values(t, file))
+		if err != nil || !strings.Contains(notes, want) {
+			t.Errorf("%s: %v: the notes do not say %q:\n%s", file, err, want, notes)
+		}
+	}
+}
+
+// TestChartFlags holds which value becomes which flag. The first four are the
+// original chart's.
+func TestChartFlags(t *testing.T) {
+	got := decoded(t, "testdata/full.yaml").container(t).Args
+	want := []string{
+		"--admin-addr=:9082",
+		"--aggregate=distinct",
+		"--backup-dir=/data/copies",
+		"--backup-every=6h",
+		"--backup-keep=3",
+		"--db-max-bytes=4294967296",
+		"--db-path=/data/t.db",
+		"--forward-url=http://insert:8480/insert/0/prometheus/api/v1/import/prometheus",
+		"--listen-addr=:9081",
+		"--max-body-bytes=10000000",
+		"--metric-allow=cozy_*,other_*",
+		"--snapshot-dir=/data/months",
+		"--trusted-proxies=10.0.0.0/8,fd00::/8",
+		"--vmselect-url=http://select:8481",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("the arguments are\n%q, want\n%q", got, want)
+	}
+}
+
+func TestChartRefuses(t *testing.T) {
+	for values, want := range map[string]string{
+		"replicaCount: 2":                   "replicaCount",
+		"config: {forwardUrl: http://x}":    "forwardUrl",
+		"config: {forwardURL: x:1}":         "forwardURL",
+		"config: {listenAddr: '1.2.3.4'}":   "listenAddr",
+		"config: {dbPath: /tmp/db}":         "dbPath",
+		"flags: {listen-addr: ':1'}":        "listen-addr",
+		"flags: {maxSamples: 1}":            "maxSamples",
+		"flags: {max-samples: {a: b}}":      "max-samples",
+		"ingress: {enabled: true}":          "host",
+		"snapshot: {storage: 1Gi}":          "storage",
+		"persistence: {size: much}":         "size",
+		"monitoring: {kind: nagios}":        "kind",
+		"trustedProxies: [localhost]":       "trustedProxies",
+		"backup: {every: daily}":            "every",
+		"networkpolicy: {enabled: false}":   "networkpolicy",
+		"service: {port: 81000}":            "port",
+		"persistence: {accessModes: [Any]}": "accessModes",
+	} {
+		if _, _, err := render(values); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: the error %v does not name %s", values, err, want)
+		}
+	}
+}
+
+func TestChartLint(t *testing.T) {
+	for _, file := range valueFiles {
+		var over map[string]any
+		if err := yaml.Unmarshal([]byte(values(t, file)), &over); err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range lint.All(chartFolder, over, "cozy-telemetry", true).Messages {
+			if m.Severity > support.InfoSev {
+				t.Errorf("%s: %s", file, m)
+			}
+		}
+	}
+}
+
+// TestChartReadme holds that the chart's README names every value.
+func TestChartReadme(t *testing.T) {
+	var all map[string]any
+	if err := yaml.Unmarshal(read(t, "deploy/helm/"+program+"/values.yaml"), &all); err != nil {
+		t.Fatal(err)
+	}
+	readme := string(read(t, "deploy/helm/"+program+"/README.md"))
+	for name := range all {
+		if !strings.Contains(readme, "`"+name) {
+			t.Errorf("README.md does not name %s", name)
+		}
+	}
+}

@@ -1,0 +1,68 @@
+package deploy
+
+import (
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/compose-spec/compose-go/v2/cli"
+	"github.com/compose-spec/compose-go/v2/types"
+)
+
+func composeProject(t *testing.T) *types.Project {
+	t.Helper()
+	options, err := cli.NewProjectOptions([]string{repository + "/deploy/compose/compose.yaml"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	project, err := options.LoadProject(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return project
+}
+
+func TestCompose(t *testing.T) {
+	project := composeProject(t)
+	for name, s := range project.Services {
+		if !regexp.MustCompile(`:v\d+\.\d+\.\d+$`).MatchString(s.Image) {
+			t.Errorf("%s: the image %s is not pinned", name, s.Image)
+		}
+		if !s.ReadOnly || !slices.Equal(s.CapDrop, []string{"ALL"}) || !slices.Contains(s.SecurityOpt, "no-new-privileges:true") {
+			t.Errorf("%s is not locked up", name)
+		}
+		for _, p := range s.Ports {
+			if p.HostIP != "127.0.0.1" {
+				t.Errorf("%s listens on %s", name, p.HostIP)
+			}
+		}
+	}
+	server := project.Services["server"]
+	checkCommandLine(t, server.Command, nil)
+}
+
+// TestComposeHealthcheck runs the health check's command: the program has it.
+func TestComposeHealthcheck(t *testing.T) {
+	check := composeProject(t).Services["server"].HealthCheck
+	if check.Test[0] != "CMD" || check.Test[1] != "/"+program {
+		t.Fatalf("the health check is %q", check.Test)
+	}
+	out, err := exec.Command(program, append(check.Test[2:], "--help")...).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "ready") {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// TestComposeVictoria starts a real VictoriaMetrics with the file's arguments,
+// but for the folder of its data.
+func TestComposeVictoria(t *testing.T) {
+	var args []string
+	for _, a := range composeProject(t).Services["victoria-metrics"].Command {
+		if !strings.HasPrefix(a, "-storageDataPath=") {
+			args = append(args, a)
+		}
+	}
+	startVictoria(t, args...)
+}

@@ -73,7 +73,8 @@ vet:
 .PHONY: staticcheck
 staticcheck:
 	go tool -modfile=.ci/tools.mod staticcheck ./...
-	cd deploy/test && $$(cd ../.. && go tool -modfile=.ci/tools.mod -n staticcheck) ./...
+	staticcheck=$$(go tool -modfile=.ci/tools.mod -n staticcheck) && \
+		for module in cmd/duckdbtest deploy/test; do (cd $$module && "$$staticcheck" ./...) || exit 1; done
 
 .PHONY: vuln
 vuln: ## Look for known vulnerabilities in what the project calls.

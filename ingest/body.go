@@ -83,7 +83,8 @@ func (br *bodyReader) fill(b *buffers, into *[]byte, r io.Reader) error {
 		if err == io.EOF {
 			break
 		}
-		if err != nil {
+		// What is too long and broken too is too long, however it was read.
+		if err != nil && int64(len(buf)) <= br.max {
 			return err
 		}
 	}

@@ -197,7 +197,7 @@ func TestFill(t *testing.T) {
 		"over, one at a time": {&trickle{"123456", io.EOF}, "", &Refusal{}},
 		"over, then broken":   {&trickle{"1234567", broken}, "", &Refusal{}},
 		"over, more at once":  {&burst{"1234567", broken}, "", &Refusal{}},
-		"over while broken":   {&trickle{"123456", broken}, "", broken},
+		"over while broken":   {&trickle{"123456", broken}, "", &Refusal{}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -34,15 +34,7 @@ const (
 // metric keeps its sum, with all series that were reported, as long as it keeps
 // a series. The result may share memory with the day.
 func (d Day) Bound(b Bounds) (bounded Day, leftOut int) {
-	if b.fit(len(d.Points), func(i int) Series { return d.Points[i].Series }) {
-		return d, 0
-	}
-	series := make([]Series, len(d.Points))
-	for i, p := range d.Points {
-		series[i] = p.Series
-	}
-	kept := b.choose(series)
-	leftOut = len(series) - len(kept)
+	kept, leftOut := b.keep(len(d.Points), func(i int) Series { return d.Points[i].Series })
 	if leftOut == 0 {
 		return d, 0
 	}
@@ -60,15 +52,7 @@ func (d Day) Only(keep func(Series) bool) Day {
 
 // Bound does for a month what [Day.Bound] does for a day.
 func (m Month) Bound(b Bounds) (bounded Month, leftOut int) {
-	if b.fit(len(m.Peaks), func(i int) Series { return m.Peaks[i].Series }) {
-		return m, 0
-	}
-	series := make([]Series, len(m.Peaks))
-	for i, p := range m.Peaks {
-		series[i] = p.Series
-	}
-	kept := b.choose(series)
-	leftOut = len(series) - len(kept)
+	kept, leftOut := b.keep(len(m.Peaks), func(i int) Series { return m.Peaks[i].Series })
 	if leftOut == 0 {
 		return m, 0
 	}
@@ -101,6 +85,20 @@ func filtered[E any](all []E, keep func(E) bool) []E {
 		}
 	}
 	return out
+}
+
+// keep returns which of n series are kept, and how many are left out. If that is
+// none, kept may be nil.
+func (b Bounds) keep(n int, series func(i int) Series) (kept map[Series]bool, leftOut int) {
+	if b.fit(n, series) {
+		return nil, 0
+	}
+	all := make([]Series, n)
+	for i := range all {
+		all[i] = series(i)
+	}
+	kept = b.choose(all)
+	return kept, n - len(kept)
 }
 
 // fit tells whether n series are within the bounds for sure. It is all that a

@@ -219,11 +219,9 @@ func TestG1G4VictoriaMetricsFails(t *testing.T) {
 		require(t, rollup.SourceVictoriaMetrics)
 	})
 	t.Run("stopped", func(t *testing.T) {
-		sendSignal(t, v, syscall.SIGTERM)
-		eventually(t, "it has stopped", func() bool { return statusOf(v.URL+"/health") == 0 })
+		v.Stop()
 		report()
 		require(t, rollup.SourceRollups)
-		v.Kill()
 		restart()
 		arrived(t, 0)
 		require(t, rollup.SourceVictoriaMetrics)

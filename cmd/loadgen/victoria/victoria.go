@@ -111,6 +111,12 @@ func (s *Server) PID() int { return s.cmd.Process.Pid }
 // Signal sends a signal, such as SIGSTOP.
 func (s *Server) Signal(sig syscall.Signal) error { return s.cmd.Process.Signal(sig) }
 
+// Stop lets the server write what it has in memory, and waits until it is gone.
+func (s *Server) Stop() {
+	_ = s.Signal(syscall.SIGTERM) // an error means that it is gone
+	<-s.exited
+}
+
 // Kill ends the server at once and waits until it is gone. A second Kill does
 // nothing.
 func (s *Server) Kill() {

@@ -107,6 +107,18 @@ func (m *Mirror) Repair(ctx context.Context) (Repaired, error) {
 	return found, failed.err()
 }
 
+// Import does the first part of Repair: it takes over the months that only the
+// folder knows, and returns them. It is quick, and should come before the first
+// question is answered, which may be for one of them. Repair tells of the files that
+// can't be used.
+func (m *Mirror) Import(ctx context.Context) ([]rollup.MonthID, error) {
+	var found Repaired
+	if err := m.importMonths(ctx, &found); err != nil {
+		return nil, fmt.Errorf("mirror: %w", err)
+	}
+	return found.Imported, nil
+}
+
 // Sync writes the months and days whose file is not what the store holds, and
 // removes the files of days that the store has dropped. A failure is handled as
 // in Repair. When ctx ends, what was written so far is kept and noted.

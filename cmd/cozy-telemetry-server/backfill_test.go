@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -159,13 +160,8 @@ func TestBackfillIsKilled(t *testing.T) {
 	broken := filepath.Join(t.TempDir(), "broken.db")
 	proxy := newKillingProxy(t, v.URL)
 	for _, questions := range []int64{3, 40, 95} {
-		cmd := backfillCommand(months, proxy.url, broken)
-		proxy.killAt(questions, cmd)
-		if err := cmd.Run(); err == nil {
-			t.Fatalf("it was not killed at question %d", questions)
-		}
+		proxy.kill(t, backfillCommand(months, proxy.url, broken), questions)
 	}
-	proxy.killAt(-1, nil)
 	out := runBackfill(t, backfillCommand(months, proxy.url, broken))
 	if strings.Contains(out, " 0 of them by an earlier run") {
 		t.Errorf("it began anew: %s", out)
@@ -205,11 +201,11 @@ func servesOverImports(t *testing.T, file string, truth map[rollup.MonthID]load.
 	server.stop(t, syscall.SIGTERM)
 }
 
-// killingProxy passes questions on, and kills who asks in the middle of one.
+// killingProxy passes questions on, but holds one back for ever.
 type killingProxy struct {
 	url  string
-	left atomic.Int64
-	cmd  atomic.Pointer[exec.Cmd]
+	left atomic.Int64  // until that one
+	held chan struct{} // receives when it has come
 }
 
 func newKillingProxy(t *testing.T, to string) *killingProxy {
@@ -217,10 +213,13 @@ func newKillingProxy(t *testing.T, to string) *killingProxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, pass := &killingProxy{}, httputil.NewSingleHostReverseProxy(target)
+	p, pass := &killingProxy{held: make(chan struct{})}, httputil.NewSingleHostReverseProxy(target)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if p.left.Add(-1) == 0 {
-			_ = p.cmd.Load().Process.Kill()
+			_, _ = io.Copy(io.Discard, r.Body) // or it would not notice that the client is gone
+			p.held <- struct{}{}
+			<-r.Context().Done()
+			return
 		}
 		pass.ServeHTTP(w, r)
 	}))
@@ -229,9 +228,22 @@ func newKillingProxy(t *testing.T, to string) *killingProxy {
 	return p
 }
 
-func (p *killingProxy) killAt(question int64, cmd *exec.Cmd) {
-	p.left.Store(question)
-	p.cmd.Store(cmd)
+// kill runs a command, and kills it in the middle of its n-th question.
+func (p *killingProxy) kill(t *testing.T, cmd *exec.Cmd, n int64) {
+	t.Helper()
+	p.left.Store(n)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	select {
+	case <-p.held:
+		_ = cmd.Process.Kill() // it can't have ended
+		<-ended
+	case err := <-ended:
+		t.Fatalf("it ended before question %d: %v", n, err)
+	}
 }
 
 // A running server takes over when it is asked to on its private listener, one

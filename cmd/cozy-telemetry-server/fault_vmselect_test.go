@@ -103,7 +103,7 @@ func requireRollups(t *testing.T, vmselect string) {
 			t.Errorf("%s: %v, want %v", id, got, want)
 		}
 	}
-	if peak := peakMemory(t, server.cmd.Process.Pid); peak > 256<<20 {
+	if peak := peakMemory(t, server.cmd.Process.Pid); peak > 256<<20*raceFactor {
 		t.Errorf("it took %d MB", peak>>20)
 	}
 	if code := server.stop(t, syscall.SIGTERM); code != 0 {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -62,16 +63,21 @@ func TestTrustedDay(t *testing.T) {
 // aged is a server with reports of many days, and a clock that the test sets.
 type aged struct {
 	*server
-	clock time.Time
+	clock atomic.Pointer[time.Time]
 	dir   string
 }
+
+func (a *aged) now() time.Time { return *a.clock.Load() }
+
+func (a *aged) set(now time.Time) { a.clock.Store(&now) }
 
 // noon is the last of the days on which the reports of an aged server came.
 var noon = time.Date(2028, 3, 2, 12, 0, 0, 0, time.UTC) // two days after a leap day
 
 func newAged(t *testing.T, days int, flags ...string) *aged {
 	t.Helper()
-	a := &aged{clock: noon, dir: t.TempDir()}
+	a := &aged{dir: t.TempDir()}
+	a.set(noon)
 	var cfg config
 	f := pflag.NewFlagSet(name, pflag.ContinueOnError)
 	bindFlags(f, &cfg)
@@ -82,7 +88,7 @@ func newAged(t *testing.T, days int, flags ...string) *aged {
 	if err != nil {
 		t.Fatal(err)
 	}
-	env := environment{stderr: &strings.Builder{}, now: func() time.Time { return a.clock }}
+	env := environment{stderr: &strings.Builder{}, now: a.now}
 	if a.server, err = newServer(cfg, env, zerolog.Nop()); err != nil {
 		t.Fatal(err)
 	}
@@ -195,11 +201,11 @@ func TestRetention(t *testing.T) {
 	}
 
 	for d := range 3 { // each midnight one day more
-		a.clock = time.Date(2028, 3, 3+d, 0, 0, 1, 0, time.UTC)
-		a.report(t, a.clock, "c")
+		a.set(time.Date(2028, 3, 3+d, 0, 0, 1, 0, time.UTC))
+		a.report(t, a.now(), "c")
 		a.rounds(t, 2)
 		if got := a.days(t); !slices.Equal(got, span(today+1+rollup.Date(d), 101)) {
-			t.Errorf("%s: %d days from %v", a.clock, len(got), got[0])
+			t.Errorf("%s: %d days from %v", a.now(), len(got), got[0])
 		}
 	}
 	if got := a.removedOf(t, "days"); got != 22 {
@@ -230,7 +236,7 @@ func TestMonthRetention(t *testing.T) {
 
 func TestRetentionForEver(t *testing.T) {
 	a := newAged(t, 50, "--rollup-retention=0", "--month-retention=0")
-	a.clock = noon.AddDate(10, 0, 0)
+	a.set(noon.AddDate(10, 0, 0))
 	a.rounds(t, 5)
 	if got := len(a.days(t)); got != 50 {
 		t.Errorf("%d days are left", got)
@@ -248,10 +254,10 @@ func TestRetentionWithAWrongClock(t *testing.T) {
 			final := a.final(t)
 			before := a.days(t)
 			kept := before[max(0, len(before)-101):]
-			a.clock = noon.AddDate(0, 0, off)
+			a.set(noon.AddDate(0, 0, off))
 			for hour := range 24 {
-				a.clock = a.clock.Add(time.Hour)
-				a.report(t, a.clock, "c")
+				a.set(a.now().Add(time.Hour))
+				a.report(t, a.now(), "c")
 				a.rounds(t, 1)
 				if hour%6 == 0 {
 					a.collect(t)
@@ -262,7 +268,7 @@ func TestRetentionWithAWrongClock(t *testing.T) {
 					t.Fatalf("%s was removed", day)
 				}
 			}
-			a.clock = noon.Add(time.Hour)
+			a.set(noon.Add(time.Hour))
 			a.collect(t)
 			a.rounds(t, 5)
 			for _, day := range kept {
@@ -285,9 +291,9 @@ func (a *aged) collect(t *testing.T) {
 	done := make(chan error)
 	go func() { done <- a.overview.Run(ctx) }()
 	eventually(t, "the running month is stored", func() bool {
-		s, ok, err := a.store.Snapshot(rollup.MonthOf(a.clock))
+		s, ok, err := a.store.Snapshot(rollup.MonthOf(a.now()))
 		// A clock that was set back finds the running month final: it stays so.
-		return ok && err == nil && (s.CollectedAt.Equal(a.clock) || s.Final)
+		return ok && err == nil && (s.CollectedAt.Equal(a.now()) || s.Final)
 	})
 	cancel()
 	if err := <-done; err != nil {

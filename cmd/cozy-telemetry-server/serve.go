@@ -49,6 +49,7 @@ func serve(ctx context.Context, cfg config, env environment) error {
 	if err != nil {
 		return err
 	}
+	s.importMonths(ctx)
 	listeners, err := s.listen()
 	if err != nil {
 		return errors.Join(err, s.close())
@@ -127,6 +128,21 @@ func (s *server) build(env environment) (err error) {
 		},
 	})
 	return err
+}
+
+// importMonths takes over the months that another server has left. What fails is
+// tried again by the mirror's loop.
+func (s *server) importMonths(ctx context.Context) {
+	if s.mirror == nil {
+		return
+	}
+	months, err := s.mirror.Import(ctx)
+	if err != nil {
+		s.log.Warn().Err(err).Msg("months of the mirror were not imported yet")
+	}
+	for _, month := range months {
+		s.log.Info().Str("dir", s.cfg.snapshotDir).Stringer("month", month).Msg("mirror: month imported")
+	}
 }
 
 // orNever turns a flag's 0, which means none, into what a Config means by none.

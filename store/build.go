@@ -30,25 +30,26 @@ func (s *Store) copyTo(ctx context.Context, path string, skip func([][]byte) boo
 type partitionName struct {
 	product string
 	month   rollup.MonthID
-	day     rollup.Date // 0 for the month's own
+	own     bool        // the month's own
+	day     rollup.Date // else
 }
 
 // partitions returns the partitions of a month, in the order of their products:
 // the month's own, then those of its days.
 func (s *Store) partitions(month rollup.MonthID) (names []partitionName, err error) {
-	add := func(parent *bolt.Bucket, day rollup.Date) error {
+	add := func(parent *bolt.Bucket, own bool, day rollup.Date) error {
 		if parent == nil {
 			return nil
 		}
 		return parent.ForEachBucket(func(product []byte) error {
-			names = append(names, partitionName{string(product), month, day})
+			names = append(names, partitionName{string(product), month, own, day})
 			return nil
 		})
 	}
 	err = s.view(func(tx *bolt.Tx) error {
-		err := add(monthBucket(tx, month), 0)
+		err := add(monthBucket(tx, month), true, 0)
 		for date := month.First(); date <= month.Last() && err == nil; date++ {
-			err = add(dayBucket(tx, date), date)
+			err = add(dayBucket(tx, date), false, date)
 		}
 		return err
 	})

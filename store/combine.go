@@ -180,7 +180,7 @@ func (c *combiner) ownRecords(s *Store, month rollup.MonthID) (days rollup.DaySe
 		return 0, err
 	}
 	for _, name := range names {
-		if name.day != 0 {
+		if !name.own {
 			continue
 		}
 		err := s.eachMonth(c.ctx, month, name.product, func(chunk []instanceMonth) error {
@@ -210,7 +210,7 @@ func (c *combiner) days(s *Store, month rollup.MonthID, removed rollup.DaySet) e
 		return err
 	}
 	for _, name := range names {
-		if name.day == 0 {
+		if name.own {
 			continue
 		}
 		err := s.eachDay(c.ctx, name.day, name.product, func(chunk []InstanceDay) error {

@@ -307,3 +307,26 @@ func TestCombineTheRest(t *testing.T) {
 		t.Errorf("the folder has %v", entries)
 	}
 }
+
+// A day on which the clock said 1970 is the day 0, and copied like any other.
+func TestRewritesKeepTheEpoch(t *testing.T) {
+	dir := t.TempDir()
+	path := fileOf(t, filepath.Join(dir, "telemetry.db"), func(s *Store) {
+		for _, at := range []time.Time{time.Unix(0, 0), march} {
+			must(t, s.Record(t.Context(), report("x", at, "a"), nil))
+			must(t, s.Record(t.Context(), report("y", at, "a"), nil))
+		}
+	})
+	combined := filepath.Join(dir, "combined.db")
+	_, err := Combine(t.Context(), combined, []string{path}, nil)
+	must(t, err)
+	_, err = Forget(t.Context(), path, "cozystack", "x", nil)
+	must(t, err)
+	for file, want := range map[string]int{combined: 4, path: 2} {
+		s := openRead(t, file)
+		if got := stored(t, s); len(got) != want {
+			t.Errorf("%s has %d records, want %d: %v", filepath.Base(file), len(got), want, got)
+		}
+		must(t, s.Close())
+	}
+}

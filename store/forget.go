@@ -92,7 +92,7 @@ func (f *forgetter) month(month rollup.MonthID) error {
 		return err
 	}
 	for _, name := range names {
-		if name.day != 0 {
+		if !name.own {
 			err = f.day(name)
 		} else {
 			err = f.from.eachMonth(f.ctx, month, name.product, func(chunk []instanceMonth) error {

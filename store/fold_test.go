@@ -6,8 +6,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	bolt "go.etcd.io/bbolt"
 	"pgregory.net/rapid"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
@@ -112,5 +114,40 @@ func TestFoldEndsWithTheFirstError(t *testing.T) {
 	err = s.Fold(ctx, "cozystack", month, month, nil, func(string, []rollup.Month) error { calls++; cancel(); return nil })
 	if !errors.Is(err, context.Canceled) || calls != 1 {
 		t.Errorf("cancelled: got %v after %d calls", err, calls)
+	}
+}
+
+// A month's record that can't be read fails the fold, again and again, but no
+// report that is in the same transaction.
+func TestDamagedMonthFailsTheFoldAlone(t *testing.T) { synctest.Test(t, testDamagedMonth) }
+
+func testDamagedMonth(t *testing.T) {
+	s := open(t, Options{})
+	month, day := rollup.MonthOf(march), rollup.DateOf(march)
+	must(t, s.Record(t.Context(), report("x", march, "a"), nil))
+	must(t, s.FoldDays(t.Context(), month, day))
+	must(t, s.Record(t.Context(), report("x", march.AddDate(0, 0, 1), "a"), nil))
+	must(t, s.update(t.Context(), func(tx *bolt.Tx) error {
+		return recordsOf(monthBucket(tx, month), "cozystack").Put(instanceKey("x"), []byte("rubbish"))
+	}))
+	chunk, err := s.foldSome(t.Context(), "cozystack", month, rollup.DaySetOf(6), nil)
+	must(t, err)
+	release := holdWriter(t, s)
+	var wg sync.WaitGroup
+	var fold, record error
+	wg.Go(func() {
+		fold = s.submit(t.Context(), &request{apply: func(tx *bolt.Tx, dicts *dictionaryCache) error {
+			return putMonths(tx, dicts, "cozystack", month, chunk)
+		}})
+	})
+	wg.Go(func() { record = s.Record(t.Context(), report("y", march, "a"), nil) })
+	synctest.Wait() // both wait for the writer, so they are in one transaction
+	release()
+	wg.Wait()
+	if !errors.Is(fold, ErrDamaged) || record != nil {
+		t.Errorf("the fold ends with %v, the report with %v", fold, record)
+	}
+	if got := dayOf(t, s, "y", day); len(got.Points) != 1 {
+		t.Errorf("the report's day is %v", got)
 	}
 }

@@ -82,7 +82,7 @@ type writer struct {
 func newWriter(s *Store) (*writer, error) {
 	blocks, err := newBlockEncoder()
 	w := &writer{store: s, recent: newRecentCache(), blocks: blocks}
-	w.dicts.limits = limits{Bounds: s.opts.Bounds, dictionary: s.opts.maxDictionary}
+	w.dicts.limits = limits{Bounds: s.opts.Bounds, dictionary: s.opts.Dictionary}
 	return w, err
 }
 
@@ -200,16 +200,19 @@ func (w *writer) bound(shrinks bool) {
 	w.store.db.MaxSize = int(max(bound, 1)) // 0 would be no bound
 }
 
-// apply makes a batch's changes. An error of it undoes them all; what concerns a
-// single report only is set on its request.
+// apply makes a batch's changes. An error of it undoes them all. What a request
+// finds damaged is its own error: it must not keep the others out. What it has
+// done until then stays, for it only merges.
 func (w *writer) apply(tx *bolt.Tx, batch []*request) (queueChange, error) {
 	for _, r := range batch {
 		if r.apply == nil {
 			continue
 		}
-		if err := r.apply(tx, &w.dicts); err != nil {
+		err := r.apply(tx, &w.dicts)
+		if err != nil && !errors.Is(err, ErrDamaged) {
 			return queueChange{}, err
 		}
+		r.err = err
 	}
 	if err := w.record(tx, batch); err != nil {
 		return queueChange{}, err

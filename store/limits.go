@@ -2,10 +2,6 @@ package store
 
 import "github.com/cozystack/cozystack-telemetry-server/store/rollup"
 
-// maxDictionary bounds the series of a product's month over all instances: every
-// reader of the month holds them in memory. Real fleets stay far below it.
-const maxDictionary = 500_000
-
 // limits are what the writer keeps out of records. They belong to its goroutine.
 type limits struct {
 	rollup.Bounds

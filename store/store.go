@@ -26,21 +26,20 @@ type Options struct {
 	// month. What is above them is left out, and counted in Commit. The zero Bounds
 	// are none.
 	Bounds rollup.Bounds
+	// Dictionary bounds the series of a product's month over all instances: every
+	// reader of the month holds them in memory. Series above it are left out and
+	// counted as above. A file that has more already keeps them. 0 means no bound.
+	Dictionary int
 	// OnCommit, if set, is told of each commit, from the writer's goroutine. It
 	// must be quick.
 	OnCommit func(Commit)
 	// Now is the clock that times commits. nil means that durations are 0.
 	Now func() time.Time
-
-	maxDictionary int // 0 means maxDictionary
 }
 
 func (o Options) withDefaults() Options {
 	if o.QueueBytes == 0 {
 		o.QueueBytes = 1 << 30
-	}
-	if o.maxDictionary == 0 {
-		o.maxDictionary = maxDictionary
 	}
 	if o.OnCommit == nil {
 		o.OnCommit = func(Commit) {}
@@ -55,8 +54,8 @@ func (o Options) withDefaults() Options {
 type Commit struct {
 	// Reports is how many reports the transaction recorded.
 	Reports int
-	// LeftOut is how many series were not kept, because of Options.Bounds or because
-	// the month's dictionary is full; counted with every report that had them.
+	// LeftOut is how many series were not kept, because of Options.Bounds or
+	// Options.Dictionary; counted with every report that had them.
 	LeftOut int
 	// Unreadable is how many blocks of the queue were removed since they could not
 	// be read. What they held is not forwarded.

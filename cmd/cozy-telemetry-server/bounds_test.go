@@ -120,3 +120,10 @@ func (p *process) status(t *testing.T, path string) int {
 	resp.Body.Close()
 	return resp.StatusCode
 }
+
+// A server bounds what its readers hold in memory; the store by itself does not.
+func TestServerBoundsTheDictionary(t *testing.T) {
+	if got := new(server).storeOptions(environment{}).Dictionary; got != maxDictionary {
+		t.Errorf("the bound is %d", got)
+	}
+}

@@ -40,6 +40,7 @@ func (s *server) storeOptions(env environment) store.Options {
 		QueueBytes: s.cfg.forwardQueueBytes,
 		MaxBytes:   s.cfg.dbMaxBytes,
 		Bounds:     s.cfg.bounds(),
+		Dictionary: maxDictionary,
 		Now:        env.now,
 		OnCommit:   s.onCommit,
 	}

@@ -153,6 +153,10 @@ func orNever(d time.Duration) time.Duration {
 	return d
 }
 
+// maxDictionary bounds the series of a month over all clusters. Real fleets stay
+// far below it.
+const maxDictionary = 500_000
+
 func (c config) bounds() rollup.Bounds {
 	return rollup.Bounds{Series: c.maxDaySeries, Kinds: c.maxDayKinds}
 }

@@ -20,8 +20,9 @@ import (
 const lockTimeout = time.Second
 
 // initialMmapSize is the address space reserved for the file. While the file is
-// smaller, growing it needs no new mapping, so no writer ever waits for a reader.
-const initialMmapSize = 1 << 30
+// smaller, growing it needs no new mapping. For one, the writer would wait until
+// no one reads, a backup too, and all who want to read would wait for the writer.
+const initialMmapSize = 64 << 30
 
 // openFile opens the file for reading and writing, or creates it where there is
 // none. A file that can't be used is left exactly as it is.

@@ -288,3 +288,20 @@ func TestFirstStartOfSeveral(t *testing.T) {
 		t.Errorf("the file has %d records", len(m))
 	}
 }
+
+// The mapping has room for many years, so that growing never waits for a reader.
+func TestMappingHasRoom(t *testing.T) {
+	s := open(t, Options{})
+	maps, err := os.ReadFile("/proc/self/maps")
+	must(t, err)
+	for line := range strings.Lines(string(maps)) {
+		var from, to uint64
+		if _, err := fmt.Sscanf(line, "%x-%x", &from, &to); err == nil && strings.Contains(line, s.path) {
+			if to-from < 64<<30 {
+				t.Errorf("%d bytes are mapped", to-from)
+			}
+			return
+		}
+	}
+	t.Error("the file is not mapped")
+}

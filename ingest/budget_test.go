@@ -71,6 +71,34 @@ func TestBudgetIsGivenBack(t *testing.T) {
 	}
 }
 
+// broken is a Recorder that panics.
+type broken struct{ *memory }
+
+func (broken) Record(context.Context, rollup.Report, []byte) error { panic("broken") }
+
+// A report that ends in a panic, which the server survives, leaves nothing behind.
+func TestBudgetIsGivenBackAfterAPanic(t *testing.T) {
+	h, err := NewHandler(broken{&memory{}}, Config{Now: func() time.Time { return noon }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := echo.New()
+	h.Register(e)
+	for _, body := range []string{"cozy_a 1\n", largeBody(200 << 10)} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("there was no panic")
+				}
+			}()
+			serve(e, "c1", body)
+		}()
+	}
+	if !h.budget.free() {
+		t.Error("something of the budget is gone")
+	}
+}
+
 // Half-read bodies, however many, keep no small report waiting: they hold no
 // parse, and large bodies are refused when their part of the memory is used up.
 func TestSlowBodiesHoldNoParse(t *testing.T) {

@@ -148,7 +148,6 @@ func (h *Handler) take(r *http.Request) (samples, dropped int, err error) {
 		b = new(buffers)
 	}
 	samples, dropped, err = h.record(r, id, b)
-	h.budget.release(b)
 	// After an error somebody may still use the buffers.
 	if err == nil && b.small() {
 		h.buffers.Put(b)
@@ -158,6 +157,7 @@ func (h *Handler) take(r *http.Request) (samples, dropped int, err error) {
 
 // record reads, parses and records a report.
 func (h *Handler) record(r *http.Request, id string, b *buffers) (samples, dropped int, err error) {
+	defer h.budget.release(b)
 	if err := h.bodies.read(r, b); err != nil {
 		return 0, 0, err
 	}

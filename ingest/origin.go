@@ -33,21 +33,37 @@ func (p Proxies) origin(r *http.Request) netip.Addr {
 	if err != nil {
 		return netip.Addr{}
 	}
-	addr := hop.Addr().Unmap()
+	addr := plain(hop.Addr())
 	if !p.has(addr) {
 		return addr
 	}
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for _, text := range slices.Backward(hops) {
-		if addr, err = netip.ParseAddr(strings.TrimSpace(text)); err != nil {
-			return netip.Addr{}
-		}
-		if addr = addr.Unmap(); !p.has(addr) {
+		if addr = parseHop(strings.TrimSpace(text)); !p.has(addr) {
 			return addr
 		}
 	}
 	return netip.Addr{}
 }
+
+// parseHop reads an address of X-Forwarded-For. Some proxies write the port too,
+// as of a peer, and IPv6 in brackets. What is no address is the invalid one.
+func parseHop(text string) netip.Addr {
+	if hop, err := netip.ParseAddrPort(text); err == nil {
+		return plain(hop.Addr())
+	}
+	if inner, ok := strings.CutPrefix(text, "["); ok {
+		text = strings.TrimSuffix(inner, "]")
+	}
+	addr, err := netip.ParseAddr(text)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return plain(addr)
+}
+
+// plain returns an address as networks hold it: no prefix contains one with a zone.
+func plain(addr netip.Addr) netip.Addr { return addr.Unmap().WithZone("") }
 
 // networkOf returns the network of an address. An address that is not of the
 // internet has none: it is a proxy's that nobody has named, and all the world
@@ -60,7 +76,7 @@ func networkOf(addr netip.Addr) netip.Prefix {
 	if addr.Is4() {
 		bits = prefix4
 	}
-	network, err := addr.WithZone("").Prefix(bits)
+	network, err := addr.Prefix(bits)
 	if err != nil {
 		return netip.Prefix{} // can't be: no address is shorter
 	}

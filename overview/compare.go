@@ -18,7 +18,7 @@ func (o *Overview) Compare(s rollup.Snapshot) (note string, err error) {
 	if s.Source != rollup.SourceRollups {
 		return fmt.Sprintf("the figures are from %s and can't be counted again", s.Source), nil
 	}
-	own, err := o.fold(window{s.Month, s.Month}, everyMetric)
+	own, err := o.countAgain(s.Month)
 	switch {
 	case err != nil:
 		return "", err

@@ -29,7 +29,7 @@ func (o *Overview) Recount(ctx context.Context, month rollup.MonthID) (changed b
 
 // recount replaces a final snapshot by what the rollups show, if that is more.
 func (o *Overview) recount(stored rollup.Snapshot) (changed bool, err error) {
-	own, err := o.fold(window{stored.Month, stored.Month}, everyMetric)
+	own, err := o.countAgain(stored.Month)
 	if err != nil || !better(own, stored) {
 		return false, err
 	}
@@ -37,6 +37,14 @@ func (o *Overview) recount(stored rollup.Snapshot) (changed bool, err error) {
 		figures: own, source: rollup.SourceRollups, at: o.cfg.Now(), final: true, asked: stored.Asked,
 	})
 	return true, o.keep(s)
+}
+
+// countAgain counts a month from the rollups, with the kinds that a snapshot would
+// keep.
+func (o *Overview) countAgain(month rollup.MonthID) (figures, error) {
+	own, err := o.fold(window{month, month}, everyMetric)
+	own.kinds = o.apps.Keep(own.kinds)
+	return own, err
 }
 
 // better tells whether the rollups show more of a month than its final snapshot.

@@ -2,6 +2,7 @@ package overview
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
@@ -82,6 +83,45 @@ func TestImportedMonthGivesWay(t *testing.T) {
 		if month.Clusters != tc.want || month.Source != tc.source {
 			t.Errorf("of %d imported, %+v is shown", tc.imported, month)
 		}
+	}
+}
+
+// keepingApps keep kinds as the real table does: in one spelling, and above 0.
+type keepingApps struct{ fakeApps }
+
+func (keepingApps) Keep(kinds map[string]int64) map[string]int64 {
+	kept := map[string]int64{}
+	for kind, n := range kinds {
+		if n > 0 {
+			kept[strings.ToLower(kind)] += n
+		}
+	}
+	return kept
+}
+
+// A month is counted again with the kinds that its snapshot has kept: nothing is
+// missing, and nothing has changed, only because a kind was left out or renamed.
+func TestCountAgainKeepsKinds(t *testing.T) {
+	r := newRig(t, "2026-05-02T12:00:00Z", Config{}, line{"c000", "2026-03-01T10:00:00Z", []string{
+		"cozy_cluster_info 1",
+		`cozy_application_count{kind="Postgres"} 2`,
+		`cozy_application_count{kind="postgres"} 3`,
+		`cozy_application_count{kind="Redis"} 0`,
+	}})
+	r.apps = keepingApps{}
+	if got := r.ask(t, "2026-03", Average).Periods.Month.Apps["postgres"]; got != 5 {
+		t.Fatalf("%d postgres", got)
+	}
+	month := monthID(t, "2026-03")
+	stored, ok, err := r.store.Snapshot(month)
+	if err != nil || !ok || !stored.Final {
+		t.Fatalf("stored is %+v: %v", stored, err)
+	}
+	if note, err := r.Compare(stored); note != "" || err != nil {
+		t.Errorf("compared: %q, %v", note, err)
+	}
+	if changed, err := r.Recount(t.Context(), month); changed || err != nil {
+		t.Errorf("recounted: changed is %v, %v", changed, err)
 	}
 }
 

@@ -54,18 +54,21 @@ func (l Limits) checkPlausible(s sums, samples []rollup.Sample) error {
 	case max(s[tenantsFigure], s[tenantAppsFigure]) > float64(l.Tenants):
 		return refuseImplausible("more than %d tenants", l.Tenants)
 	// The sum of all kinds spares nearly every report a look at each.
-	case s[tenantAppsFigure]+s[appsFigure] > float64(l.Apps) && mostOfAKind(samples) > float64(l.Apps):
+	case s[appsFigure] > float64(l.Apps) && mostOfAKind(samples) > float64(l.Apps):
 		return refuseImplausible("more than %d applications of a kind", l.Apps)
 	}
 	return nil
 }
 
-// mostOfAKind returns the largest number of applications of any one kind.
+// mostOfAKind returns the largest number of applications of any one kind. Tenants
+// have a limit of their own.
 func mostOfAKind(samples []rollup.Sample) (most float64) {
 	kinds := make(map[string]float64)
 	for _, s := range samples {
-		if strings.HasPrefix(string(s.Series), appsMetric) && s.Series.Metric() == appsMetric {
-			kind := s.Series.Label(kindLabel)
+		if !strings.HasPrefix(string(s.Series), appsMetric) || s.Series.Metric() != appsMetric {
+			continue
+		}
+		if kind := s.Series.Label(kindLabel); kind != tenantKind {
 			kinds[kind] += s.Value
 			most = max(most, kinds[kind])
 		}

@@ -30,12 +30,17 @@ func TestPlausible(t *testing.T) {
 		"apps of many kinds":            {apps("Postgres", 30) + apps("Redis", 30) + apps("Tenant", 20), ""},
 		"a kind in several series":      {apps("Redis", 1) + "cozy_application_count{kind=\"Postgres\",v=\"1\"} 15\ncozy_application_count{kind=\"Postgres\",v=\"2\"} 16\n", "more than 30 applications of a kind"},
 		"apps without a kind":           {"cozy_application_count 31\n", "more than 30 applications of a kind"},
+		"more tenants than apps":        {apps("Tenant", 40) + apps("Postgres", 30) + apps("Redis", 30), ""},
 		"a metric that begins alike":    {"cozy_application_counts 31\ncozy_nodes_counter 11\n" + apps("Redis", 30) + apps("Postgres", 30), ""},
 		"other figures may be anything": {"cozy_cluster_capacity{resource=\"memory\"} 9007199254740992\n", ""},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			parser := NewParser(Limits{Nodes: 10, Tenants: 20, Apps: 30})
+			limits := Limits{Nodes: 10, Tenants: 20, Apps: 30}
+			if strings.HasPrefix(name, "more tenants") {
+				limits.Tenants = 40
+			}
+			parser := NewParser(limits)
 			for range 3 { // as new, as known, as guessed
 				samples, _, err := parser.Parse(nil, []byte(tt.body))
 				if tt.text == "" {

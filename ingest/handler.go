@@ -42,8 +42,7 @@ type Result struct {
 	// Samples and Dropped count what was taken, and what was left out for its
 	// metric's name.
 	Samples, Dropped int
-	// Err is why the report was not taken, nil if it was. If the sender went away,
-	// it may have been.
+	// Err is why the report was not taken, nil if it was.
 	Err error
 }
 
@@ -173,11 +172,9 @@ func (h *Handler) record(r *http.Request, id string, b *buffers) (samples, dropp
 		return 0, dropped, err
 	}
 	// A sender that goes away does not end the recorder's work, so its report must
-	// not give back its place in the budget before that. It gets no answer.
+	// not give back its place in the budget before that. A sender that has only
+	// closed its own side looks the same, and still reads the answer.
 	err = h.recorder.Record(context.WithoutCancel(r.Context()), report, b.lines)
-	if err == nil {
-		err = r.Context().Err()
-	}
 	return len(report.Samples), dropped, err
 }
 

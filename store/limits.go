@@ -1,11 +1,16 @@
 package store
 
-import "github.com/cozystack/cozystack-telemetry-server/store/rollup"
+import (
+	"slices"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
 
 // limits are what the writer keeps out of records. They belong to its goroutine.
 type limits struct {
 	rollup.Bounds
 	dictionary int // 0 means no bound
+	lasting    []string
 	// leftOut counts the series that the transaction at hand has left out.
 	leftOut int
 }
@@ -14,8 +19,8 @@ type limits struct {
 func (l *limits) day(d rollup.Day, dict *dictionary) rollup.Day {
 	before := len(d.Points)
 	d, _ = d.Bound(l.Bounds)
-	if keep := l.room(dict, len(d.Points)); keep != nil {
-		d = d.Only(keep)
+	if name := l.room(dict, len(d.Points)); name != nil {
+		d = d.Rename(name)
 	}
 	l.leftOut += before - len(d.Points)
 	return d
@@ -25,25 +30,28 @@ func (l *limits) day(d rollup.Day, dict *dictionary) rollup.Day {
 // counted there.
 func (l *limits) month(m rollup.Month, dict *dictionary) rollup.Month {
 	m, _ = m.Bound(l.Bounds)
-	if keep := l.room(dict, len(m.Peaks)); keep != nil {
-		m = m.Only(keep)
+	if name := l.room(dict, len(m.Peaks)); name != nil {
+		m = m.Rename(name)
 	}
 	return m
 }
 
-// room returns what tells for which of n series a dictionary has room, nil if for
-// all. The bare names of metrics are not counted: there are no more of them than
-// series.
-func (l *limits) room(dict *dictionary, n int) func(rollup.Series) bool {
+// room returns under which names a full dictionary takes n series; nil if it has
+// room for all. The bare names of metrics are not counted: there are no more of
+// them than series.
+func (l *limits) room(dict *dictionary, n int) func(rollup.Series) (rollup.Series, bool) {
 	left := l.dictionary - len(dict.series)
 	if l.dictionary == 0 || n <= left {
 		return nil
 	}
-	return func(s rollup.Series) bool {
+	return func(s rollup.Series) (rollup.Series, bool) {
 		if _, known := dict.ids[s]; known {
-			return true
+			return s, true
 		}
-		left--
-		return left >= 0
+		if left--; left >= 0 {
+			return s, true
+		}
+		metric := s.Metric()
+		return rollup.Series(metric), slices.Contains(l.lasting, metric)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -109,6 +110,25 @@ func TestFullDictionary(t *testing.T) {
 	if want := 3 + 1 + 10; leftOut != want {
 		t.Errorf("%d series are said to be left out, want %d", leftOut, want)
 	}
+}
+
+// A full dictionary still tells that a new cluster is there, and its nodes.
+func TestFullDictionaryHidesNoCluster(t *testing.T) {
+	s := open(t, Options{Dictionary: 10, Lasting: []string{"cozy_cluster_info", "cozy_nodes_count"}})
+	must(t, s.Record(t.Context(), flood("abuser", march, 100), nil))
+	new := report("new", march, `cozy_cluster_info{v="9"}`, `cozy_nodes_count{kernel="8"}`, `cozy_nodes_count{kernel="9"}`, `other{x="1"}`)
+	must(t, s.Record(t.Context(), new, nil))
+	must(t, s.Record(t.Context(), new, nil))
+	d := dayOf(t, s, "new", rollup.DateOf(march))
+	want := rollup.FromReport(new)
+	want.Sums = want.Sums[:2] // without other
+	if len(d.Points) != 2 || d.Points[0].Series != "cozy_cluster_info" || d.Points[1].Series != "cozy_nodes_count" || !slices.Equal(d.Sums, want.Sums) {
+		t.Errorf("kept is %+v", d)
+	}
+	month := rollup.MonthOf(march)
+	before := folded(t, s, "cozystack", month, month, nil)
+	must(t, s.FoldDays(t.Context(), month, month.Last()))
+	compareFolds(t, folded(t, s, "cozystack", month, month, nil), before)
 }
 
 // withSeries gives one instance all series of another too.

@@ -30,6 +30,10 @@ type Options struct {
 	// reader of the month holds them in memory. Series above it are left out and
 	// counted as above. A file that has more already keeps them. 0 means no bound.
 	Dictionary int
+	// Lasting are metrics of which a full dictionary still takes the bare names: new
+	// series of theirs become one without labels. Their sums stay right, and a flood of
+	// series does not hide an instance.
+	Lasting []string
 	// OnCommit, if set, is told of each commit, from the writer's goroutine. It
 	// must be quick.
 	OnCommit func(Commit)

@@ -82,7 +82,7 @@ type writer struct {
 func newWriter(s *Store) (*writer, error) {
 	blocks, err := newBlockEncoder()
 	w := &writer{store: s, recent: newRecentCache(), blocks: blocks}
-	w.dicts.limits = limits{Bounds: s.opts.Bounds, dictionary: s.opts.Dictionary}
+	w.dicts.limits = limits{Bounds: s.opts.Bounds, dictionary: s.opts.Dictionary, lasting: s.opts.Lasting}
 	return w, err
 }
 

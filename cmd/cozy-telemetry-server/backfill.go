@@ -162,7 +162,7 @@ func (c *backfillFlags) check(now time.Time) (err error) {
 
 // run fills a file that no server has open.
 func (c *backfillFlags) run(ctx context.Context, env environment) (err error) {
-	db, err := store.Open(c.dbPath, store.Options{Now: env.now, Dictionary: maxDictionary})
+	db, err := store.Open(c.dbPath, store.Options{Now: env.now, Dictionary: maxDictionary, Lasting: lastingMetrics()})
 	if errors.Is(err, store.ErrLocked) {
 		return fmt.Errorf("%w; or let the server do it: see --admin-addr", err)
 	}

@@ -41,6 +41,7 @@ func (s *server) storeOptions(env environment) store.Options {
 		MaxBytes:   s.cfg.dbMaxBytes,
 		Bounds:     s.cfg.bounds(),
 		Dictionary: maxDictionary,
+		Lasting:    lastingMetrics(),
 		Now:        env.now,
 		OnCommit:   s.onCommit,
 	}

@@ -38,14 +38,23 @@ func (d Day) Bound(b Bounds) (bounded Day, leftOut int) {
 	if leftOut == 0 {
 		return d, 0
 	}
-	return d.Only(func(s Series) bool { return kept[s] }), leftOut
+	return d.Rename(func(s Series) (Series, bool) { return s, kept[s] }), leftOut
 }
 
-// Only returns the day with the series that keep holds for, and the sums of
-// their metrics. The hours stay.
-func (d Day) Only(keep func(Series) bool) Day {
+// Rename returns the day with each series under the name that it is given, or
+// without it. Series of one metric that are given the same name become one, with
+// the highest value. The sums of the metrics that keep a series stay, and the hours.
+func (d Day) Rename(name func(Series) (s Series, keep bool)) Day {
 	metrics := make(map[string]bool)
-	d.Points = filtered(d.Points, func(p Point) bool { return note(metrics, p.Series, keep) })
+	var points []Point
+	for _, p := range d.Points {
+		if s, ok := name(p.Series); ok {
+			metrics[s.Metric()] = true
+			p.Series = s
+			points = append(points, p)
+		}
+	}
+	d.Points = mergeDoubles(points, comparePoints, mergePoint)
 	d.Sums = filtered(d.Sums, func(s Sum) bool { return metrics[s.Metric] })
 	return d
 }
@@ -56,24 +65,36 @@ func (m Month) Bound(b Bounds) (bounded Month, leftOut int) {
 	if leftOut == 0 {
 		return m, 0
 	}
-	return m.Only(func(s Series) bool { return kept[s] }), leftOut
+	return m.Rename(func(s Series) (Series, bool) { return s, kept[s] }), leftOut
 }
 
-// Only does for a month what [Day.Only] does for a day.
-func (m Month) Only(keep func(Series) bool) Month {
+// Rename does for a month what [Day.Rename] does for a day.
+func (m Month) Rename(name func(Series) (s Series, keep bool)) Month {
 	metrics := make(map[string]bool)
-	m.Peaks = filtered(m.Peaks, func(p Peak) bool { return note(metrics, p.Series, keep) })
+	var peaks []Peak
+	for _, p := range m.Peaks {
+		if s, ok := name(p.Series); ok {
+			metrics[s.Metric()] = true
+			peaks = append(peaks, Peak{s, p.Value})
+		}
+	}
+	m.Peaks = mergeDoubles(peaks, comparePeaks, mergePeak)
 	m.Metrics = filtered(m.Metrics, func(mm MetricMonth) bool { return metrics[mm.Metric] })
 	return m
 }
 
-// note asks whether a series is kept, and notes its metric if so.
-func note(metrics map[string]bool, s Series, keep func(Series) bool) bool {
-	if !keep(s) {
-		return false
+// mergeDoubles sorts elements, and makes one of those that compare equal.
+func mergeDoubles[E any](all []E, compare func(E, E) int, merge func(E, E) E) []E {
+	slices.SortFunc(all, compare)
+	out := all[:0]
+	for _, e := range all {
+		if last := len(out) - 1; last >= 0 && compare(out[last], e) == 0 {
+			out[last] = merge(out[last], e)
+			continue
+		}
+		out = append(out, e)
 	}
-	metrics[s.Metric()] = true
-	return true
+	return out
 }
 
 // filtered returns a new slice of the elements that keep holds for.

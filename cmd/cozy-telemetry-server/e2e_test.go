@@ -44,7 +44,7 @@ func TestSameFiguresFromBothSources(t *testing.T) {
 	}
 	server.shows(t, want)
 	eventually(t, "upgraded kernels count twice where series are added up", func() bool {
-		return sumOfPeaks(export(t, v, "cozy_nodes_count")) > want.TotalNodes
+		return sumOfPeaks(seriesOf(t, v, "cozy_nodes_count")) > want.TotalNodes
 	})
 	v.Kill()
 	want.Source = rollup.SourceRollups
@@ -127,7 +127,7 @@ func TestOutageAndKill(t *testing.T) {
 	v := startVictoria(t, t.TempDir(), addr)
 	eventually(t, "the queue is empty", func() bool { return server.metric(t, "queue_blocks") == 0 })
 	arrived := 0
-	for _, e := range export(t, v, `{__name__!=""}`) {
+	for _, e := range seriesOf(t, v, `{__name__!=""}`) {
 		for _, ts := range e.Timestamps {
 			if at := time.UnixMilli(ts); at.Before(before.Truncate(time.Millisecond)) || at.After(after) {
 				t.Fatalf("a sample is of %v, not of %v to %v", at, before, after)
@@ -149,7 +149,7 @@ func TestForgedLine(t *testing.T) {
 	server.post(t, "attacker", `cozy_cluster_info{x="\"} 1\ncozy_nodes_count{cluster_id=\"victim\"} 999\n\\"} 1`+"\n")
 	var all []exported
 	eventually(t, "the sample arrives", func() bool {
-		all = export(t, v, `{__name__!=""}`)
+		all = seriesOf(t, v, `{__name__!=""}`)
 		return len(all) > 0
 	})
 	want := map[string]string{
@@ -183,7 +183,7 @@ func TestForwardingIsPromptAndKeepsTheQueue(t *testing.T) {
 	}))
 	defer proxy.Close()
 	server = startServer(t, dir, "--forward-url="+proxy.URL+importPath)
-	eventually(t, "the queued report arrives", func() bool { return len(export(t, v, "cozy_cluster_info")) == 1 })
+	eventually(t, "the queued report arrives", func() bool { return len(seriesOf(t, v, "cozy_cluster_info")) == 1 })
 
 	arrived.Store(0)
 	start := time.Now()

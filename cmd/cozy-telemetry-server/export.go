@@ -1,15 +1,18 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/export"
 	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -20,12 +23,6 @@ type exportFlags struct {
 	force, anonymize                   bool
 	keyFile                            string
 }
-
-// The tables, and those of them whose rows are months or more.
-var (
-	exportTables  = []string{"clusters", "months", "days", "series"}
-	monthlyTables = []string{"clusters", "months"}
-)
 
 func newExport(env environment) *cobra.Command {
 	var o exportFlags
@@ -45,10 +42,10 @@ docs/export.md describes the columns. The file is only read.`,
 	f := cmd.Flags()
 	f.SortFlags = false
 	f.StringVar(&o.db, "db", "", "the database file")
-	f.StringVar(&o.what, "what", "days", "the table: clusters, months, days or series")
+	f.StringVar(&o.what, "what", export.Days, "the table: clusters, months, days or series")
 	f.StringVar(&o.from, "from", "", "the first month or day, such as 2026-03 or 2026-03-01; empty: the first one there is")
 	f.StringVar(&o.to, "to", "", "the last month or day; empty: the last one there is")
-	f.StringVar(&o.format, "format", "csv", "csv, jsonl or parquet")
+	f.StringVar(&o.format, "format", export.CSV, "csv, jsonl or parquet")
 	f.StringVarP(&o.output, "output", "o", "", "the file to write; empty: standard output")
 	f.BoolVar(&o.force, "force", false, "replace the file if there is one")
 	f.BoolVar(&o.anonymize, "anonymize", false, "replace cluster ids by a keyed hash, with a new key each time")
@@ -58,13 +55,13 @@ docs/export.md describes the columns. The file is only read.`,
 
 func (o *exportFlags) check(env environment) error {
 	errs := []error{
-		checkOneOf("what", o.what, exportTables...),
-		checkOneOf("format", o.format, "csv", "jsonl", "parquet"),
+		checkOneOf("what", o.what, export.Tables()...),
+		checkOneOf("format", o.format, export.Formats()...),
 	}
 	for flag, value := range map[string]string{"from": o.from, "to": o.to} {
 		errs = append(errs, o.checkEnd(flag, value))
 	}
-	if o.format == "parquet" && o.output == "" && isTerminal(env.stdout) {
+	if o.format == export.Parquet && o.output == "" && isTerminal(env.stdout) {
 		errs = append(errs, errors.New("--format: parquet is not for a terminal; name a file with -o"))
 	}
 	if o.keyFile != "" && !o.anonymize {
@@ -81,7 +78,7 @@ func (o *exportFlags) checkEnd(flag, value string) error {
 	if _, err := rollup.ParseMonth(value); err == nil {
 		return nil
 	}
-	if slices.Contains(monthlyTables, o.what) {
+	if export.WholeMonths(o.what) {
 		return fmt.Errorf("--%s: %q is not a month such as 2026-03, of which %s are made", flag, value, o.what)
 	}
 	if _, err := rollup.ParseDate(value); err != nil {
@@ -95,58 +92,64 @@ func (o *exportFlags) run(ctx context.Context, env environment, s *store.Store) 
 	if o.output == "" && isTerminal(env.stdout) {
 		env.stderr = io.Discard // a line of progress would run into the table
 	}
-	e, err := newExporter(ctx, env, s, o)
+	p := newSteps(env, "export")
+	defer p.end()
+	options, err := o.options(env, s)
 	if err != nil {
 		return err
 	}
+	options.Progress = p.tell
 	if o.output == "" {
-		return o.write(ctx, e, env.stdout)
+		return export.Write(ctx, env.stdout, s, options)
 	}
 	out, err := createOut(o.output, o.force)
 	if err != nil {
 		return err
 	}
 	defer out.discard()
-	if err := o.write(ctx, e, out); err != nil {
+	if err := export.Write(ctx, out, s, options); err != nil {
 		return err
 	}
 	return out.commit()
 }
 
-func (o *exportFlags) write(ctx context.Context, e *exporter, w io.Writer) error {
-	t, err := newTableWriter(o.format, o.what, e.columns(), w)
-	if err != nil {
-		return err
-	}
-	if err := e.rows(ctx, t); err != nil {
-		return err
-	}
-	return t.close()
+func (o *exportFlags) options(env environment, s *store.Store) (export.Options, error) {
+	apps, appsErr := appsOf(s, env)
+	alias, aliasErr := o.alias()
+	return export.Options{
+		Table: o.what, Format: o.format, Window: o.window(), Apps: apps, Alias: alias,
+	}, errors.Join(aliasErr, appsErr)
 }
 
-// dayRange is a run of days, both ends included.
-type dayRange struct{ first, last rollup.Date }
-
-func (r dayRange) months() (from, to rollup.MonthID) { return r.first.Month(), r.last.Month() }
-
-// window returns the days that are asked for, at most those that the file has.
-// ok is false if there are none.
-func (o *exportFlags) window(s *store.Store) (r dayRange, ok bool, err error) {
-	st, err := s.Stats()
+// alias returns what replaces cluster ids, nil if nothing does.
+func (o *exportFlags) alias() (export.Alias, error) {
+	switch {
+	case !o.anonymize:
+		return nil, nil
+	case o.keyFile == "":
+		return export.RandomAlias(), nil
+	}
+	content, err := os.ReadFile(o.keyFile)
 	if err != nil {
-		return r, false, err
+		return nil, err
 	}
-	if len(st.Months) == 0 {
-		return r, false, nil
+	alias, err := export.KeyedAlias(bytes.TrimSpace(content))
+	if err != nil {
+		return nil, fmt.Errorf("--anonymize-key-file: %s has %w", o.keyFile, err)
 	}
-	r = dayRange{st.Months[0].Month.First(), st.Months[len(st.Months)-1].Month.Last()}
-	if first := firstDay(o.from); o.from != "" {
-		r.first = max(r.first, first)
+	return alias, nil
+}
+
+// window returns the days that are asked for.
+func (o *exportFlags) window() export.Window {
+	w := export.AllDays()
+	if o.from != "" {
+		w.First = firstDay(o.from)
 	}
-	if last := lastDay(o.to); o.to != "" {
-		r.last = min(r.last, last)
+	if o.to != "" {
+		w.Last = lastDay(o.to)
 	}
-	return r, r.first <= r.last, nil
+	return w
 }
 
 // firstDay and lastDay read a month or a day that was checked before.

@@ -194,7 +194,7 @@ func TestG1G4VictoriaMetricsFails(t *testing.T) {
 		t.Helper()
 		eventually(t, "all samples arrive", func() bool {
 			have := make(map[string]bool)
-			for _, e := range export(t, v, "cozy_cluster_info") {
+			for _, e := range seriesOf(t, v, "cozy_cluster_info") {
 				have[e.Metric["cluster_id"]] = true
 			}
 			for i := first; i < clusters; i++ {

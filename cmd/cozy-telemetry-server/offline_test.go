@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/export"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/fleet"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/load"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
@@ -92,8 +93,8 @@ func readCommands(db string) [][]string {
 		{"compact", "--db", db, "-o", "OUT"},
 		{"export", "--db", db, "--what", "days", "--anonymize"},
 	}
-	for _, what := range exportTables {
-		for _, format := range []string{"csv", "jsonl", "parquet"} {
+	for _, what := range export.Tables() {
+		for _, format := range export.Formats() {
 			commands = append(commands, []string{"export", "--db", db, "--what", what, "--format", format, "-o", "OUT"})
 		}
 	}

@@ -227,8 +227,8 @@ type exported struct {
 	Timestamps []int64
 }
 
-// export returns all samples of the series that match.
-func export(t *testing.T, v *victoria.Server, match string) []exported {
+// seriesOf returns all samples of the series that match.
+func seriesOf(t *testing.T, v *victoria.Server, match string) []exported {
 	t.Helper()
 	if err := v.Flush(t.Context()); err != nil {
 		t.Fatal(err)

@@ -1,11 +1,9 @@
-package main
+package export
 
 import (
-	"bufio"
-	"encoding/csv"
-	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
@@ -66,6 +64,9 @@ func (k columnKind) append(b []byte, c cell) []byte {
 	return append(b, c.text...)
 }
 
+// rounded makes a count of a value: half away from zero.
+func rounded(v float64) int64 { return int64(math.Round(min(v, rollup.MaxValue))) }
+
 // tableWriter writes the rows of a table, each with a cell per column.
 type tableWriter interface {
 	write(row []cell) error
@@ -75,84 +76,12 @@ type tableWriter interface {
 
 func newTableWriter(format, name string, columns []column, w io.Writer) (tableWriter, error) {
 	switch format {
-	case "csv":
+	case CSV:
 		return newCSVTable(columns, w)
-	case "jsonl":
-		return &jsonTable{columns: columns, w: bufio.NewWriterSize(w, 64<<10)}, nil
-	case "parquet":
+	case JSONL:
+		return newJSONTable(columns, w), nil
+	case Parquet:
 		return newParquetTable(name, columns, w), nil
 	}
 	return nil, fmt.Errorf("unknown format %q", format)
 }
-
-// csvTable writes a head line, and cells that are not known as nothing.
-type csvTable struct {
-	columns []column
-	w       *csv.Writer
-	fields  []string
-}
-
-func newCSVTable(columns []column, w io.Writer) (*csvTable, error) {
-	t := &csvTable{columns, csv.NewWriter(w), make([]string, len(columns))}
-	for i, c := range columns {
-		t.fields[i] = c.name
-	}
-	return t, t.w.Write(t.fields)
-}
-
-func (t *csvTable) write(row []cell) error {
-	for i, c := range row {
-		t.fields[i] = ""
-		if c.known {
-			t.fields[i] = string(t.columns[i].kind.append(nil, c))
-		}
-	}
-	return t.w.Write(t.fields)
-}
-
-func (t *csvTable) close() error {
-	t.w.Flush()
-	return t.w.Error()
-}
-
-// jsonTable writes an object per line, with all columns in order; null is not
-// known.
-type jsonTable struct {
-	columns []column
-	w       *bufio.Writer
-	line    []byte
-}
-
-func (t *jsonTable) write(row []cell) error {
-	t.line = append(t.line[:0], '{')
-	for i, c := range row {
-		if i > 0 {
-			t.line = append(t.line, ',')
-		}
-		t.line = strconv.AppendQuote(t.line, t.columns[i].name)
-		t.line = append(t.line, ':')
-		var err error
-		if t.line, err = appendJSON(t.line, t.columns[i].kind, c); err != nil {
-			return err
-		}
-	}
-	t.line = append(t.line, "}\n"...)
-	_, err := t.w.Write(t.line)
-	return err
-}
-
-func appendJSON(b []byte, kind columnKind, c cell) ([]byte, error) {
-	switch {
-	case !c.known:
-		return append(b, "null"...), nil
-	case kind == kindText:
-		text, err := json.Marshal(c.text)
-		return append(b, text...), err
-	case kind == kindDate:
-		b = append(b, '"')
-		return append(kind.append(b, c), '"'), nil
-	}
-	return kind.append(b, c), nil
-}
-
-func (t *jsonTable) close() error { return t.w.Flush() }

@@ -1,0 +1,112 @@
+package export
+
+import (
+	"strings"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// The metrics of which the tables of clusters are made.
+const (
+	metricInfo          = "cozy_cluster_info"
+	metricNodes         = "cozy_nodes_count"
+	metricApplications  = "cozy_application_count"
+	metricTenants       = "cozy_tenants_count"
+	metricCapacity      = "cozy_cluster_capacity"
+	metricLoadBalancers = "cozy_loadbalancers_count"
+	metricVolumes       = "cozy_pvs_count"
+	metricPackages      = "cozy_package_info"
+)
+
+// factTable makes the cells of what a cluster has reported.
+type factTable struct {
+	names   *factNames
+	columns []column
+	index   map[string]int // of the columns with a prefix
+}
+
+func (t *factTable) add(prefix string, names []string, kind columnKind) {
+	for _, name := range names {
+		t.index[name] = len(t.columns)
+		t.columns = append(t.columns, column{name, kind})
+	}
+}
+
+// place returns the index of a series' column.
+func (t *factTable) place(name string) (int, bool) {
+	if i, ok := t.index[name]; ok {
+		return i, true
+	}
+	prefix, _, _ := strings.Cut(name, "_")
+	i, ok := t.index[prefix+"_"+otherColumn]
+	return i, ok
+}
+
+// cells returns the cells of a cluster's month, or of any other fold of its days.
+func (t *factTable) cells(m rollup.Month, v versions) []cell {
+	row := make([]cell, len(t.columns))
+	row[0], row[1] = textOrNone(v.cozystack), textOrNone(v.kubernetes)
+	row[2] = peakOf(m, metricNodes)
+	row[3] = peakTenants(m)
+	row[4] = peakOf(m, metricLoadBalancers)
+	row[5] = peakOf(m, metricVolumes)
+	row[6] = packages(m)
+	for _, p := range m.Peaks {
+		name := t.names.column(p.Series)
+		if name == "" {
+			continue
+		}
+		if i, ok := t.place(name); ok {
+			row[i] = numberCell(row[i].number + p.Value)
+		}
+	}
+	return row
+}
+
+// peakOf returns the highest sum that one report had of a metric.
+func peakOf(m rollup.Month, metric string) cell {
+	for _, mm := range m.Metrics {
+		if mm.Metric == metric {
+			return numberCell(mm.Peak)
+		}
+	}
+	return cell{}
+}
+
+// peakTenants is the larger of the two ways in which clusters report tenants, as
+// in the overview.
+func peakTenants(m rollup.Month) cell {
+	var now, before cell
+	for _, p := range m.Peaks {
+		switch p.Series.Metric() {
+		case metricTenants:
+			before = numberCell(before.number + p.Value)
+		case metricApplications:
+			if p.Series.Label("kind") == "Tenant" {
+				now = numberCell(now.number + p.Value)
+			}
+		}
+	}
+	if before.number > now.number || !now.known {
+		return before
+	}
+	return now
+}
+
+// packages counts the packages by name.
+func packages(m rollup.Month) cell {
+	names := map[string]bool{}
+	reported := false
+	for _, p := range m.Peaks {
+		if p.Series.Metric() == metricPackages {
+			reported = true
+			if p.Value > 0 {
+				names[p.Series.Label("name")] = true
+			}
+		}
+	}
+	if !reported {
+		return cell{}
+	}
+	return countCell(len(names))
+}

@@ -1,0 +1,91 @@
+package export
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// clusterRow is the row of a cluster over several months.
+func (e *exporter) clusterRow(from rollup.MonthID, cluster string, months []rollup.Month) []cell {
+	var all rollup.Month
+	var first, last rollup.Date
+	days, infoDays := 0, 0
+	for i, m := range months {
+		set := m.Days()
+		if set == 0 {
+			continue
+		}
+		all = all.Merge(m)
+		if days == 0 {
+			first = dateOf(from+rollup.MonthID(i), set.First())
+		}
+		last = dateOf(from+rollup.MonthID(i), set.Last())
+		days += set.Len()
+		infoDays += daysOf(m, metricInfo).Len()
+	}
+	head := []cell{textCell(cluster), dateCell(first), dateCell(last), countCell(days), countCell(infoDays)}
+	return append(head, e.facts.cells(all, highestVersions(all.Peaks))...)
+}
+
+// dateOf returns a day of a month, given as 1 to 31.
+func dateOf(month rollup.MonthID, day int) rollup.Date { return month.First() + rollup.Date(day-1) }
+
+func (e *exporter) monthRow(month rollup.MonthID, cluster string, months []rollup.Month) []cell {
+	m := months[0]
+	head := []cell{dateCell(month.First()), textCell(cluster), countCell(m.Days().Len()), countCell(daysOf(m, metricInfo).Len())}
+	return append(head, e.facts.cells(m, highestVersions(m.Peaks))...)
+}
+
+func (e *exporter) dayRow(date rollup.Date, cluster string, d rollup.Day) []cell {
+	m := rollup.FromDay(date.DayOfMonth(), d)
+	head := []cell{
+		dateCell(date), textCell(cluster), countCell(int(d.First)), countCell(int(d.Last)),
+		truthCell(daysOf(m, metricInfo) != 0),
+	}
+	return append(head, e.facts.cells(m, latestVersions(d.Points))...)
+}
+
+// daysOf returns the days on which a report had a metric.
+func daysOf(m rollup.Month, metric string) rollup.DaySet {
+	for _, mm := range m.Metrics {
+		if mm.Metric == metric {
+			return mm.Days
+		}
+	}
+	return 0
+}
+
+func (e *exporter) writeSeries(t tableWriter, date rollup.Date, product, cluster string, d rollup.Day) error {
+	for _, p := range d.Points {
+		labels, err := labelsJSON(p.Series)
+		if err != nil {
+			return err
+		}
+		err = t.write([]cell{
+			dateCell(date), textCell(product), textCell(cluster), textCell(p.Series.Metric()), textCell(labels),
+			numberCell(p.Peak), numberCell(p.Last), countCell(int(p.Hour)),
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// labelsJSON returns a series' labels as a JSON object, sorted by name.
+func labelsJSON(s rollup.Series) (string, error) {
+	labels := map[string]string{}
+	for _, l := range s.Labels() {
+		labels[l.Name] = l.Value
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(labels); err != nil {
+		return "", err
+	}
+	return strings.TrimSpace(b.String()), nil
+}

@@ -1,0 +1,183 @@
+package export
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/cozystack/cozystack-telemetry-server/overview"
+	"github.com/cozystack/cozystack-telemetry-server/store"
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// exporter makes the rows of one table.
+type exporter struct {
+	store *store.Store
+	// Options have the Window cut to what the file has.
+	Options
+	facts *factTable
+}
+
+func newExporter(ctx context.Context, s *store.Store, o Options) (e *exporter, err error) {
+	if o.Window, err = o.Window.within(s); err != nil {
+		return nil, err
+	}
+	if o.Progress == nil {
+		o.Progress = func(int64, int64) {}
+	}
+	e = &exporter{store: s, Options: o}
+	e.facts, err = e.learnColumns(ctx)
+	return e, err
+}
+
+// learnColumns looks which kinds and resources occur in the window.
+func (e *exporter) learnColumns(ctx context.Context) (*factTable, error) {
+	seen := newFactNames(e.Apps)
+	if e.Window.empty() || e.Table == Series {
+		return seen.table(), nil
+	}
+	from, to := e.Window.months()
+	err := e.store.Fold(ctx, overview.Product, from, to, []string{metricApplications, metricCapacity},
+		func(_ string, months []rollup.Month) error {
+			for _, m := range months {
+				seen.add(m.Peaks)
+			}
+			return nil
+		})
+	return seen.table(), err
+}
+
+// columns returns the columns of the table, in order.
+func (e *exporter) columns() []column {
+	switch e.Table {
+	case Clusters:
+		return append([]column{
+			{"cluster", kindText}, {"first_day", kindDate}, {"last_day", kindDate}, {"days", kindCount}, {"info_days", kindCount},
+		}, e.facts.columns...)
+	case Months:
+		return append([]column{
+			{"month", kindDate}, {"cluster", kindText}, {"days", kindCount}, {"info_days", kindCount},
+		}, e.facts.columns...)
+	case Days:
+		return append([]column{
+			{"date", kindDate}, {"cluster", kindText}, {"first_hour", kindCount}, {"last_hour", kindCount}, {"info", kindTruth},
+		}, e.facts.columns...)
+	}
+	return []column{
+		{"date", kindDate}, {"product", kindText}, {"cluster", kindText}, {"metric", kindText}, {"labels", kindJSON},
+		{"peak", kindNumber}, {"last", kindNumber}, {"hour", kindCount},
+	}
+}
+
+// rows writes all rows: by date, and then by cluster.
+func (e *exporter) rows(ctx context.Context, t tableWriter) error {
+	if e.Window.empty() {
+		return nil
+	}
+	switch from, to := e.Window.months(); e.Table {
+	case Clusters:
+		return e.folded(ctx, t, from, to, e.clusterRow)
+	case Months:
+		return e.eachOf(int64(from), int64(to), func(month int64) error {
+			return e.folded(ctx, t, rollup.MonthID(month), rollup.MonthID(month), e.monthRow)
+		})
+	}
+	return e.eachOf(int64(e.Window.First), int64(e.Window.Last), func(date int64) error {
+		return e.dated(ctx, t, rollup.Date(date))
+	})
+}
+
+// eachOf writes what there is of each day or month, and tells how far that is.
+func (e *exporter) eachOf(first, last int64, write func(int64) error) error {
+	total := last - first + 1
+	for done := range total {
+		e.Progress(done, total)
+		if err := write(first + done); err != nil {
+			return err
+		}
+	}
+	e.Progress(total, total)
+	return nil
+}
+
+// dated writes the rows of a day.
+func (e *exporter) dated(ctx context.Context, t tableWriter, date rollup.Date) error {
+	return e.instances(ctx, date, func(product, instance string, d rollup.Day) error {
+		switch {
+		case e.Table == Series:
+			return e.writeSeries(t, date, product, instance, d)
+		case product != overview.Product:
+			return nil
+		}
+		return t.write(e.dayRow(date, instance, d))
+	})
+}
+
+// folded writes a row per cluster of some months, sorted by cluster: a fold has no
+// order.
+func (e *exporter) folded(ctx context.Context, t tableWriter, from, to rollup.MonthID,
+	row func(from rollup.MonthID, cluster string, months []rollup.Month) []cell,
+) error {
+	type clusterRow struct {
+		cluster string
+		cells   []cell
+	}
+	var rows []clusterRow
+	err := e.store.Fold(ctx, overview.Product, from, to, nil, func(instance string, months []rollup.Month) error {
+		cluster := e.name(instance)
+		rows = append(rows, clusterRow{cluster, row(from, cluster, months)})
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(rows, func(a, b clusterRow) int { return strings.Compare(a.cluster, b.cluster) })
+	for _, r := range rows {
+		if err := t.write(r.cells); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// instances calls fn for every record of a day under the name that the cluster
+// shall have. Under another name than its own the order must be another one too:
+// else who knows the ids could count them off.
+func (e *exporter) instances(ctx context.Context, date rollup.Date, fn func(product, instance string, d rollup.Day) error) error {
+	if e.Alias == nil {
+		return e.store.Instances(ctx, date, fn)
+	}
+	type record struct {
+		product, name string
+		day           rollup.Day
+	}
+	var records []record
+	err := e.store.Instances(ctx, date, func(product, instance string, d rollup.Day) error {
+		d.Points, d.Sums = slices.Clone(d.Points), slices.Clone(d.Sums)
+		records = append(records, record{product, e.Alias(instance), d})
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(records, func(a, b record) int {
+		if c := strings.Compare(a.product, b.product); c != 0 {
+			return c
+		}
+		return strings.Compare(a.name, b.name)
+	})
+	for _, r := range records {
+		if err := fn(r.product, r.name, r.day); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// name is what a cluster is called in the table.
+func (e *exporter) name(cluster string) string {
+	if e.Alias == nil {
+		return cluster
+	}
+	return e.Alias(cluster)
+}

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// An export does not replace a file unless it is told to, and one that fails leaves
+// nothing behind.
+func TestOutputIsWholeOrNotThere(t *testing.T) {
+	db, _ := fleetFile(t)
+	dir := t.TempDir()
+	out := filepath.Join(dir, "days.csv")
+	if err := os.WriteFile(out, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := command(t, "export", "--db", db, "-o", out); r.code != exitFailure || !strings.Contains(r.errs, "--force") {
+		t.Errorf("an existing file: %+v", r)
+	}
+	if content, _ := os.ReadFile(out); string(content) != "mine" {
+		t.Error("it was replaced")
+	}
+	succeed(t, "export", "--db", db, "-o", out, "--force")
+	if content, _ := os.ReadFile(out); !strings.HasPrefix(string(content), "date,cluster,") {
+		t.Error("it was not replaced")
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 1 {
+		t.Errorf("the folder has %v, %v", entries, err)
+	}
+}
+
+// What somebody else has made meanwhile is not replaced either.
+func TestOutputThatComesMeanwhile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "out")
+	f, err := createOut(path, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.commit(); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("the commit says %v", err)
+	}
+	f.discard()
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if content, _ := os.ReadFile(path); err != nil || string(content) != "mine" || len(entries) != 1 {
+		t.Errorf("the folder has %v, and the file %q", entries, content)
+	}
+}

@@ -1,21 +1,12 @@
 package main
 
 import (
-	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
-)
 
-// digestHeader carries the SHA-256 of a backup, as RFC 9530 has it.
-const digestHeader = "Content-Digest"
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/backup"
+)
 
 func newBackup(env environment) *cobra.Command {
 	var admin, output string
@@ -34,7 +25,9 @@ checksum is right.`,
 				return err
 			}
 			defer out.discard()
-			size, err := download(cmd.Context(), env, "http://"+admin+backupPath, out)
+			p := newSteps(env, "backup")
+			size, err := backup.Fetch(cmd.Context(), "http://"+admin+backup.Path, out, p.tell)
+			p.end()
 			if err != nil {
 				return err
 			}
@@ -51,57 +44,4 @@ checksum is right.`,
 	f.StringVarP(&output, "output", "o", "", "the file to write")
 	f.BoolVar(&force, "force", false, "replace the file if there is one")
 	return checked(cmd, func() error { return checkAddr("admin-addr", admin) }, "output")
-}
-
-// download writes a backup, and checks that all of it has come.
-func download(ctx context.Context, env environment, url string, w io.Writer) (size int64, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return 0, err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return 0, fmt.Errorf("%w; is a server running, and is this its --admin-addr?", err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return 0, refusal(resp)
-	}
-	if resp.ContentLength < 0 {
-		return 0, errors.New("the answer is no backup: it has no length")
-	}
-	p := newProgress(env, "backup", resp.ContentLength)
-	defer p.done()
-	digest := sha256.New()
-	size, err = io.Copy(io.MultiWriter(w, digest, &counter64{tell: p.set}), resp.Body)
-	if err != nil {
-		return size, fmt.Errorf("the backup broke off after %d of %d bytes: %w", size, resp.ContentLength, err)
-	}
-	want, err := contentDigest(hex.EncodeToString(digest.Sum(nil)))
-	if err == nil && resp.Header.Get(digestHeader) != want {
-		err = errors.New("the backup's checksum is wrong")
-	}
-	return size, err
-}
-
-// refusal is what a server says that makes no backup now.
-func refusal(resp *http.Response) error {
-	text, _ := io.ReadAll(io.LimitReader(resp.Body, 1000))
-	err := fmt.Errorf("the server answers %s: %s", resp.Status, strings.TrimSpace(string(text)))
-	if wait, bad := time.ParseDuration(resp.Header.Get("Retry-After") + "s"); bad == nil {
-		err = fmt.Errorf("%w; try again in %v", err, wait)
-	}
-	return err
-}
-
-// counter64 counts the bytes that are written to it.
-type counter64 struct {
-	n    int64
-	tell func(int64)
-}
-
-func (c *counter64) Write(b []byte) (int, error) {
-	c.n += int64(len(b))
-	c.tell(c.n)
-	return len(b), nil
 }

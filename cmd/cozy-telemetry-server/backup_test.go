@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -12,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,8 +19,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
-
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/backup"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/fleet"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/load"
 	"github.com/cozystack/cozystack-telemetry-server/store"
@@ -92,7 +89,7 @@ func TestF6SlowBackupClient(t *testing.T) {
 	server := startServer(t, dir, "--limits=off", "--forward-url=http://127.0.0.1:1/")
 	before := postLoad(t, server, 1500, 0)
 	size := fileSize(t, db)
-	for range maxDownloads {
+	for range 2 {
 		slowBackup(t, server)
 	}
 	during := postLoad(t, server, 3000, 1500)
@@ -103,7 +100,7 @@ func TestF6SlowBackupClient(t *testing.T) {
 		t.Errorf("the file has grown from %d to %d bytes", size, now)
 	}
 	t.Logf("median %v before, %v during; file %d bytes before, %d after", before, during, size, fileSize(t, db))
-	resp, err := http.Get(server.Admin + backupPath)
+	resp, err := http.Get(server.Admin + backup.Path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +218,7 @@ func TestF9BrokenDownloads(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		w.Header().Set(digestHeader, resp.Header.Get(digestHeader))
+		w.Header().Set("Content-Digest", resp.Header.Get("Content-Digest"))
 		w.Header().Set("Content-Length", resp.Header.Get("Content-Length"))
 		switch mode.Load() {
 		case "wrong":
@@ -283,7 +280,7 @@ func TestF9BrokenDownloads(t *testing.T) {
 
 func TestBackupIsNotForTheWorld(t *testing.T) {
 	server := startServer(t, t.TempDir())
-	for url, want := range map[string]int{server.Public + backupPath: http.StatusNotFound, server.Admin + backupPath: http.StatusMethodNotAllowed} {
+	for url, want := range map[string]int{server.Public + backup.Path: http.StatusNotFound, server.Admin + backup.Path: http.StatusMethodNotAllowed} {
 		resp, err := http.Head(url)
 		if err != nil {
 			t.Fatal(err)
@@ -292,91 +289,6 @@ func TestBackupIsNotForTheWorld(t *testing.T) {
 		if resp.StatusCode != want {
 			t.Errorf("HEAD %s: %s", url, resp.Status)
 		}
-	}
-}
-
-// testBackups makes backups of a small store into a folder, at a time that the test
-// sets.
-func testBackups(t *testing.T, dir string, keep int) (b *backups, now *time.Time, outcomes *[]error) {
-	t.Helper()
-	s, err := store.Open(filepath.Join(t.TempDir(), "telemetry.db"), store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	now, outcomes = new(time.Time), new([]error)
-	*now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	b, err = newBackups(config{dbPath: "x/telemetry.db", backupDir: dir, backupEvery: 24 * time.Hour, backupKeep: keep},
-		environment{now: func() time.Time { return *now }}, s, zerolog.Nop(), func(err error) { *outcomes = append(*outcomes, err) })
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b, now, outcomes
-}
-
-// A backup is due at once where there is none, and then a day after the newest; the
-// oldest are removed, and other files are not touched.
-func TestBackupDir(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "backups")
-	for _, name := range []string{"notes.txt", "telemetry-2026.db", spoolPrefix + "1"} {
-		if err := os.MkdirAll(filepath.Join(dir, name), 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
-	b, now, outcomes := testBackups(t, dir, 2)
-	if got := b.dueIn(); got != 0 {
-		t.Errorf("the first one is due in %v", got)
-	}
-	for range 4 {
-		if got := b.turn(t.Context()); got != 24*time.Hour {
-			t.Errorf("the next one is due in %v", got)
-		}
-		*now = now.Add(20 * time.Hour)
-		if got := b.dueIn(); got != 4*time.Hour {
-			t.Errorf("20 hours later it is due in %v", got)
-		}
-		*now = now.Add(5 * time.Hour)
-		if got := b.dueIn(); got != 0 {
-			t.Errorf("25 hours later it is due in %v", got)
-		}
-	}
-	var names []string
-	entries, _ := os.ReadDir(dir)
-	for _, e := range entries {
-		names = append(names, e.Name())
-	}
-	want := []string{"notes.txt", "telemetry-2026.db", "telemetry-20260303T140000Z.db", "telemetry-20260304T150000Z.db"}
-	if !slices.Equal(names, want) {
-		t.Errorf("the folder has %q, want %q", names, want)
-	}
-	clustersOf(t, filepath.Join(dir, want[3]))
-	*now = now.Add(-1000 * time.Hour) // the clock was ahead
-	if got := b.dueIn(); got != 24*time.Hour {
-		t.Errorf("with a backup of the future it is due in %v", got)
-	}
-	if !slices.Equal(*outcomes, make([]error, 4)) {
-		t.Errorf("outcomes %v", *outcomes)
-	}
-}
-
-// What fails is told, tried again soon, and removes nothing.
-func TestBackupDirThatFails(t *testing.T) {
-	dir := t.TempDir()
-	b, now, outcomes := testBackups(t, dir, 1)
-	b.turn(t.Context())
-	*now = now.Add(48 * time.Hour)
-	blocked := filepath.Join(dir, backupName(*now))
-	if err := os.Mkdir(blocked, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if got := b.turn(t.Context()); got != backupRetry {
-		t.Errorf("tried again in %v", got)
-	}
-	if len(*outcomes) != 2 || (*outcomes)[0] != nil || (*outcomes)[1] == nil || errors.Is((*outcomes)[1], context.Canceled) {
-		t.Errorf("outcomes %v", *outcomes)
-	}
-	if names, err := b.names(); err != nil || len(names) != 1 {
-		t.Errorf("backups %q, %v", names, err)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/backup"
 	"github.com/cozystack/cozystack-telemetry-server/overview"
 )
 
@@ -155,7 +156,7 @@ func (s *server) admin() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", s.metrics.handler())
 	s.backfill.register(mux)
-	mux.Handle(backupPath, s.backups)
+	mux.Handle(backup.Path, s.backups)
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/mattn/go-isatty"
@@ -13,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cozystack/cozystack-telemetry-server/appsource"
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/backup"
 	"github.com/cozystack/cozystack-telemetry-server/ingest"
 	"github.com/cozystack/cozystack-telemetry-server/overview"
 	"github.com/cozystack/cozystack-telemetry-server/store"
@@ -38,7 +41,7 @@ type server struct {
 	ingest    *ingest.Handler
 	backfill  *backfillLoop
 	retention *retention
-	backups   *backups
+	backups   *backup.Backups
 }
 
 // serve runs the server until ctx ends. It returns an error if it could not
@@ -104,10 +107,15 @@ func (s *server) build(env environment) (err error) {
 		return err
 	}
 	s.backfill = newBackfillLoop(backfiller{cfg.vmselectURL, s.store, s.overview, env.now}, s.log)
-	if s.backups, err = newBackups(cfg, env, s.store, s.log, s.metrics.onBackup); err != nil {
+	s.backups, err = backup.New(s.store, backup.Config{
+		Spool: cmp.Or(cfg.backupDir, filepath.Dir(cfg.dbPath)),
+		Dir:   cfg.backupDir, Every: cfg.backupEvery, Keep: cfg.backupKeep,
+		Now: env.now, Log: s.log, OnBackup: s.metrics.onBackup,
+	})
+	if err != nil {
 		return err
 	}
-	if newest, ok := s.backups.newest(); ok {
+	if newest, ok := s.backups.Newest(); ok {
 		s.metrics.lastBackup.Store(newest.UnixMilli())
 	}
 	s.ingest, err = ingest.NewHandler(s.store, ingest.Config{
@@ -196,7 +204,7 @@ func (s *server) start(ctx context.Context, loops *errgroup.Group) {
 		loop(func() { s.mirror.Run(ctx, s.log) })
 	}
 	if s.cfg.backupDir != "" {
-		loop(func() { s.backups.run(ctx) })
+		loop(func() { s.backups.Run(ctx) })
 	}
 	if s.cfg.forwardURL != "" {
 		forwarder := ingest.NewForwarder(s.store, s.cfg.forwardURL, ingest.ForwarderConfig{OnForward: s.metrics.onForward})

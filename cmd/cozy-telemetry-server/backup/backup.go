@@ -1,0 +1,69 @@
+// Package backup makes copies of the file of a running server: for clients that ask
+// for one (handler.go), and by itself into a folder (loop.go). [Fetch] is such a
+// client (fetch.go). A copy is made by the store, which checks it before anybody
+// gets it.
+package backup
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/cozystack/cozystack-telemetry-server/store"
+)
+
+// Path is where the private listener serves backups.
+const Path = "/backup"
+
+// spoolPrefix begins the names of folders for copies that are being made.
+const spoolPrefix = ".telemetry-spool-"
+
+// Config says where copies go. All but Dir, Every and Keep are required.
+type Config struct {
+	// Spool is the folder in which copies for clients lie while they are sent.
+	Spool string
+	// Dir is where backups are written by themselves, empty for nowhere: one Every
+	// so often, of which the newest Keep stay.
+	Dir   string
+	Every time.Duration
+	Keep  int
+	Now   func() time.Time
+	Log   zerolog.Logger
+	// OnBackup is told how each backup ended, by several goroutines at once.
+	OnBackup func(error)
+}
+
+// Backups serves copies of a file, and writes them. Its methods may be called by
+// several goroutines, Run by one.
+type Backups struct {
+	cfg       Config
+	store     *store.Store
+	downloads chan struct{} // a token for each copy on the disk
+}
+
+// New makes Dir if it is missing, and removes what a crash has left in the folder of
+// copies.
+func New(s *store.Store, cfg Config) (*Backups, error) {
+	b := &Backups{cfg: cfg, store: s, downloads: make(chan struct{}, maxDownloads)}
+	if b.cfg.Dir != "" {
+		if err := os.MkdirAll(b.cfg.Dir, 0o700); err != nil {
+			return nil, fmt.Errorf("--backup-dir: %w", err)
+		}
+	}
+	return b, b.tidy()
+}
+
+func (b *Backups) tidy() error {
+	entries, err := os.ReadDir(b.cfg.Spool)
+	for _, e := range entries {
+		if e.IsDir() && strings.HasPrefix(e.Name(), spoolPrefix) {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(b.cfg.Spool, e.Name())))
+		}
+	}
+	return err
+}

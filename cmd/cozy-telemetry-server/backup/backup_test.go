@@ -1,0 +1,110 @@
+package backup
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/cozystack/cozystack-telemetry-server/store"
+)
+
+// testBackups makes backups of a small store into a folder, at a time that the test
+// sets.
+func testBackups(t *testing.T, dir string, keep int) (b *Backups, now *time.Time, outcomes *[]error) {
+	t.Helper()
+	s, err := store.Open(filepath.Join(t.TempDir(), "telemetry.db"), store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	now, outcomes = new(time.Time), new([]error)
+	*now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	b, err = New(s, Config{
+		Spool: dir, Dir: dir, Every: 24 * time.Hour, Keep: keep,
+		Now: func() time.Time { return *now }, Log: zerolog.Nop(),
+		OnBackup: func(err error) { *outcomes = append(*outcomes, err) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b, now, outcomes
+}
+
+// A backup is due at once where there is none, and then a day after the newest; the
+// oldest are removed, and other files are not touched.
+func TestBackupDir(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "backups")
+	for _, name := range []string{"notes.txt", "telemetry-2026.db", spoolPrefix + "1"} {
+		if err := os.MkdirAll(filepath.Join(dir, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b, now, outcomes := testBackups(t, dir, 2)
+	if got := b.dueIn(); got != 0 {
+		t.Errorf("the first one is due in %v", got)
+	}
+	for range 4 {
+		if got := b.turn(t.Context()); got != 24*time.Hour {
+			t.Errorf("the next one is due in %v", got)
+		}
+		*now = now.Add(20 * time.Hour)
+		if got := b.dueIn(); got != 4*time.Hour {
+			t.Errorf("20 hours later it is due in %v", got)
+		}
+		*now = now.Add(5 * time.Hour)
+		if got := b.dueIn(); got != 0 {
+			t.Errorf("25 hours later it is due in %v", got)
+		}
+	}
+	var names []string
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	want := []string{"notes.txt", "telemetry-2026.db", "telemetry-20260303T140000Z.db", "telemetry-20260304T150000Z.db"}
+	if !slices.Equal(names, want) {
+		t.Errorf("the folder has %q, want %q", names, want)
+	}
+	whole, err := store.OpenReadOnly(filepath.Join(dir, want[3]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer whole.Close()
+	if err := whole.Check(t.Context(), func(p store.Problem) { t.Errorf("%+v", p) }); err != nil {
+		t.Error(err)
+	}
+	*now = now.Add(-1000 * time.Hour) // the clock was ahead
+	if got := b.dueIn(); got != 24*time.Hour {
+		t.Errorf("with a backup of the future it is due in %v", got)
+	}
+	if !slices.Equal(*outcomes, make([]error, 4)) {
+		t.Errorf("outcomes %v", *outcomes)
+	}
+}
+
+// What fails is told, tried again soon, and removes nothing.
+func TestBackupDirThatFails(t *testing.T) {
+	dir := t.TempDir()
+	b, now, outcomes := testBackups(t, dir, 1)
+	b.turn(t.Context())
+	*now = now.Add(48 * time.Hour)
+	blocked := filepath.Join(dir, nameOf(*now))
+	if err := os.Mkdir(blocked, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.turn(t.Context()); got != retryTime {
+		t.Errorf("tried again in %v", got)
+	}
+	if len(*outcomes) != 2 || (*outcomes)[0] != nil || (*outcomes)[1] == nil || errors.Is((*outcomes)[1], context.Canceled) {
+		t.Errorf("outcomes %v", *outcomes)
+	}
+	if names, err := b.names(); err != nil || len(names) != 1 {
+		t.Errorf("backups %q, %v", names, err)
+	}
+}

@@ -11,7 +11,12 @@ import (
 	"testing"
 )
 
-const module = "github.com/cozystack/cozystack-telemetry-server/"
+const (
+	module        = "github.com/cozystack/cozystack-telemetry-server/"
+	exportFolder  = "cmd/cozy-telemetry-server/export"
+	backupFolder  = "cmd/cozy-telemetry-server/backup"
+	parquetModule = "github.com/parquet-go/parquet-go"
+)
 
 // imports says what each folder may import: of the project, and of the outside
 // beyond the standard library. docs/decisions.md says why.
@@ -30,8 +35,10 @@ var imports = map[string][]string{
 	"overview/backfill": {
 		module + "store/rollup", "github.com/prometheus/common/model", "golang.org/x/sync", "github.com/cenkalti/backoff/v5",
 	},
-	"appsource": {},
-	".ci":       {},
+	"appsource":  {},
+	exportFolder: {module + "store", module + "overview", module + "appsource", parquetModule, "golang.org/x/mod"},
+	backupFolder: {module + "store", "github.com/rs/zerolog"},
+	".ci":        {},
 }
 
 // echoFiles is where echo may be imported beside cmd: its v4 line ends soon, and
@@ -39,7 +46,7 @@ var imports = map[string][]string{
 const echoFiles = "handler"
 
 func TestImportRule(t *testing.T) {
-	for folder, file := range sourceFiles(t) {
+	for folder, files := range sourceFiles(t) {
 		allowed, ruled := imports[folder]
 		if !ruled {
 			if !strings.HasPrefix(folder, "cmd/") {
@@ -47,14 +54,27 @@ func TestImportRule(t *testing.T) {
 			}
 			continue
 		}
-		for _, f := range file {
-			for _, spec := range f.ast.Imports {
-				path := strings.Trim(spec.Path.Value, `"`)
+		for _, f := range files {
+			for _, path := range f.imports() {
 				if !allowedImport(path, allowed) {
 					t.Errorf("%s imports %s", f.path, path)
 				}
 				if strings.HasPrefix(path, "github.com/labstack/echo") && !strings.Contains(f.path, echoFiles) {
 					t.Errorf("%s imports echo: only files named *%s* may", f.path, echoFiles)
+				}
+			}
+		}
+	}
+}
+
+// TestParquetHasOneRoom holds that the largest of the libraries stays where it can
+// be taken out again.
+func TestParquetHasOneRoom(t *testing.T) {
+	for folder, files := range sourceFiles(t) {
+		for _, f := range files {
+			for _, path := range f.imports() {
+				if strings.HasPrefix(path, parquetModule) && folder != exportFolder {
+					t.Errorf("%s imports %s: only %s may", f.path, path, exportFolder)
 				}
 			}
 		}
@@ -69,10 +89,11 @@ func allowedImport(path string, allowed []string) bool {
 	return slices.ContainsFunc(allowed, func(a string) bool { return path == a || strings.HasPrefix(path, a+"/") })
 }
 
-// TestClockIsHandedIn holds that only cmd asks for the time or sleeps.
+// TestClockIsHandedIn holds that only cmd asks for the time or sleeps, and its
+// packages export and backup do not.
 func TestClockIsHandedIn(t *testing.T) {
 	for folder, files := range sourceFiles(t) {
-		if strings.HasPrefix(folder, "cmd/") {
+		if _, ruled := imports[folder]; !ruled {
 			continue
 		}
 		for _, f := range files {
@@ -93,6 +114,13 @@ func TestClockIsHandedIn(t *testing.T) {
 type sourceFile struct {
 	path string
 	ast  *ast.File
+}
+
+func (f sourceFile) imports() (paths []string) {
+	for _, spec := range f.ast.Imports {
+		paths = append(paths, strings.Trim(spec.Path.Value, `"`))
+	}
+	return paths
 }
 
 // sourceFiles parses the project's files, tests apart, by folder.

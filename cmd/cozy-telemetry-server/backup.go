@@ -39,7 +39,6 @@ checksum is right.`,
 		},
 	}
 	f := cmd.Flags()
-	f.SortFlags = false
 	f.StringVar(&admin, "admin-addr", "127.0.0.1:8082", "the server's private listener")
 	f.StringVarP(&output, "output", "o", "", "the file to write")
 	f.BoolVar(&force, "force", false, "replace the file if there is one")

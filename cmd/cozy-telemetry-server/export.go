@@ -40,7 +40,6 @@ docs/export.md describes the columns. The file is only read.`,
 		},
 	}
 	f := cmd.Flags()
-	f.SortFlags = false
 	f.StringVar(&o.db, "db", "", "the database file")
 	f.StringVar(&o.what, "what", export.Days, "the table: clusters, months, days or series")
 	f.StringVar(&o.from, "from", "", "the first month or day, such as 2026-03 or 2026-03-01; empty: the first one there is")

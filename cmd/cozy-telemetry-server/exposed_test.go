@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -41,7 +42,8 @@ func TestS21PrivatePathsAreNotPublic(t *testing.T) {
 // day, then restart again and again; so does the server. None ever meets a
 // limit, and both halves are in the record.
 func TestS14BothClientsNeverMeetALimit(t *testing.T) {
-	clock := &testClock{now: readmeTime.Truncate(24 * time.Hour)}
+	var passed atomic.Int64 // nanoseconds of the day
+	now := func() time.Time { return readmeTime.Truncate(24 * time.Hour).Add(time.Duration(passed.Load())) }
 	path := filepath.Join(t.TempDir(), "telemetry.db")
 	for _, phase := range []struct {
 		name   string
@@ -53,7 +55,7 @@ func TestS14BothClientsNeverMeetALimit(t *testing.T) {
 		{"a client that starts anew every 10 s", 30, 10 * time.Second, 1},
 		{"all of that at once", 1, time.Minute, 20},
 	} {
-		s := newServerAt(t, path, clock.Now) // the server has been restarted too
+		s := newServerAt(t, path, now) // the server has been restarted too
 		handler := s.public()
 		for range phase.rounds {
 			var wg sync.WaitGroup
@@ -70,7 +72,7 @@ func TestS14BothClientsNeverMeetALimit(t *testing.T) {
 				}
 			}
 			wg.Wait()
-			clock.add(phase.every)
+			passed.Add(int64(phase.every))
 		}
 		checkHalves(t, s)
 		if err := s.close(); err != nil {
@@ -96,24 +98,6 @@ func checkHalves(t *testing.T, s *server) {
 	if err != nil || got["my-cluster cozy_nodes_count"] != 3 || got["my-cluster cozy_application_count"] != 12 {
 		t.Errorf("the record has %v, %v", got, err)
 	}
-}
-
-// testClock is a clock that a test moves.
-type testClock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *testClock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *testClock) add(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
 }
 
 // newServerAt returns a server upon a file. Its caller closes it.

@@ -31,7 +31,6 @@ backups, and what VictoriaMetrics has been sent: remove those there.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.SortFlags = false
 	flags.StringVar(&f.db, "db", "", "the database file")
 	flags.StringVar(&f.cluster, "cluster", "", "the cluster's id")
 	flags.StringVar(&f.mirror, "snapshot-dir", "", "the mirror; empty: there is none")

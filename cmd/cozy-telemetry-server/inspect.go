@@ -79,7 +79,6 @@ func newInspect() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().SortFlags = false
 	cmd.Flags().StringVar(&db, "db", "", "the database file")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON in place of tables")
 	return checked(cmd, noCheck, "db")

@@ -21,8 +21,9 @@ func newOffline(env environment) []*cobra.Command {
 }
 
 // checked makes a command refuse what is wrong with its flags, all at once, before
-// it runs.
+// it runs. Its help has them in the order in which they were made.
 func checked(cmd *cobra.Command, check func() error, needed ...string) *cobra.Command {
+	cmd.Flags().SortFlags = false
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
 		var errs []error
 		for _, flag := range needed {

@@ -58,7 +58,6 @@ if it had no vmselect. The file is only read.`,
 		},
 	}
 	f := cmd.Flags()
-	f.SortFlags = false
 	f.StringVar(&db, "db", "", "the database file")
 	f.StringVar(&month, "month", "", "the month, such as 2026-03")
 	f.StringVar(&figures.aggregate, "aggregate", "average", "how quarter and year are formed: average or distinct")

@@ -32,7 +32,6 @@ named, and no file is made.`,
 		},
 	}
 	f := cmd.Flags()
-	f.SortFlags = false
 	f.StringVar(&r.mirror, "snapshot-dir", "", "the mirror")
 	f.StringVarP(&r.output, "output", "o", "", "the file to make; there must be none of that name")
 	f.BoolVar(&r.keepGoing, "keep-going", false, "leave out what can't be used")

@@ -77,7 +77,6 @@ queue too, and can take its place. The file is only read.`,
 			return err
 		},
 	}
-	cmd.Flags().SortFlags = false
 	cmd.Flags().StringVar(&db, "db", "", "the database file")
 	cmd.Flags().StringVarP(&output, "output", "o", "", "the file to make; there must be none of that name")
 	return checked(cmd, noCheck, "db", "output")

@@ -32,7 +32,6 @@ mirror has the same. Both are only read. Notes say what could not be checked.`,
 		},
 	}
 	f := cmd.Flags()
-	f.SortFlags = false
 	f.StringVar(&db, "db", "", "the database file")
 	f.StringVar(&mirror, "snapshot-dir", "", "the mirror; empty: the file alone is checked")
 	f.IntVar(&confirmDays, "confirm-days", 7, "on how many days a cluster must be seen to be confirmed")

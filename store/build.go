@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -131,4 +132,21 @@ func (s *Store) eachDay(ctx context.Context, date rollup.Date, product string, f
 		return err
 	}
 	return flush()
+}
+
+// buildMonths builds some months one after the other. progress, unless nil, is told how
+// many are built.
+func buildMonths(months []rollup.MonthID, build func(rollup.MonthID) error, progress func(done, total int64)) error {
+	if progress == nil {
+		progress = func(int64, int64) {}
+	}
+	total := int64(len(months))
+	for i, month := range months {
+		progress(int64(i), total)
+		if err := build(month); err != nil {
+			return fmt.Errorf("%s: %w", month, err)
+		}
+	}
+	progress(total, total)
+	return nil
 }

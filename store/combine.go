@@ -103,16 +103,8 @@ func (c *combiner) build(stage string) error {
 		if err != nil {
 			return err
 		}
-		for i, month := range months {
-			if c.progress != nil {
-				c.progress(int64(i), int64(len(months)))
-			}
-			if err := c.month(month); err != nil {
-				return fmt.Errorf("%s: %w", month, err)
-			}
-		}
-		if c.progress != nil {
-			c.progress(int64(len(months)), int64(len(months)))
+		if err := buildMonths(months, c.month, c.progress); err != nil {
+			return err
 		}
 		return errors.Join(c.snapshots(), c.appList(), c.queues())
 	})
@@ -240,17 +232,7 @@ func (s *Store) foldAll(ctx context.Context, month rollup.MonthID, days rollup.D
 	if days == 0 {
 		return nil
 	}
-	var products []string
-	err := s.view(func(tx *bolt.Tx) (err error) {
-		products, err = productsOf(tx, month, days)
-		return err
-	})
-	for _, product := range products {
-		if err == nil {
-			err = s.foldProduct(ctx, product, month, days)
-		}
-	}
-	if err != nil {
+	if err := s.foldProducts(ctx, month, days); err != nil {
 		return err
 	}
 	return s.update(ctx, func(tx *bolt.Tx) error {

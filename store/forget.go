@@ -68,13 +68,8 @@ func (f *forgetter) build(stage string) error {
 		if err != nil {
 			return err
 		}
-		for i, month := range months {
-			if f.progress != nil {
-				f.progress(int64(i), int64(len(months)))
-			}
-			if err := f.month(month); err != nil {
-				return fmt.Errorf("%s: %w", month, err)
-			}
+		if err := buildMonths(months, f.month, f.progress); err != nil {
+			return err
 		}
 		return f.queue()
 	})

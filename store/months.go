@@ -77,8 +77,16 @@ func (s *Store) foldDays(ctx context.Context, month rollup.MonthID, through roll
 	}
 	// Only now: what comes from here on is merged into the month as well, so no
 	// product can be missed.
+	if err := s.foldProducts(ctx, month, days); err != nil {
+		return err
+	}
+	return s.update(ctx, func(tx *bolt.Tx) error { return addDays(tx, month, keyFolded, days) })
+}
+
+// foldProducts merges some days of each product into the month.
+func (s *Store) foldProducts(ctx context.Context, month rollup.MonthID, days rollup.DaySet) error {
 	var products []string
-	err = s.view(func(tx *bolt.Tx) (err error) {
+	err := s.view(func(tx *bolt.Tx) (err error) {
 		products, err = productsOf(tx, month, days)
 		return err
 	})
@@ -87,10 +95,7 @@ func (s *Store) foldDays(ctx context.Context, month rollup.MonthID, through roll
 			err = s.foldProduct(ctx, product, month, days)
 		}
 	}
-	if err != nil {
-		return err
-	}
-	return s.update(ctx, func(tx *bolt.Tx) error { return addDays(tx, month, keyFolded, days) })
+	return err
 }
 
 // unfolded returns the days of a month, up to one, that are not folded yet.

@@ -110,29 +110,26 @@ func (st *Stats) days(tx *bolt.Tx) error {
 }
 
 // datesOf returns the days of a file, ascending.
-func datesOf(tx *bolt.Tx) (dates []rollup.Date, err error) {
-	err = tx.Bucket(bucketDays).ForEachBucket(func(k []byte) error {
-		date, err := rollup.ParseDate(string(k))
-		if err != nil {
-			return fmt.Errorf("%w: %w", ErrDamaged, err)
-		}
-		dates = append(dates, date)
-		return nil
-	})
-	return dates, err
+func datesOf(tx *bolt.Tx) ([]rollup.Date, error) {
+	return bucketsIn(tx.Bucket(bucketDays), rollup.ParseDate)
 }
 
 // monthsOf returns the months of a file that have a bucket, ascending.
-func monthsOf(tx *bolt.Tx) (months []rollup.MonthID, err error) {
-	err = tx.Bucket(bucketMonths).ForEachBucket(func(k []byte) error {
-		month, err := rollup.ParseMonth(string(k))
+func monthsOf(tx *bolt.Tx) ([]rollup.MonthID, error) {
+	return bucketsIn(tx.Bucket(bucketMonths), rollup.ParseMonth)
+}
+
+// bucketsIn reads the names of the buckets in another one.
+func bucketsIn[T any](b *bolt.Bucket, parse func(string) (T, error)) (names []T, err error) {
+	err = b.ForEachBucket(func(k []byte) error {
+		name, err := parse(string(k))
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrDamaged, err)
 		}
-		months = append(months, month)
+		names = append(names, name)
 		return nil
 	})
-	return months, err
+	return names, err
 }
 
 func dayBucket(tx *bolt.Tx, date rollup.Date) *bolt.Bucket {

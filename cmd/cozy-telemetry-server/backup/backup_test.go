@@ -3,6 +3,8 @@ package backup
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -106,5 +108,28 @@ func TestBackupDirThatFails(t *testing.T) {
 	}
 	if names, err := b.names(); err != nil || len(names) != 1 {
 		t.Errorf("backups %q, %v", names, err)
+	}
+}
+
+// quickClient goes away as soon as it has taken anything.
+type quickClient struct {
+	*httptest.ResponseRecorder
+	leave func()
+}
+
+func (quickClient) SetWriteDeadline(time.Time) error { return nil }
+
+func (c quickClient) Write(b []byte) (int, error) {
+	c.leave()
+	return c.ResponseRecorder.Write(b)
+}
+
+// A backup counts when all of it was taken, even if the client is gone by then.
+func TestBackupOfAQuickClientCounts(t *testing.T) {
+	b, _, outcomes := testBackups(t, filepath.Join(t.TempDir(), "backups"), 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	b.ServeHTTP(quickClient{httptest.NewRecorder(), cancel}, httptest.NewRequestWithContext(ctx, http.MethodGet, Path, nil))
+	if len(*outcomes) != 1 || (*outcomes)[0] != nil {
+		t.Errorf("it ended with %v", *outcomes)
 	}
 }

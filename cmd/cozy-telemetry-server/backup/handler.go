@@ -42,7 +42,8 @@ func (b *Backups) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	err := b.send(w, r)
-	if r.Context().Err() != nil {
+	// Who has got all of it may be gone already.
+	if err != nil && r.Context().Err() != nil {
 		b.cfg.Log.Info().Msg("a client went away before it had all of a backup")
 		return
 	}

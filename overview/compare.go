@@ -16,7 +16,7 @@ var ErrLess = errors.New("the rollups count less")
 // they are. Beside [ErrLess] the error is that of reading.
 func (o *Overview) Compare(s rollup.Snapshot) (note string, err error) {
 	if s.Source != rollup.SourceRollups {
-		return fmt.Sprintf("the figures are from %s and can't be counted again", s.Source), nil
+		return fmt.Sprintf("its source is %s, so it can't be counted again", s.Source), nil
 	}
 	own, err := o.countAgain(s.Month)
 	switch {

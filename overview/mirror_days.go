@@ -162,12 +162,8 @@ func digestMatches(path string, e dayEntry) bool {
 // be read, or if it is another database's.
 func (m *Mirror) readManifest() manifest {
 	none := manifest{Database: m.store.DatabaseID(), Days: map[string]dayEntry{}}
-	b, err := readBounded(filepath.Join(m.dayFolder(), manifestName))
-	if err != nil {
-		return none
-	}
-	var list manifest
-	if json.Unmarshal(b, &list) != nil || list.Database != none.Database || list.Days == nil {
+	list, ok := m.loadManifest()
+	if !ok || list.Database != none.Database || list.Days == nil {
 		return none
 	}
 	// The keys become names of files that are written and removed.
@@ -176,6 +172,13 @@ func (m *Mirror) readManifest() manifest {
 		return err != nil
 	})
 	return list
+}
+
+// loadManifest returns the manifest of whichever database it is. ok is false if
+// there is none that can be read.
+func (m *Mirror) loadManifest() (list manifest, ok bool) {
+	b, err := readBounded(filepath.Join(m.dayFolder(), manifestName))
+	return list, err == nil && json.Unmarshal(b, &list) == nil
 }
 
 func (m *Mirror) writeManifest(list manifest) error {

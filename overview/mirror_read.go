@@ -165,11 +165,17 @@ func readMonths(dir string, r MirrorReader) error {
 }
 
 // MirrorChecked counts what [CheckMirror] has found to be good.
-type MirrorChecked struct{ Days, Months int }
+type MirrorChecked struct {
+	Days, Months int
+	// OfAnotherFile is set where the manifest is that of another database, such as
+	// the one that was lost before this one was restored.
+	OfAnotherFile bool
+}
 
 // CheckMirror holds a folder against the store that it mirrors: every day's file
-// has exactly the store's records and is the one that the manifest names, and every
-// month's file has its snapshot. bad is told what is not so.
+// has exactly the store's records, and every month's file has its snapshot. A day's
+// file must be the one that the manifest names, unless that is of another database.
+// bad is told what is not so.
 func CheckMirror(ctx context.Context, dir string, store MirrorStore, bad func(file, why string)) (n MirrorChecked, err error) {
 	m := NewMirror(dir, store, MirrorConfig{})
 	versions, err := store.DayVersions()
@@ -185,11 +191,15 @@ func CheckMirror(ctx context.Context, dir string, store MirrorStore, bad func(fi
 			bad(filepath.Join(dayFolderName, dayFileName(f.date)), "the database lacks this day")
 		}
 	}
-	list := m.readManifest()
+	list, ok := m.loadManifest()
+	n.OfAnotherFile = ok && list.Database != "" && list.Database != store.DatabaseID()
 	for _, date := range slices.Sorted(maps.Keys(versions)) {
-		why, err := m.checkDay(ctx, date, list.Days[date.String()])
+		sum, why, err := m.checkDay(ctx, date)
 		if err != nil {
 			return n, err
+		}
+		if why == "" && !n.OfAnotherFile && sum != list.Days[date.String()].SHA256 {
+			why = "the manifest does not name this file; a server that starts on it repairs that"
 		}
 		if why != "" {
 			bad(filepath.Join(dayFolderName, dayFileName(date)), why)
@@ -216,11 +226,12 @@ func CheckMirror(ctx context.Context, dir string, store MirrorStore, bad func(fi
 	return n, err
 }
 
-// checkDay returns what is wrong with a day's file. An error is the store's.
-func (m *Mirror) checkDay(ctx context.Context, date rollup.Date, e dayEntry) (why string, err error) {
+// checkDay returns the SHA-256 of a day's file, and what is wrong with it. An error
+// is the store's.
+func (m *Mirror) checkDay(ctx context.Context, date rollup.Date) (sum, why string, err error) {
 	f, err := os.Open(filepath.Join(m.dayFolder(), dayFileName(date)))
 	if err != nil {
-		return reason(err), nil
+		return "", reason(err), nil
 	}
 	defer f.Close()
 	digest := sha256.New()
@@ -238,15 +249,12 @@ func (m *Mirror) checkDay(ctx context.Context, date rollup.Date, e dayEntry) (wh
 		return nil
 	})
 	if err != nil || why != "" {
-		return why, err
+		return "", why, err
 	}
 	if _, err := file.ReadByte(); err != io.EOF {
-		return "has more than the database", nil
+		return "", "has more than the database", nil
 	}
-	if e.SHA256 != hex.EncodeToString(digest.Sum(nil)) {
-		return "the manifest does not name this file; a server that starts on it repairs that", nil
-	}
-	return "", nil
+	return hex.EncodeToString(digest.Sum(nil)), "", nil
 }
 
 // reason is an error without the path, which is told apart.

@@ -28,7 +28,7 @@ func checkClean(t testing.TB, path string) {
 		t.Error(err)
 		return
 	}
-	if err := s.Check(context.Background(), func(p Problem) { t.Errorf("%s: %+v", path, p) }); err != nil {
+	if err := s.Check(context.Background(), func(p Problem) { t.Errorf("%s: %+v", path, p) }, nil); err != nil {
 		t.Error(err)
 	}
 	if err := s.Close(); err != nil {

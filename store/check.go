@@ -42,13 +42,17 @@ var errCheckWritable = errors.New("only a file that is open for reading only can
 // Check looks at everything in the file and reports what can't be as this package
 // has written it. Where pages are damaged it looks no further. It returns an error
 // only if it could not go on, and never panics. The Store must be one of
-// [OpenReadOnly], which has done the coarse part of this already.
-func (s *Store) Check(ctx context.Context, report func(Problem)) error {
+// [OpenReadOnly], which has done the coarse part of this already. progress, unless
+// nil, is told now and then how much of the work is done.
+func (s *Store) Check(ctx context.Context, report func(Problem), progress func(done, total int64)) error {
 	if !s.readOnly {
 		return fmt.Errorf("store: check %s: %w", s.path, errCheckWritable)
 	}
-	c := checker{ctx: ctx, store: s, out: report}
-	steps := []func(tx *bolt.Tx) error{c.pages, c.buckets, c.days, c.months, c.queue, c.snapshots}
+	if progress == nil {
+		progress = func(done, total int64) {}
+	}
+	c := checker{ctx: ctx, store: s, out: report, progress: progress}
+	steps := []func(tx *bolt.Tx) error{c.count, c.pages, c.buckets, c.days, c.months, c.queue, c.snapshots}
 	for _, step := range steps {
 		err := s.view(step)
 		if errors.Is(err, ErrDamaged) {
@@ -70,6 +74,24 @@ type checker struct {
 	store   *Store
 	out     func(Problem)
 	damaged bool // a page is
+
+	progress func(done, total int64)
+	// Days are looked at twice: their records, and what is folded of them.
+	done, total int64
+}
+
+// count finds out how much there is to do.
+func (c *checker) count(tx *bolt.Tx) error {
+	return tx.Bucket(bucketDays).ForEach(func(_, _ []byte) error {
+		c.total += 2
+		return nil
+	})
+}
+
+// did tells that some days were looked at.
+func (c *checker) did(days int) {
+	c.done += int64(days)
+	c.progress(c.done, c.total)
 }
 
 func (c *checker) report(kind ProblemKind, format string, args ...any) {
@@ -121,6 +143,7 @@ func (c *checker) days(tx *bolt.Tx) error {
 			c.report(ProblemKey, "days: %q is not a day", name)
 			return nil
 		}
+		defer c.did(1)
 		return c.products(days.Bucket(name), date.String(), func(product []byte, records *bolt.Bucket) error {
 			return c.records(records, date.String(), dictionaryOf(tx, date.Month(), string(product)),
 				func(v []byte, dict *dictionary) error { _, err := decodeDay(v, dict); return err })
@@ -189,6 +212,7 @@ func (c *checker) months(tx *bolt.Tx) error {
 			c.report(ProblemKey, "months: %q is not a month", name)
 			return nil
 		}
+		defer func() { c.did(presentDays(tx, month).Len()) }()
 		c.daySets(months.Bucket(name), month)
 		return c.products(months.Bucket(name), month.String(), func(product []byte, records *bolt.Bucket) error {
 			c.dictionary(months.Bucket(name).Bucket(product), month, product)

@@ -28,7 +28,7 @@ func problems(t *testing.T, path string) (found []Problem) {
 	t.Helper()
 	s := openRead(t, path)
 	defer s.Close()
-	must(t, s.Check(t.Context(), func(p Problem) { found = append(found, p) }))
+	must(t, s.Check(t.Context(), func(p Problem) { found = append(found, p) }, nil))
 	return found
 }
 
@@ -133,7 +133,7 @@ func halfBlock(tx *bolt.Tx) error {
 
 // A live file can't be checked, since bbolt can't beside commits.
 func TestCheckNeedsReadOnly(t *testing.T) {
-	if err := open(t, Options{}).Check(t.Context(), nil); !errors.Is(err, errCheckWritable) {
+	if err := open(t, Options{}).Check(t.Context(), nil, nil); !errors.Is(err, errCheckWritable) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -143,8 +143,24 @@ func TestCheckEndsWithItsContext(t *testing.T) {
 	defer s.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := s.Check(ctx, func(Problem) {}); !errors.Is(err, context.Canceled) {
+	if err := s.Check(ctx, func(Problem) {}, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want context.Canceled", err)
+	}
+}
+
+// Who looks on is told of every day, and in the end that all is done.
+func TestCheckTellsHowFarItIs(t *testing.T) {
+	s := openRead(t, fixture(t))
+	defer s.Close()
+	var last, end int64
+	must(t, s.Check(t.Context(), func(Problem) {}, func(done, total int64) {
+		if done <= last || done > total {
+			t.Errorf("%d of %d after %d", done, total, last)
+		}
+		last, end = done, total
+	}))
+	if days, err := s.DayVersions(); err != nil || end != 2*int64(len(days)) || last != end {
+		t.Errorf("it ended with %d of %d, for %d days, %v", last, end, len(days), err)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"slices"
@@ -69,6 +70,9 @@ func (c *combiner) open(paths []string) error {
 	var opened []os.FileInfo
 	for _, path := range paths {
 		info, err := os.Stat(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return missingFile(path)
+		}
 		if err != nil {
 			return err
 		}

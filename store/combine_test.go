@@ -143,7 +143,7 @@ func checkCleanly(t fatal, path string) {
 	t.Helper()
 	s := openRead(t, path)
 	defer s.Close()
-	must(t, s.Check(context.Background(), func(p Problem) { t.Fatalf("%s: %+v", path, p) }))
+	must(t, s.Check(context.Background(), func(p Problem) { t.Fatalf("%s: %+v", path, p) }, nil))
 }
 
 func combined(t fatal, into string, from ...string) Combined {

@@ -36,7 +36,7 @@ func TestCheckOfScatteredDamage(t *testing.T) {
 			if problems++; p.Text == "" || p.Kind == "" {
 				t.Errorf("at %d: %+v", at, p)
 			}
-		}))
+		}, nil))
 		must(t, s.Close())
 		if problems > 0 {
 			found++

@@ -52,7 +52,7 @@ func newReader(db *bolt.DB, path string) (*Store, error) {
 func openUnchanged(path string, shared bool) (*bolt.DB, error) {
 	missing, err := checkFile(path)
 	if missing {
-		return nil, fmt.Errorf("store: open %s: %w", path, fs.ErrNotExist)
+		return nil, missingFile(path)
 	}
 	var db *bolt.DB
 	if err == nil {
@@ -63,6 +63,11 @@ func openUnchanged(path string, shared bool) (*bolt.DB, error) {
 		err = fmt.Errorf("store: open %s: %w%s", path, errors.Join(sentinels(err)...), offlineRemedy(err))
 	}
 	return db, err
+}
+
+// missingFile is the error of a file to read that is not there.
+func missingFile(path string) error {
+	return fmt.Errorf("store: open %s: %w; name the file that a server has as --db-path, or a copy", path, fs.ErrNotExist)
 }
 
 // sentinels returns which of the errors of Open an error is.

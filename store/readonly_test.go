@@ -144,7 +144,7 @@ func TestReadOnlyChangesNothing(t *testing.T) {
 	}
 	_, err := s.Stats()
 	must(t, err)
-	must(t, s.Check(t.Context(), func(p Problem) { t.Errorf("%+v", p) }))
+	must(t, s.Check(t.Context(), func(p Problem) { t.Errorf("%+v", p) }, nil))
 	must(t, s.Close())
 	must(t, s.Close())
 	if after := stateOf(t, path); after != before {

@@ -185,6 +185,9 @@ func (c *backfillFlags) show(ctx context.Context, b backfiller, env environment)
 	w := &onlooker{stderr: env.stderr, bar: newProgress(env, "days", int64(c.takeover.days(env.now())))}
 	p, err := b.run(ctx, c.takeover, w)
 	w.bar.done()
+	if ctx.Err() != nil {
+		return fmt.Errorf("interrupted; run it again to go on from day %d of %d", p.Days, p.Total)
+	}
 	if err != nil {
 		return fmt.Errorf("%w; run it again to go on from day %d of %d", err, p.Days, p.Total)
 	}

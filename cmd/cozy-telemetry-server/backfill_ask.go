@@ -55,9 +55,12 @@ func backfillStateOf(ctx context.Context, method, address string) (state backfil
 	client := http.Client{Timeout: 10 * time.Second}
 	resp, err := client.Do(req)
 	if err != nil {
-		return state, err
+		return state, fmt.Errorf("%w%s", err, askAdmin)
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusNotFound {
+		return state, fmt.Errorf("the server answers %s%s", resp.Status, askAdmin)
+	}
 	// A refusal has only the error.
 	if err := json.NewDecoder(resp.Body).Decode(&state); err != nil {
 		return state, fmt.Errorf("the server answers %s", resp.Status)

@@ -1,12 +1,16 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/backup"
 )
+
+// askAdmin ends an error of who has perhaps not reached a private listener.
+const askAdmin = "; is a server running, and is this its --admin-addr?"
 
 func newBackup(env environment) *cobra.Command {
 	var admin, output string
@@ -28,6 +32,9 @@ checksum is right.`,
 			p := newSteps(env, "backup")
 			size, err := backup.Fetch(cmd.Context(), "http://"+admin+backup.Path, out, p.tell)
 			p.end()
+			if errors.Is(err, backup.ErrNotThere) {
+				err = fmt.Errorf("%w%s", err, askAdmin)
+			}
 			if err != nil {
 				return err
 			}

@@ -185,7 +185,7 @@ func clustersOf(t *testing.T, db string) map[string]bool {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if err := s.Check(t.Context(), func(p store.Problem) { t.Errorf("%s: %+v", db, p) }); err != nil {
+	if err := s.Check(t.Context(), func(p store.Problem) { t.Errorf("%s: %+v", db, p) }, nil); err != nil {
 		t.Fatal(err)
 	}
 	known := map[string]bool{}
@@ -272,6 +272,10 @@ func TestF9BrokenDownloads(t *testing.T) {
 	succeed(t, "backup", "--admin-addr", server.adminAddr(), "-o", out, "--force")
 	if !clustersOf(t, out)["c"] {
 		t.Error("the backup lacks the cluster")
+	}
+	publicAddr := strings.TrimPrefix(server.Public, "http://")
+	if r := command(t, "backup", "--admin-addr", publicAddr, "-o", out+"2"); r.code != exitFailure || !strings.Contains(r.errs, "is this its --admin-addr?") {
+		t.Errorf("from the public listener: %+v", r)
 	}
 	if r := command(t, "backup", "--admin-addr", "127.0.0.1:1", "-o", out+"2"); r.code != exitFailure || !strings.Contains(r.errs, "is a server running") {
 		t.Errorf("without a server: %+v", r)

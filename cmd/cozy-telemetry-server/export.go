@@ -60,6 +60,9 @@ func (o *exportFlags) check(env environment) error {
 	for flag, value := range map[string]string{"from": o.from, "to": o.to} {
 		errs = append(errs, o.checkEnd(flag, value))
 	}
+	if errors.Join(errs...) == nil && o.from != "" && o.to != "" && lastDay(o.to) < firstDay(o.from) {
+		errs = append(errs, fmt.Errorf("--to: %s is before %s", o.to, o.from))
+	}
 	if o.format == export.Parquet && o.output == "" && isTerminal(env.stdout) {
 		errs = append(errs, errors.New("--format: parquet is not for a terminal; name a file with -o"))
 	}
@@ -88,6 +91,11 @@ func (o *exportFlags) checkEnd(flag, value string) error {
 
 // run writes the table to where it shall go.
 func (o *exportFlags) run(ctx context.Context, env environment, s *store.Store) error {
+	for _, read := range []string{o.db, o.keyFile} {
+		if sameFile(read, o.output) {
+			return fmt.Errorf("--output: %s is what is read; name another", o.output)
+		}
+	}
 	if o.output == "" && isTerminal(env.stdout) {
 		env.stderr = io.Discard // a line of progress would run into the table
 	}
@@ -130,7 +138,7 @@ func (o *exportFlags) alias() (export.Alias, error) {
 	}
 	content, err := os.ReadFile(o.keyFile)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("--anonymize-key-file: %w", err)
 	}
 	alias, err := export.KeyedAlias(bytes.TrimSpace(content))
 	if err != nil {

@@ -48,6 +48,12 @@ type forgetter struct {
 }
 
 func (f *forgetter) run(ctx context.Context) error {
+	if f.mirror != "" {
+		// Before anything is removed: a name that is mistyped would spare the true mirror.
+		if err := checkMirror(f.mirror); err != nil {
+			return err
+		}
+	}
 	if err := f.confirm(); err != nil {
 		return err
 	}

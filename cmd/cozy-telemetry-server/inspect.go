@@ -103,6 +103,8 @@ func inspect(cmd *cobra.Command, s *store.Store) (inspection, error) {
 	}
 	if st.Days > 0 {
 		found.FirstDay, found.LastDay = st.FirstDay.String(), st.LastDay.String()
+	}
+	if st.LastReport != 0 { // days may be empty, where their only cluster was removed
 		found.LastReport = st.LastReport.Start().Add(time.Duration(st.LastHour) * time.Hour).Format("2006-01-02T15Z")
 	}
 	for _, g := range st.Gaps {
@@ -130,11 +132,13 @@ func (f inspection) write(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	fmt.Fprintf(t, "database\t%s\n", f.Database)
 	fmt.Fprintf(t, "schema\t%d\n", f.Schema)
-	fmt.Fprintf(t, "size\t%s, of which %s are free (%d pages)\n", bytesText(f.FileBytes), bytesText(f.FreeBytes), f.FreePages)
+	fmt.Fprintf(t, "size\t%s, of which %s are free\n", bytesText(f.FileBytes), bytesText(f.FreeBytes))
 	if f.Days == 0 {
 		fmt.Fprintf(t, "days\tnone\n")
 	} else {
 		fmt.Fprintf(t, "days\t%d, from %s to %s\n", f.Days, f.FirstDay, f.LastDay)
+	}
+	if f.LastReport != "" {
 		fmt.Fprintf(t, "last report\t%s, in that hour UTC\n", f.LastReport)
 	}
 	for _, g := range f.Gaps {

@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -155,6 +157,10 @@ func TestWrongFlagsOfCommands(t *testing.T) {
 		`--aggregate: "sum" is not`:              {"overview", "--db", "x", "--month", "2026-01", "--aggregate", "sum"},
 		`--what: "tea" is not`:                   {"export", "--db", "x", "--what", "tea"},
 		`--from: "2026-01-05" is not a month`:    {"export", "--db", "x", "--what", "months", "--from", "2026-01-05"},
+		"--to: 2026-01 is before 2026-02":        {"export", "--db", "x", "--from", "2026-02", "--to", "2026-01"},
+		`unexpected argument "x.db": inspect`:    {"inspect", "x.db"},
+		"see cozy-telemetry-server inspect -":    {"inspect", "--no-such-flag"},
+		`unknown command "tea"`:                  {"tea"},
 		`--to: "soon" is not a month or a day`:   {"export", "--db", "x", "--to", "soon"},
 		"is nothing without --anonymize":         {"export", "--db", "x", "--anonymize-key-file", "y"},
 		"name the files":                         {"merge", "-o", "x"},
@@ -169,8 +175,93 @@ func TestWrongFlagsOfCommands(t *testing.T) {
 			t.Errorf("%q: exit code %d, %s", args, r.code, r.errs)
 		}
 	}
-	if r := command(t, "inspect", "--db", filepath.Join(t.TempDir(), "none")); r.code != exitFailure || !strings.Contains(r.errs, "no such file") && !strings.Contains(r.errs, "not exist") {
-		t.Errorf("a missing file: %+v", r)
+}
+
+// What is wrong with a place is one line with what to do, and nothing is made there.
+func TestPlacesThatCommandsRefuse(t *testing.T) {
+	db, mirror := mirrored(t)
+	dir := t.TempDir()
+	text, none, out := filepath.Join(dir, "text"), filepath.Join(dir, "none"), filepath.Join(dir, "out")
+	if err := os.WriteFile(text, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	before := fingerprint(t, db)
+	for _, c := range []struct {
+		want string
+		args []string
+	}{
+		{"none: file does not exist; name the file", []string{"inspect", "--db", none}},
+		{"none: file does not exist; name the file", []string{"merge", db, none, "-o", out}},
+		{"text: there is such a file already; --force replaces it", []string{"export", "--db", db, "-o", text}},
+		{"text: there is such a file already; name another", []string{"compact", "--db", db, "-o", text}},
+		{"text: there is such a file already; name another", []string{"merge", db, "-o", text}},
+		{"text: there is such a file already; name another", []string{"restore", "--snapshot-dir", mirror, "-o", text}},
+		{"it is a folder; name a file", []string{"export", "--db", db, "-o", dir, "--force"}},
+		{"none: there is no such folder", []string{"export", "--db", db, "-o", filepath.Join(none, "out")}},
+		{"none: there is no such folder", []string{"compact", "--db", db, "-o", filepath.Join(none, "out")}},
+		{"is what is read; name another", []string{"export", "--db", db, "-o", db, "--force"}},
+		{"--snapshot-dir: " + none + ": there is no such folder", []string{"restore", "--snapshot-dir", none, "-o", out}},
+		{"--snapshot-dir: " + none + ": there is no such folder", []string{"verify", "--db", db, "--snapshot-dir", none}},
+		{"--snapshot-dir: " + none + ": there is no such folder", []string{"forget", "--db", db, "--snapshot-dir", none, "--cluster", "c", "--yes"}},
+		{"--snapshot-dir: " + text + ": it is not a folder", []string{"forget", "--db", db, "--snapshot-dir", text, "--cluster", "c", "--yes"}},
+		{"inspect lists the months", []string{"overview", "--db", db, "--month", "2024-01"}},
+	} {
+		r := command(t, c.args...)
+		if r.code != exitFailure || !strings.Contains(r.errs, c.want) || strings.Count(r.errs, "\n") != 1 {
+			t.Errorf("%q: exit code %d, %s", c.args, r.code, r.errs)
+		}
+	}
+	if content, _ := os.ReadFile(text); string(content) != "mine" || fingerprint(t, db) != before {
+		t.Error("a file has changed")
+	}
+	if entries, _ := os.ReadDir(dir); len(entries) != 1 {
+		t.Errorf("the folder has %v", entries)
+	}
+}
+
+// fullDisk takes nothing.
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+func TestCommandOnAFullDisk(t *testing.T) {
+	db, _ := fleetFile(t)
+	var errs bytes.Buffer
+	env := environment{
+		args: []string{"export", "--db", db}, stdout: fullDisk{}, stderr: &errs, now: time.Now,
+		getenv: func(string) (string, bool) { return "", false },
+	}
+	if code := run(t.Context(), env); code != exitFailure || !strings.Contains(errs.String(), "no space left on device; free space on the disk") {
+		t.Errorf("exit code %d, %s", code, &errs)
+	}
+}
+
+// A file that a server has open is not replaced under it.
+func TestForceSparesALiveFile(t *testing.T) {
+	dir := t.TempDir()
+	server := startServer(t, dir)
+	live := filepath.Join(dir, "telemetry.db")
+	r := command(t, "backup", "--admin-addr", server.adminAddr(), "-o", live, "--force")
+	if r.code != exitFailure || !strings.Contains(r.errs, "in use by another process") {
+		t.Errorf("exit code %d, %s", r.code, r.errs)
+	}
+}
+
+// A command that a signal stops says so, in words.
+func TestInterruptedCommand(t *testing.T) {
+	db, _ := fleetFile(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	out := filepath.Join(t.TempDir(), "out")
+	for _, args := range [][]string{{"verify", "--db", db}, {"export", "--db", db, "-o", out}, {"merge", db, "-o", out}} {
+		var errs bytes.Buffer
+		code := run(ctx, environment{args: args, stdout: io.Discard, stderr: &errs, now: time.Now, getenv: func(string) (string, bool) { return "", false }})
+		if want := name + ": interrupted before it was done; run it again\n"; code != exitFailure || errs.String() != want {
+			t.Errorf("%q: exit code %d, %s", args, code, &errs)
+		}
+	}
+	if entries, _ := os.ReadDir(filepath.Dir(out)); len(entries) != 0 {
+		t.Errorf("the folder has %v", entries)
 	}
 }
 

@@ -94,7 +94,7 @@ func answerFrom(ctx context.Context, s *store.Store, env environment, month roll
 	defer o.Close()
 	answer, err := o.Answer(ctx, month, overview.Aggregate(f.aggregate))
 	if errors.Is(err, overview.ErrNoData) {
-		return nil, fmt.Errorf("no telemetry data for %s", month)
+		return nil, fmt.Errorf("no telemetry data for %s; inspect lists the months of a file", month)
 	}
 	if err != nil {
 		return nil, err

@@ -60,7 +60,7 @@ type restorer struct {
 // run makes the file under another name, so that a half-made one is never taken for
 // a whole one.
 func (r *restorer) run(ctx context.Context) (err error) {
-	if err := checkAbsent(r.output, false); err != nil {
+	if err := errors.Join(checkMirror(r.mirror), checkNew(r.output)); err != nil {
 		return err
 	}
 	folder, err := os.MkdirTemp(filepath.Dir(r.output), ".restore-")

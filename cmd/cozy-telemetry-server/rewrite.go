@@ -27,6 +27,9 @@ waits in their queues is not taken over: let each server deliver its own.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, files []string) error {
+			if err := checkNew(output); err != nil {
+				return err
+			}
 			p := newSteps(env, "merge")
 			did, err := store.Combine(cmd.Context(), output, files, p.tell)
 			p.end()
@@ -34,7 +37,7 @@ waits in their queues is not taken over: let each server deliver its own.`,
 				return err
 			}
 			w := cmd.OutOrStdout()
-			fmt.Fprintf(w, "%s has what %s have\n", output, countOf(len(files), "file"))
+			fmt.Fprintf(w, "%s has all of %s\n", output, countOf(len(files), "file"))
 			if did.QueuedSamples > 0 {
 				fmt.Fprintf(w, "not taken over: %d samples that wait to be forwarded\n", did.QueuedSamples)
 			}
@@ -62,6 +65,9 @@ queue too, and can take its place. The file is only read.`,
 		Example: "  cozy-telemetry-server compact --db telemetry.db -o small.db",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkNew(output); err != nil {
+				return err
+			}
 			p := newSteps(env, "compact")
 			err := store.Compact(cmd.Context(), db, output, p.tell)
 			p.end()

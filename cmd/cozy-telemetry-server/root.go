@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,21 +35,30 @@ type usageError struct{ err error }
 func (e usageError) Error() string { return e.err.Error() }
 func (e usageError) Unwrap() error { return e.err }
 
+// errInterrupted is what a signal makes of a command. What it was to write is not there.
+var errInterrupted = errors.New("interrupted before it was done; run it again")
+
 // run executes the command line and returns the exit code.
 func run(ctx context.Context, env environment) int {
 	root := newRoot(env)
 	root.SetArgs(env.args)
 	root.SetOut(env.stdout)
 	root.SetErr(env.stderr)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return 0
+	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		err = errInterrupted
+	}
+	if errors.Is(err, syscall.ENOSPC) && cmd.HasParent() {
+		err = fmt.Errorf("%w; free space on the disk, or name a file on another", err)
 	}
 	for _, e := range flatten(err) {
 		fmt.Fprintf(env.stderr, "%s: %v\n", name, e)
 	}
 	if errors.As(err, new(usageError)) {
-		fmt.Fprintf(env.stderr, "%s: see %s --help\n", name, name)
+		fmt.Fprintf(env.stderr, "%s: see %s --help\n", name, cmd.CommandPath())
 		return exitUsage
 	}
 	return exitFailure
@@ -105,8 +115,11 @@ Every flag has a twin in the environment, which the flag overrides:
 	return root
 }
 
-func noArguments(_ *cobra.Command, args []string) error {
-	if len(args) > 0 {
+func noArguments(cmd *cobra.Command, args []string) error {
+	switch {
+	case len(args) > 0 && cmd.HasParent():
+		return usageError{fmt.Errorf("unexpected argument %q: %s takes flags only", args[0], cmd.Name())}
+	case len(args) > 0:
 		return usageError{fmt.Errorf("unknown command %q", args[0])}
 	}
 	return nil

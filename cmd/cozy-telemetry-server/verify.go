@@ -53,7 +53,17 @@ func (v *verifier) problem(format string, args ...any) {
 }
 
 func (v *verifier) run(ctx context.Context, mirror string, confirmDays int) error {
-	err := v.store.Check(ctx, func(p store.Problem) { v.problem("%s: %s", p.Kind, p.Text) })
+	if mirror != "" {
+		if err := checkMirror(mirror); err != nil {
+			return err
+		}
+	}
+	p := newSteps(v.env, "verify")
+	err := v.store.Check(ctx, func(found store.Problem) {
+		p.end() // the line of progress would run into it
+		v.problem("%s: %s", found.Kind, found.Text)
+	}, p.tell)
+	p.end()
 	if err != nil {
 		return err
 	}
@@ -118,6 +128,9 @@ func (v *verifier) praise(mirrored bool, found overview.MirrorChecked) error {
 		countOf(months, "record")+" of months", countOf(st.Snapshots, "snapshot"), countOf(st.Queue.Blocks, "block"))
 	if mirrored {
 		fmt.Fprintf(v.out, "ok: the mirror has %s and %s\n", countOf(found.Days, "day"), countOf(found.Months, "month"))
+	}
+	if found.OfAnotherFile {
+		fmt.Fprintln(v.out, "note: the mirror was made by another file; a server that starts on this one goes on with it")
 	}
 	return nil
 }

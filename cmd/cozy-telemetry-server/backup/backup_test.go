@@ -78,7 +78,7 @@ func TestBackupDir(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer whole.Close()
-	if err := whole.Check(t.Context(), func(p store.Problem) { t.Errorf("%+v", p) }); err != nil {
+	if err := whole.Check(t.Context(), func(p store.Problem) { t.Errorf("%+v", p) }, nil); err != nil {
 		t.Error(err)
 	}
 	*now = now.Add(-1000 * time.Hour) // the clock was ahead

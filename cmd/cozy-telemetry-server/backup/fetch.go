@@ -20,6 +20,10 @@ func contentDigest(sum []byte) string {
 	return "sha-256=:" + base64.StdEncoding.EncodeToString(sum) + ":"
 }
 
+// ErrNotThere is returned by Fetch when it has perhaps not reached a private
+// listener.
+var ErrNotThere = errors.New("no backup is served there")
+
 // Fetch writes the backup that a server has at a URL to w, checks that all of it has
 // come, and returns its size in bytes. It tells how far it is as it goes. After an
 // error what was written is not a backup.
@@ -30,7 +34,7 @@ func Fetch(ctx context.Context, url string, w io.Writer, tell func(done, total i
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return 0, fmt.Errorf("%w; is a server running, and is this its --admin-addr?", err)
+		return 0, fmt.Errorf("%w: %w", ErrNotThere, err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
@@ -52,6 +56,9 @@ func Fetch(ctx context.Context, url string, w io.Writer, tell func(done, total i
 
 // refusal is what a server says that makes no backup now.
 func refusal(resp *http.Response) error {
+	if resp.StatusCode == http.StatusNotFound {
+		return fmt.Errorf("%w: the server answers %s", ErrNotThere, resp.Status)
+	}
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, 1000))
 	err := fmt.Errorf("the server answers %s: %s", resp.Status, strings.TrimSpace(string(text)))
 	if wait, bad := time.ParseDuration(resp.Header.Get("Retry-After") + "s"); bad == nil {

@@ -151,11 +151,10 @@ func (m *metrics) onReport(r ingest.Result) {
 }
 
 func (m *metrics) onCommit(c store.Commit) {
+	count(m.commits, "committed", c.Err)
 	if c.Err != nil {
-		m.commits.WithLabelValues("failed").Inc()
 		return
 	}
-	m.commits.WithLabelValues("committed").Inc()
 	m.leftOut.Add(float64(c.LeftOut))
 	m.commitSeconds.Observe(c.Duration.Seconds())
 	m.commitReports.Observe(float64(c.Reports))
@@ -170,31 +169,26 @@ func (m *metrics) onForward(a ingest.Attempt) {
 	m.forwardSamples.WithLabelValues(string(a.Outcome)).Add(float64(a.Samples))
 }
 
-func (m *metrics) onAsk(err error) {
-	if err != nil {
-		m.asks.WithLabelValues("failed").Inc()
-		return
-	}
-	m.asks.WithLabelValues("answered").Inc()
-}
+func (m *metrics) onAsk(err error) { count(m.asks, "answered", err) }
 
 func (m *metrics) onAnswer(o overview.Outcome) { m.answers.WithLabelValues(string(o)).Inc() }
 
-func (m *metrics) onMirrorSync(err error) {
-	if err != nil {
-		m.mirrorSyncs.WithLabelValues("failed").Inc()
-		return
-	}
-	m.mirrorSyncs.WithLabelValues("done").Inc()
-}
+func (m *metrics) onMirrorSync(err error) { count(m.mirrorSyncs, "done", err) }
 
 func (m *metrics) onBackup(err error) {
-	if err != nil {
-		m.backups.WithLabelValues("failed").Inc()
-		return
+	count(m.backups, "done", err)
+	if err == nil {
+		m.lastBackup.Store(m.now().UnixMilli())
 	}
-	m.backups.WithLabelValues("done").Inc()
-	m.lastBackup.Store(m.now().UnixMilli())
+}
+
+// count counts an outcome: good, or "failed" with an error.
+func count(c *prometheus.CounterVec, good string, err error) {
+	outcome := good
+	if err != nil {
+		outcome = "failed"
+	}
+	c.WithLabelValues(outcome).Inc()
 }
 
 // handler answers GET /metrics.

@@ -48,15 +48,11 @@ func (s *Store) FirstMonth() (month rollup.MonthID, ok bool, err error) {
 func (s *Store) DayVersions() (map[rollup.Date]uint64, error) {
 	versions := make(map[rollup.Date]uint64)
 	err := s.view(func(tx *bolt.Tx) error {
-		days := tx.Bucket(bucketDays)
-		return days.ForEachBucket(func(k []byte) error {
-			date, err := rollup.ParseDate(string(k))
-			if err != nil {
-				return fmt.Errorf("%w: %w", ErrDamaged, err)
-			}
-			versions[date] = days.Bucket(k).Sequence()
-			return nil
-		})
+		dates, err := datesOf(tx)
+		for _, date := range dates {
+			versions[date] = dayBucket(tx, date).Sequence()
+		}
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("store: list days: %w", err)

@@ -86,16 +86,13 @@ func (s *Store) prunable(keep Keep) (days []rollup.Date, months []rollup.MonthID
 		}
 	}
 	err = s.view(func(tx *bolt.Tx) error {
-		return tx.Bucket(bucketMonths).ForEachBucket(func(k []byte) error {
-			month, err := rollup.ParseMonth(string(k))
-			if err != nil {
-				return fmt.Errorf("%w: %w", ErrDamaged, err)
-			}
+		all, err := monthsOf(tx)
+		for _, month := range all {
 			if month < keep.Months && len(months) < pruneStep && !hasDays(tx, month) {
 				months = append(months, month)
 			}
-			return nil
-		})
+		}
+		return err
 	})
 	return days, months, err
 }

@@ -193,7 +193,7 @@ func checkRefused(t *testing.T, w *httptest.ResponseRecorder) {
 func sumOfNodes(samples []rollup.Sample) (sum float64) {
 	sum = math.NaN()
 	for _, s := range samples {
-		if s.Series.Metric() == nodesMetric {
+		if s.Series.Metric() == rollup.MetricNodes {
 			if math.IsNaN(sum) {
 				sum = 0
 			}
@@ -230,7 +230,7 @@ func checkLines(t *testing.T, text, id string, samples []rollup.Sample, nodes fl
 			t.Fatalf("%q has two ids", line)
 		}
 		value := m.GetUntyped().GetValue()
-		if metric == derivedMetric {
+		if metric == rollup.MetricClusterNodes {
 			derived = value
 			continue
 		}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"path"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
 // Limits bound what one report may be. The zero Limits are the defaults, which
@@ -69,7 +71,7 @@ func (l Limits) Check() error {
 // allows tells whether samples of a metric are kept. The derived metric's name
 // is the server's own, as cluster_id is.
 func (l Limits) allows(metric string) bool {
-	if metric == derivedMetric {
+	if metric == rollup.MetricClusterNodes {
 		return false
 	}
 	for _, pattern := range l.Allow {

@@ -7,14 +7,6 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-const (
-	nodesMetric = "cozy_nodes_count"
-	// derivedMetric is the sum of a report's cozy_nodes_count series. It lets
-	// VictoriaMetrics answer a cluster's peak exactly, where adding up the peaks of
-	// the series would count a node twice whose kernel was upgraded.
-	derivedMetric = "cozy_cluster_nodes"
-)
-
 // AppendLines appends a report to b as it is forwarded: a line per sample with
 // cluster_id before the other labels, and the time of receipt in milliseconds;
 // then the derived series, if the report has the metric that it sums. The
@@ -28,14 +20,14 @@ func AppendLines(b []byte, r rollup.Report) []byte {
 		if i := strings.IndexByte(metric, '{'); i >= 0 {
 			metric, labels = metric[:i], metric[i+1:]
 		}
-		if metric == nodesMetric {
+		if metric == rollup.MetricNodes {
 			hasNodes = true
 			nodes = min(nodes+s.Value, rollup.MaxValue)
 		}
 		b = w.append(b, metric, labels, s.Value)
 	}
 	if hasNodes {
-		b = w.append(b, derivedMetric, "", nodes)
+		b = w.append(b, rollup.MetricClusterNodes, "", nodes)
 	}
 	return b
 }

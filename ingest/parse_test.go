@@ -202,7 +202,7 @@ func checkForwarded(t *testing.T, text string, samples []rollup.Sample) {
 	for name, family := range families {
 		for _, m := range family.Metric {
 			lines++
-			if name == derivedMetric {
+			if name == rollup.MetricClusterNodes {
 				derived++
 			}
 			if len(m.Label) == 0 || m.Label[0].GetName() != clusterLabel || m.Label[0].GetValue() != "me" {

@@ -8,13 +8,6 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-const (
-	appsMetric    = "cozy_application_count"
-	tenantsMetric = "cozy_tenants_count" // of clients before v1.0
-	kindLabel     = "kind"
-	tenantKind    = "Tenant"
-)
-
 // figure tells which of a cluster's published figures a series is part of.
 type figure uint8
 
@@ -33,13 +26,13 @@ type sums [figures]float64
 
 func figureOf(metric string, s rollup.Series) figure {
 	switch {
-	case metric == nodesMetric:
+	case metric == rollup.MetricNodes:
 		return nodesFigure
-	case metric == tenantsMetric:
+	case metric == rollup.MetricTenants:
 		return tenantsFigure
-	case metric == appsMetric && s.Label(kindLabel) == tenantKind:
+	case metric == rollup.MetricApplications && s.Label(rollup.LabelKind) == rollup.KindTenant:
 		return tenantAppsFigure
-	case metric == appsMetric:
+	case metric == rollup.MetricApplications:
 		return appsFigure
 	}
 	return noFigure
@@ -65,10 +58,10 @@ func (l Limits) checkPlausible(s sums, samples []rollup.Sample) error {
 func mostOfAKind(samples []rollup.Sample) (most float64) {
 	kinds := make(map[string]float64)
 	for _, s := range samples {
-		if !strings.HasPrefix(string(s.Series), appsMetric) || s.Series.Metric() != appsMetric {
+		if !strings.HasPrefix(string(s.Series), rollup.MetricApplications) || s.Series.Metric() != rollup.MetricApplications {
 			continue
 		}
-		if kind := s.Series.Label(kindLabel); kind != tenantKind {
+		if kind := s.Series.Label(rollup.LabelKind); kind != rollup.KindTenant {
 			kinds[kind] += s.Value
 			most = max(most, kinds[kind])
 		}

@@ -6,16 +6,6 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-// The metrics that figures are made of.
-const (
-	metricInfo         = "cozy_cluster_info"
-	metricNodes        = "cozy_nodes_count"
-	metricApplications = "cozy_application_count"
-	metricTenants      = "cozy_tenants_count"
-
-	kindTenant = "Tenant"
-)
-
 // figures are the counts of one window from one source.
 type figures struct {
 	// known is false when the source has nothing at all of the window.
@@ -34,7 +24,7 @@ type figures struct {
 }
 
 // everyMetric is what all figures need; presence needs the first one alone.
-var everyMetric = []string{metricInfo, metricNodes, metricApplications, metricTenants}
+var everyMetric = []string{rollup.MetricInfo, rollup.MetricNodes, rollup.MetricApplications, rollup.MetricTenants}
 
 // kindTotal is the running total of one kind over all instances.
 type kindTotal struct {
@@ -74,7 +64,7 @@ func (c *counter) add(months []rollup.Month) {
 	days := 0
 	for i, m := range months {
 		peaks = peaks.Merge(m)
-		if seen := metricOf(m, metricInfo).Days; seen != 0 {
+		if seen := metricOf(m, rollup.MetricInfo).Days; seen != 0 {
 			c.monthClusters[i]++
 			c.monthDays[i] |= seen
 			days += seen.Len()
@@ -90,7 +80,7 @@ func (c *counter) add(months []rollup.Month) {
 	if days >= c.confirmDays {
 		c.confirmed++
 	}
-	c.nodes += metricOf(peaks, metricNodes).Peak
+	c.nodes += metricOf(peaks, rollup.MetricNodes).Peak
 	c.addSeries(peaks.Peaks)
 }
 
@@ -99,12 +89,12 @@ func (c *counter) addSeries(peaks []rollup.Peak) {
 	var newTenants, oldTenants float64
 	for _, p := range peaks {
 		switch p.Series.Metric() {
-		case metricTenants:
+		case rollup.MetricTenants:
 			oldTenants += p.Value
-		case metricApplications:
+		case rollup.MetricApplications:
 			k := c.total(p.Series)
 			k.sum += p.Value
-			if k.kind == kindTenant {
+			if k.kind == rollup.KindTenant {
 				newTenants += p.Value
 			}
 		}
@@ -117,7 +107,7 @@ func (c *counter) total(s rollup.Series) *kindTotal {
 	if k, ok := c.bySeries[s]; ok {
 		return k
 	}
-	kind := s.Label("kind")
+	kind := s.Label(rollup.LabelKind)
 	k, ok := c.kinds[kind]
 	if !ok {
 		k = &kindTotal{kind: kind}

@@ -123,7 +123,7 @@ func (f figures) answer(text string) []byte {
 		n = int64(f.days)
 	case strings.Contains(text, "cozy_cluster_nodes"):
 		n = f.nodes
-	case strings.Contains(text, metricTenants):
+	case strings.Contains(text, rollup.MetricTenants):
 		n = f.tenants
 	}
 	if n == 0 {

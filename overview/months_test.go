@@ -383,7 +383,7 @@ func TestConfig(t *testing.T) {
 	if err != nil || c.FinalGrace != 0 || c.CurrentTTL != time.Second || c.QueryBudget != 20*time.Second {
 		t.Errorf("%+v, %v", c, err)
 	}
-	if !slices.Equal(everyMetric[:1], []string{metricInfo}) {
+	if !slices.Equal(everyMetric[:1], []string{rollup.MetricInfo}) {
 		t.Error("presence is the first metric's")
 	}
 }

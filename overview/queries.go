@@ -26,11 +26,11 @@ func presenceQueries(w window, now time.Time, confirmDays int) []query {
 	midnight, days := w.daySteps(now)
 	return []query{
 		{
-			fmt.Sprintf("count(count by (cluster_id)(max_over_time(%s[%s])))", metricInfo, span), at,
+			fmt.Sprintf("count(count by (cluster_id)(max_over_time(%s[%s])))", rollup.MetricInfo, span), at,
 			single(func(f *figures, n int64) { f.clusters = n }),
 		}, {
 			fmt.Sprintf("count(count_over_time((count by (cluster_id)"+
-				"(max_over_time(%s[1d] offset 1ms)))[%dd:1d]) >= %d)", metricInfo, days, confirmDays), midnight,
+				"(max_over_time(%s[1d] offset 1ms)))[%dd:1d]) >= %d)", rollup.MetricInfo, days, confirmDays), midnight,
 			single(func(f *figures, n int64) { f.confirmed = n }),
 		},
 	}
@@ -43,20 +43,20 @@ func everyQuery(w window, now time.Time, confirmDays int) []query {
 	at, span := w.span(now)
 	midnight, days := w.daySteps(now)
 	return append(presenceQueries(w, now, confirmDays), query{
-		fmt.Sprintf("sum(max by (cluster_id)(max_over_time(cozy_cluster_nodes[%s]))"+
-			" or sum by (cluster_id)(max_over_time(%s[%s])))", span, metricNodes, span), at,
+		fmt.Sprintf("sum(max by (cluster_id)(max_over_time(%s[%s]))"+
+			" or sum by (cluster_id)(max_over_time(%s[%s])))", rollup.MetricClusterNodes, span, rollup.MetricNodes, span), at,
 		single(func(f *figures, n int64) { f.nodes = n }),
 	}, query{
 		fmt.Sprintf("sum(max by (cluster_id)("+
 			"sum by (cluster_id, kind)(max_over_time(%s{kind=%q}[%s]))"+
 			" or sum by (cluster_id)(max_over_time(%s[%s]))))",
-			metricApplications, kindTenant, span, metricTenants, span), at,
+			rollup.MetricApplications, rollup.KindTenant, span, rollup.MetricTenants, span), at,
 		single(func(f *figures, n int64) { f.tenants = n }),
 	}, query{
-		fmt.Sprintf("sum by (kind)(max_over_time(%s[%s]))", metricApplications, span), at,
+		fmt.Sprintf("sum by (kind)(max_over_time(%s[%s]))", rollup.MetricApplications, span), at,
 		fillKinds,
 	}, query{
-		fmt.Sprintf("count_over_time((count(max_over_time(%s[1d] offset 1ms)))[%dd:1d])", metricInfo, days), midnight,
+		fmt.Sprintf("count_over_time((count(max_over_time(%s[1d] offset 1ms)))[%dd:1d])", rollup.MetricInfo, days), midnight,
 		single(func(f *figures, n int64) { f.days = int(n) }),
 	})
 }

@@ -49,7 +49,7 @@ func (v vm) load(t testing.TB, plain bool, lines ...line) {
 			fmt.Fprintf(&b, "%s%s} %v %d\n", s.Series.Metric(), id, s.Value, r.Received.UnixMilli())
 		}
 		for _, sum := range rollup.FromReport(r).Sums {
-			if sum.Metric == metricNodes && !plain {
+			if sum.Metric == rollup.MetricNodes && !plain {
 				fmt.Fprintf(&b, "cozy_cluster_nodes{cluster_id=%q} %v %d\n", l.instance, sum.Peak, r.Received.UnixMilli())
 			}
 		}

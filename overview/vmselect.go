@@ -190,7 +190,7 @@ func fillKinds(f *figures, answer vector) error {
 		if err != nil {
 			return err
 		}
-		if kind := s.Metric["kind"]; kind != "" {
+		if kind := s.Metric[rollup.LabelKind]; kind != "" {
 			f.kinds[string(kind)] = n
 		}
 	}

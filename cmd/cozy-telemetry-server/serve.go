@@ -166,7 +166,7 @@ func orNever(d time.Duration) time.Duration {
 const maxDictionary = 500_000
 
 // lastingMetrics are those that clusters and nodes are counted by.
-func lastingMetrics() []string { return []string{"cozy_cluster_info", "cozy_nodes_count"} }
+func lastingMetrics() []string { return []string{rollup.MetricInfo, rollup.MetricNodes} }
 
 func (c config) bounds() rollup.Bounds {
 	return rollup.Bounds{Series: c.maxDaySeries, Kinds: c.maxDayKinds}

@@ -12,13 +12,6 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-const (
-	metricNodes = "cozy_nodes_count"
-	// metricDerived is the sum of one report's metricNodes. The server forwards it
-	// under this name; it is not a metric of a report.
-	metricDerived = "cozy_cluster_nodes"
-)
-
 // together is how far apart the samples of one report may be. VictoriaMetrics
 // gives a whole request one time only when it reads it in one go: of a report of
 // some kilobytes the parts are some milliseconds apart.
@@ -85,7 +78,7 @@ func (f *fold) add(l line) error {
 		}
 		f.samples++
 		f.room--
-		if metric == metricDerived {
+		if metric == rollup.MetricClusterNodes {
 			c.derived = append(c.derived, sample{at, value, isDerived})
 			return nil
 		}
@@ -157,7 +150,7 @@ func (c *clusterFold) day() rollup.Day {
 	var d rollup.Day
 	for _, metric := range slices.Sorted(maps.Keys(c.metrics)) {
 		m := c.metrics[metric]
-		if metric == metricNodes {
+		if metric == rollup.MetricNodes {
 			m.samples = append(m.samples, c.derived...)
 		}
 		d.Sums = append(d.Sums, rollup.Sum{Metric: metric, Peak: m.peak()})

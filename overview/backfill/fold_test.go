@@ -100,12 +100,12 @@ func TestDerivedSum(t *testing.T) {
 		lines []string
 		want  []rollup.Sum
 	}{
-		"beside a half of the report": {[]string{exportLine(one, []string{"2"}, []int64{morning}), exportLine(metricDerived, []string{"3"}, []int64{morning + 5})}, []rollup.Sum{{Metric: metricNodes, Peak: 3}}},
+		"beside a half of the report": {[]string{exportLine(one, []string{"2"}, []int64{morning}), exportLine(rollup.MetricClusterNodes, []string{"3"}, []int64{morning + 5})}, []rollup.Sum{{Metric: rollup.MetricNodes, Peak: 3}}},
 		"of one report of two": {[]string{
 			exportLine(one, []string{"2", "5"}, []int64{morning, noon}), exportLine(two, []string{"1"}, []int64{noon}),
-			exportLine(metricDerived, []string{"2"}, []int64{morning}),
-		}, []rollup.Sum{{Metric: metricNodes, Peak: 6}}},
-		"alone": {[]string{exportLine(metricDerived, []string{"3"}, []int64{morning})}, nil},
+			exportLine(rollup.MetricClusterNodes, []string{"2"}, []int64{morning}),
+		}, []rollup.Sum{{Metric: rollup.MetricNodes, Peak: 6}}},
+		"alone": {[]string{exportLine(rollup.MetricClusterNodes, []string{"3"}, []int64{morning})}, nil},
 	} {
 		if got, _ := rebuilt(t, tc.lines...); !reflect.DeepEqual(got.Sums, tc.want) {
 			t.Errorf("%s: %+v", name, got)

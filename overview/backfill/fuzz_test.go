@@ -4,13 +4,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
 // Whatever an answer has in it, it is an error or makes days that are whole.
 func FuzzReadLines(f *testing.F) {
 	noon := at(12 * time.Hour)
 	f.Add(exportLine(`cozy_nodes_count{kernel="6.6"}`, []string{"1", "+Inf", "null"}, []int64{noon, noon + 1, noon + 2}))
-	f.Add(exportLine("cozy_a", []string{"1"}, []int64{noon}) + exportLine(metricDerived, []string{"3"}, []int64{noon}))
+	f.Add(exportLine("cozy_a", []string{"1"}, []int64{noon}) + exportLine(rollup.MetricClusterNodes, []string{"3"}, []int64{noon}))
 	f.Add("\n{}\nerror")
 	f.Fuzz(func(t *testing.T, text string) {
 		fold := newFold([]string{"c"}, march, march.Add(24*time.Hour), 1000)

@@ -24,12 +24,6 @@ type Bounds struct {
 	Kinds int
 }
 
-// The metric and the label that Bounds.Kinds is about.
-const (
-	kindMetric = "cozy_application_count"
-	kindLabel  = "kind"
-)
-
 // Bound returns the day within bounds, and how many series were left out. A
 // metric keeps its sum, with all series that were reported, as long as it keeps
 // a series. The result may share memory with the day.
@@ -133,7 +127,7 @@ func (b Bounds) fit(n int, series func(i int) Series) bool {
 	}
 	kinds := 0
 	for i := range n {
-		if strings.HasPrefix(string(series(i)), kindMetric) {
+		if strings.HasPrefix(string(series(i)), MetricApplications) {
 			kinds++
 		}
 	}
@@ -154,13 +148,13 @@ type ranked struct {
 // Why this keeps to the laws: a series is left out only when enough others come
 // before it, and more series only bring more of those. So what one day leaves
 // out, the merged day would have left out too. For kinds and series to go
-// together, the series of kindMetric are ordered by kind first.
+// together, the series of MetricApplications are ordered by kind first.
 func (b Bounds) choose(series []Series) map[Series]bool {
 	all := make([]ranked, len(series))
 	for i, s := range series {
 		all[i] = ranked{series: s, metric: s.Metric()}
-		if all[i].metric == kindMetric {
-			all[i].kind = s.Label(kindLabel)
+		if all[i].metric == MetricApplications {
+			all[i].kind = s.Label(LabelKind)
 		}
 	}
 	slices.SortFunc(all, func(x, y ranked) int {
@@ -194,7 +188,7 @@ func (b Bounds) firstKinds(all []ranked) []ranked {
 	kinds := 0
 	last := ""
 	return slices.DeleteFunc(all, func(r ranked) bool {
-		if r.metric != kindMetric {
+		if r.metric != MetricApplications {
 			return false
 		}
 		if kinds == 0 || r.kind != last {

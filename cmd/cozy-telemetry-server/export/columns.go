@@ -60,8 +60,8 @@ func (n *factNames) column(s rollup.Series) string {
 		return name
 	}
 	switch s.Metric() {
-	case metricApplications:
-		if kind := s.Label("kind"); kind != "" {
+	case rollup.MetricApplications:
+		if kind := s.Label(rollup.LabelKind); kind != "" {
 			name = columnName(prefixApp, n.apps.App(kind))
 		}
 	case metricCapacity:

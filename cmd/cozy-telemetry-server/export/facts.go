@@ -6,12 +6,9 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-// The metrics of which the tables of clusters are made.
+// The metrics of which the tables of clusters are made, beside those of the
+// published figures.
 const (
-	metricInfo          = "cozy_cluster_info"
-	metricNodes         = "cozy_nodes_count"
-	metricApplications  = "cozy_application_count"
-	metricTenants       = "cozy_tenants_count"
 	metricCapacity      = "cozy_cluster_capacity"
 	metricLoadBalancers = "cozy_loadbalancers_count"
 	metricVolumes       = "cozy_pvs_count"
@@ -46,7 +43,7 @@ func (t *factTable) place(name string) (int, bool) {
 func (t *factTable) cells(m rollup.Month, v versions) []cell {
 	row := make([]cell, len(t.columns))
 	row[0], row[1] = textOrNone(v.cozystack), textOrNone(v.kubernetes)
-	row[2] = peakOf(m, metricNodes)
+	row[2] = peakOf(m, rollup.MetricNodes)
 	row[3] = peakTenants(m)
 	row[4] = peakOf(m, metricLoadBalancers)
 	row[5] = peakOf(m, metricVolumes)
@@ -79,10 +76,10 @@ func peakTenants(m rollup.Month) cell {
 	var now, before cell
 	for _, p := range m.Peaks {
 		switch p.Series.Metric() {
-		case metricTenants:
+		case rollup.MetricTenants:
 			before = numberCell(before.number + p.Value)
-		case metricApplications:
-			if p.Series.Label("kind") == "Tenant" {
+		case rollup.MetricApplications:
+			if p.Series.Label(rollup.LabelKind) == rollup.KindTenant {
 				now = numberCell(now.number + p.Value)
 			}
 		}

@@ -69,7 +69,7 @@ func TestKindsBeyondTheBound(t *testing.T) {
 	report := rollup.Report{Product: "cozystack", Instance: "flood", Received: time.Date(2026, 3, 5, 8, 0, 0, 0, time.UTC)}
 	for i := range 2 * maxAppColumns {
 		report.Samples = append(report.Samples, rollup.Sample{
-			Series: rollup.NewSeries(metricApplications, []rollup.Label{{Name: "kind", Value: "A" + strconv.Itoa(10000+i)}}), Value: 1,
+			Series: rollup.NewSeries(rollup.MetricApplications, []rollup.Label{{Name: "kind", Value: "A" + strconv.Itoa(10000+i)}}), Value: 1,
 		})
 	}
 	reports := []rollup.Report{report}

@@ -24,7 +24,7 @@ func (e *exporter) clusterRow(from rollup.MonthID, cluster string, months []roll
 		}
 		last = dateOf(from+rollup.MonthID(i), set.Last())
 		days += set.Len()
-		infoDays += daysOf(m, metricInfo).Len()
+		infoDays += daysOf(m, rollup.MetricInfo).Len()
 	}
 	head := []cell{textCell(cluster), dateCell(first), dateCell(last), countCell(days), countCell(infoDays)}
 	return append(head, e.facts.cells(all, highestVersions(all.Peaks))...)
@@ -35,7 +35,7 @@ func dateOf(month rollup.MonthID, day int) rollup.Date { return month.First() + 
 
 func (e *exporter) monthRow(month rollup.MonthID, cluster string, months []rollup.Month) []cell {
 	m := months[0]
-	head := []cell{dateCell(month.First()), textCell(cluster), countCell(m.Days().Len()), countCell(daysOf(m, metricInfo).Len())}
+	head := []cell{dateCell(month.First()), textCell(cluster), countCell(m.Days().Len()), countCell(daysOf(m, rollup.MetricInfo).Len())}
 	return append(head, e.facts.cells(m, highestVersions(m.Peaks))...)
 }
 
@@ -43,7 +43,7 @@ func (e *exporter) dayRow(date rollup.Date, cluster string, d rollup.Day) []cell
 	m := rollup.FromDay(date.DayOfMonth(), d)
 	head := []cell{
 		dateCell(date), textCell(cluster), countCell(int(d.First)), countCell(int(d.Last)),
-		truthCell(daysOf(m, metricInfo) != 0),
+		truthCell(daysOf(m, rollup.MetricInfo) != 0),
 	}
 	return append(head, e.facts.cells(m, latestVersions(d.Points))...)
 }

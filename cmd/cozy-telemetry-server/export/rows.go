@@ -37,7 +37,7 @@ func (e *exporter) learnColumns(ctx context.Context) (*factTable, error) {
 		return seen.table(), nil
 	}
 	from, to := e.Window.months()
-	err := e.store.Fold(ctx, overview.Product, from, to, []string{metricApplications, metricCapacity},
+	err := e.store.Fold(ctx, overview.Product, from, to, []string{rollup.MetricApplications, metricCapacity},
 		func(_ string, months []rollup.Month) error {
 			for _, m := range months {
 				seen.add(m.Peaks)

@@ -16,7 +16,7 @@ type versions struct{ cozystack, kubernetes string }
 // last is not kept of them.
 func highestVersions(peaks []rollup.Peak) (v versions) {
 	for _, p := range peaks {
-		if p.Series.Metric() == metricInfo {
+		if p.Series.Metric() == rollup.MetricInfo {
 			v.raise(p.Series)
 		}
 	}
@@ -28,7 +28,7 @@ func highestVersions(peaks []rollup.Peak) (v versions) {
 func latestVersions(points []rollup.Point) (v versions) {
 	latest := -1
 	for _, p := range points {
-		if p.Series.Metric() != metricInfo || int(p.Hour) < latest {
+		if p.Series.Metric() != rollup.MetricInfo || int(p.Hour) < latest {
 			continue
 		}
 		if int(p.Hour) > latest {

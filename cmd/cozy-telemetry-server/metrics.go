@@ -73,7 +73,8 @@ func newMetrics(now func() time.Time) *metrics {
 		return float64(m.lastReport.Load()) / 1000
 	})
 	m.gauge("last_backup_timestamp_seconds", "When the last backup was made that is known of; 0 without any.", func() float64 {
-		return float64(m.lastBackup.Load()) / 1000
+		// The clock may have been set back since; an alert on its age must still come.
+		return float64(min(m.lastBackup.Load(), m.now().UnixMilli())) / 1000
 	})
 	m.gauge("report_age_seconds", "Time since the last report was accepted, or since the start.", func() float64 {
 		if last := m.lastReport.Load(); last > 0 {

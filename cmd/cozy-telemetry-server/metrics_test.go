@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/victoria"
 )
@@ -47,4 +48,27 @@ func TestMetricsTellTheSources(t *testing.T) {
 	if server.metric(t, "last_report_timestamp_seconds") == 0 || server.metric(t, "report_age_seconds") > 60 {
 		t.Error("the report just sent is not seen")
 	}
+}
+
+// The last backup is never one of the future, which would keep an alert on its age
+// quiet for as long as the clock was ahead.
+func TestMetricOfTheLastBackupIsNeverAheadOfNow(t *testing.T) {
+	now := readmeTime.AddDate(4, 0, 0)
+	m := newMetrics(func() time.Time { return now })
+	m.onBackup(nil)
+	now = readmeTime // the clock is set back
+	families, err := m.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() != namespace+"_last_backup_timestamp_seconds" {
+			continue
+		}
+		if got := f.Metric[0].Gauge.GetValue(); got != float64(now.Unix()) {
+			t.Errorf("the last backup is of %v, and now is %v", time.Unix(int64(got), 0).UTC(), now)
+		}
+		return
+	}
+	t.Error("there is no such metric")
 }

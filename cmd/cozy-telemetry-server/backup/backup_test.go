@@ -82,11 +82,42 @@ func TestBackupDir(t *testing.T) {
 		t.Error(err)
 	}
 	*now = now.Add(-1000 * time.Hour) // the clock was ahead
-	if got := b.dueIn(); got != 24*time.Hour {
-		t.Errorf("with a backup of the future it is due in %v", got)
+	if got := b.dueIn(); got != 0 {
+		t.Errorf("with backups of the future only, which may be of any age, it is due in %v", got)
+	}
+	if at, ok := b.Newest(); ok {
+		t.Errorf("the newest backup is of %v, and now is %v", at, now)
 	}
 	if !slices.Equal(*outcomes, make([]error, 4)) {
 		t.Errorf("outcomes %v", *outcomes)
+	}
+}
+
+// A clock was ahead for a while. The backups that it has dated give way to those that
+// are written since, which stay.
+func TestBackupDirAfterAClockJump(t *testing.T) {
+	dir := t.TempDir()
+	b, now, _ := testBackups(t, dir, 3)
+	today := *now
+	for day := range 4 { // the clock is years ahead
+		*now = today.AddDate(4, 0, day)
+		b.turn(t.Context())
+	}
+	*now = today
+	for range 4 {
+		if got := b.turn(t.Context()); got != 24*time.Hour {
+			t.Errorf("the next one is due in %v", got)
+		}
+		if _, err := os.Stat(filepath.Join(dir, nameOf(*now))); err != nil {
+			t.Errorf("the backup that was just written: %v", err)
+		}
+		if at, _ := b.Newest(); !at.Equal(*now) {
+			t.Errorf("the newest backup is of %v, and now is %v", at, now)
+		}
+		*now = now.Add(24 * time.Hour)
+	}
+	if dated, err := b.dated(*now); err != nil || len(dated) != 3 || dated[0].Before(today) || dated[2].After(*now) {
+		t.Errorf("backups %v, %v", dated, err)
 	}
 }
 
@@ -106,8 +137,8 @@ func TestBackupDirThatFails(t *testing.T) {
 	if len(*outcomes) != 2 || (*outcomes)[0] != nil || (*outcomes)[1] == nil || errors.Is((*outcomes)[1], context.Canceled) {
 		t.Errorf("outcomes %v", *outcomes)
 	}
-	if names, err := b.names(); err != nil || len(names) != 1 {
-		t.Errorf("backups %q, %v", names, err)
+	if dated, err := b.dated(*now); err != nil || len(dated) != 1 {
+		t.Errorf("backups %v, %v", dated, err)
 	}
 }
 

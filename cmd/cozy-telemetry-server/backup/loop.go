@@ -32,7 +32,8 @@ func (b *Backups) Run(ctx context.Context) {
 
 // turn writes a backup, and returns after what time the next one is due.
 func (b *Backups) turn(ctx context.Context) time.Duration {
-	path := filepath.Join(b.cfg.Dir, nameOf(b.cfg.Now()))
+	begun := b.cfg.Now()
+	path := filepath.Join(b.cfg.Dir, nameOf(begun))
 	info, err := b.store.Backup(ctx, path)
 	if ctx.Err() != nil {
 		return 0
@@ -43,35 +44,45 @@ func (b *Backups) turn(ctx context.Context) time.Duration {
 		return min(b.cfg.Every, retryTime)
 	}
 	b.cfg.Log.Info().Str("path", path).Int64("bytes", info.Bytes).Str("sha256", info.SHA256).Msg("a backup was written")
-	if err := b.prune(); err != nil {
+	if err := b.prune(begun); err != nil {
 		b.cfg.Log.Warn().Err(err).Msg("old backups were not removed")
 	}
-	return b.dueIn()
+	return b.dueAfter(begun)
 }
 
-// dueIn returns after what time the next backup is due. A backup of the future,
-// which a clock has made that was ahead, puts it off by no more than usual.
+// dueIn returns after what time the next backup is due.
 func (b *Backups) dueIn() time.Duration {
 	newest, ok := b.Newest()
 	if !ok {
 		return 0
 	}
-	return min(max(b.cfg.Every-b.cfg.Now().Sub(newest), 0), b.cfg.Every)
+	return b.dueAfter(newest)
 }
 
-// Newest returns when the newest backup in Dir was begun.
+// dueAfter returns after what time the backup is due that follows one. A clock that
+// is set back puts it off by no more than usual.
+func (b *Backups) dueAfter(begun time.Time) time.Duration {
+	return min(max(b.cfg.Every-b.cfg.Now().Sub(begun), 0), b.cfg.Every)
+}
+
+// Newest returns when the newest backup in Dir was begun. One of the future, which a
+// clock has made that was ahead, does not tell, and does not count.
 func (b *Backups) Newest() (at time.Time, ok bool) {
-	names, _ := b.names() // a folder that can't be read has none
-	if len(names) == 0 {
+	now := b.cfg.Now()
+	dated, _ := b.dated(now) // a folder that can't be read has none
+	if len(dated) == 0 || dated[len(dated)-1].After(now) {
 		return at, false
 	}
-	at, err := time.Parse(layout, names[len(names)-1])
-	return at, err == nil
+	return dated[len(dated)-1], true
 }
 
-// names returns the backups in Dir, the oldest first. Other files are
+// dated returns when the backups in Dir were begun, by their names and in the order
+// in which they were written, as far as can be told at a time. Other files are
 // nothing to us.
-func (b *Backups) names() (names []string, err error) {
+//
+// What is dated behind that time was written before the clock was set back, so it
+// comes before all that is dated by the clock of today.
+func (b *Backups) dated(now time.Time) (dated []time.Time, err error) {
 	if b.cfg.Dir == "" {
 		return nil, nil
 	}
@@ -79,21 +90,26 @@ func (b *Backups) names() (names []string, err error) {
 	for _, e := range entries {
 		at, bad := time.Parse(layout, e.Name())
 		if bad == nil && nameOf(at) == e.Name() && e.Type().IsRegular() {
-			names = append(names, e.Name())
+			dated = append(dated, at)
 		}
 	}
-	slices.Sort(names)
-	return names, err
+	slices.SortFunc(dated, time.Time.Compare)
+	ahead := len(dated)
+	for ahead > 0 && dated[ahead-1].After(now) {
+		ahead--
+	}
+	return slices.Concat(dated[ahead:], dated[:ahead]), err
 }
 
-// prune removes the oldest backups above Keep.
-func (b *Backups) prune() error {
-	names, err := b.names()
+// prune removes the oldest backups above Keep, after one that was begun at a time
+// has been written: that one is the newest, whatever the others' names say.
+func (b *Backups) prune(begun time.Time) error {
+	dated, err := b.dated(begun)
 	if err != nil {
 		return err
 	}
-	for _, name := range names[:max(len(names)-b.cfg.Keep, 0)] {
-		if err := os.Remove(filepath.Join(b.cfg.Dir, name)); err != nil {
+	for _, at := range dated[:max(len(dated)-b.cfg.Keep, 0)] {
+		if err := os.Remove(filepath.Join(b.cfg.Dir, nameOf(at))); err != nil {
 			return err
 		}
 	}

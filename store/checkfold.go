@@ -47,10 +47,8 @@ func (c *checker) folds(tx *bolt.Tx, month rollup.MonthID, product string) error
 func (c *checker) foldOf(tx *bolt.Tx, product string, month rollup.MonthID, days rollup.DaySet,
 	fn func(instance string, days rollup.Month),
 ) error {
-	f := newFolder(1, nil)
-	err := f.openMonth(tx, product, 0, month, days, false)
+	f, err := openDays(tx, product, month, days)
 	if err == nil {
-		f.ready()
 		err = f.run(c.ctx, keyRange{}, func(instance string, months []rollup.Month) error {
 			fn(instance, months[0])
 			return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -28,17 +29,20 @@ func fixedDictionary() *dictionary {
 }
 
 // foldRecord folds one record as Fold does: all metrics, or some.
-func foldRecord(add func(*monthSum, []foldSeries) error, metrics []string) (rollup.Month, error) {
-	index := newFoldIndex(metrics)
-	var meanings []foldSeries
-	for _, s := range fixedSeries {
-		meanings = append(meanings, index.meaning(s))
+func foldRecord(add func(*monthSum, []foldSeries) error, metrics []string) (month rollup.Month, err error) {
+	x := &monthIndex{meanings: slices.Repeat([]foldSeries{{notWanted, notWanted}}, len(fixedSeries))}
+	var wanted []numberedSeries
+	for i, s := range fixedSeries {
+		if wants(metrics, []byte(s)) {
+			wanted = append(wanted, numberedSeries{s, i})
+		}
 	}
-	index.sort()
+	x.rank(wanted)
 	var sum monthSum
-	sum.init(index)
-	err := add(&sum, meanings)
-	return sum.take(index), err
+	sum.fit(x)
+	err = add(&sum, x.meanings)
+	sum.take(x, &month)
+	return month, err
 }
 
 func foldDayRecord(b []byte, dayOfMonth int, metrics []string) (rollup.Month, error) {

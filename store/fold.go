@@ -21,45 +21,67 @@ func foldWorkers() int { return min(runtime.GOMAXPROCS(0), 8) }
 // the same time. months[i] is the fold of the instance's days in month from+i,
 // restricted to the metrics; it is zero for a month without them. fn must not
 // keep months or what they point to, except for the strings. An error of fn ends
-// the walk and is returned. What was recorded before the call is seen.
+// the walk and is returned; fn is not called again. What was recorded before the
+// call is seen. nil metrics are all.
+//
+// Memory grows with the months' dictionaries, not with the instances: 8 bytes for
+// each series, and some 80 beside its text for each that is of the metrics.
 func (s *Store) Fold(ctx context.Context, product string, from, to rollup.MonthID, metrics []string,
 	fn func(instance string, months []rollup.Month) error,
 ) error {
-	var calls sync.Mutex
-	oneByOne := func(instance string, months []rollup.Month) error {
-		calls.Lock()
-		defer calls.Unlock()
-		return fn(instance, months)
-	}
-	group, ctx := errgroup.WithContext(ctx)
-	for _, keys := range splitKeys(foldWorkers()) {
-		group.Go(func() error {
-			return s.view(func(tx *bolt.Tx) error {
-				f, err := openWindow(tx, product, from, to, metrics)
-				if err != nil {
-					return err
-				}
-				return f.run(ctx, keys, oneByOne)
+	err := s.viewTogether(foldWorkers(), func(txs []*bolt.Tx) error {
+		indexes, err := monthIndexes(txs[0], product, from, to, metrics)
+		if err != nil {
+			return err
+		}
+		group, ctx := errgroup.WithContext(ctx)
+		fn := oneByOne(ctx, fn)
+		for i, keys := range splitKeys(len(txs)) {
+			group.Go(func() error {
+				return guard(func() error { return openWindow(txs[i], product, from, indexes).run(ctx, keys, fn) })
 			})
-		})
-	}
-	if err := group.Wait(); err != nil {
+		}
+		return group.Wait()
+	})
+	if err != nil {
 		return fmt.Errorf("store: fold %s to %s: %w", from, to, err)
 	}
 	return nil
+}
+
+// oneByOne lets workers call fn in turns, and none after its first error or the
+// end of ctx.
+func oneByOne(ctx context.Context, fn func(string, []rollup.Month) error) func(string, []rollup.Month) error {
+	var turn sync.Mutex
+	var failed error
+	return func(instance string, months []rollup.Month) error {
+		turn.Lock()
+		defer turn.Unlock()
+		if failed == nil {
+			failed = ctx.Err()
+		}
+		if failed == nil {
+			failed = fn(instance, months)
+		}
+		return failed
+	}
 }
 
 // folder walks many partitions side by side, all sorted by instance, and folds
 // what they say of one instance at a time: memory does not grow with the number
 // of instances.
 type folder struct {
-	inputs []*foldInput
-	// index numbers the wanted series and metrics over all partitions.
-	index *foldIndex
-	// sums[i] adds up month from+i of the instance at hand.
-	sums []monthSum
+	inputs []foldMonth
+	// sum adds up a month of the instance at hand.
+	sum monthSum
 	// months is what fn is given, reused from instance to instance.
 	months []rollup.Month
+}
+
+// foldMonth is what is open of a month. The index is nil if there is nothing.
+type foldMonth struct {
+	index   *monthIndex
+	records []*foldInput
 }
 
 // foldInput is one partition on the walk: a day's or a month's.
@@ -67,78 +89,83 @@ type foldInput struct {
 	cursor *bolt.Cursor
 	key    []byte // of the record under the cursor, nil at the end
 	value  []byte
-	month  int           // counted from the window's first month
 	days   rollup.DaySet // the day; 0 for a month's partition
-	series []foldSeries  // by number in the month's dictionary
 }
 
-// newFolder returns a folder of some months without inputs; nil metrics are all.
-func newFolder(months int, metrics []string) *folder {
-	return &folder{
-		index:  newFoldIndex(metrics),
-		sums:   make([]monthSum, months),
-		months: make([]rollup.Month, months),
+// newFolder returns a folder of some months without inputs.
+func newFolder(months int) *folder {
+	return &folder{inputs: make([]foldMonth, months), months: make([]rollup.Month, months)}
+}
+
+// monthIndexes reads the dictionaries of a window.
+func monthIndexes(tx *bolt.Tx, product string, from, to rollup.MonthID, metrics []string) (indexes []*monthIndex, err error) {
+	for month := from; month <= to && err == nil; month++ {
+		var x *monthIndex
+		if dictionary := seriesOf(monthBucket(tx, month), product); dictionary != nil {
+			x, err = newMonthIndex(dictionary, metrics)
+		}
+		indexes = append(indexes, x)
 	}
+	return indexes, err
 }
 
 // openWindow opens the partitions of a window: of each month its own, which has
-// the days that were folded, and those of all other days.
-func openWindow(tx *bolt.Tx, product string, from, to rollup.MonthID, metrics []string) (*folder, error) {
-	f := newFolder(int(to-from)+1, metrics)
-	for i := range f.months {
-		month := from + rollup.MonthID(i)
-		folded := daySet(monthBucket(tx, month), keyFolded)
-		if err := f.openMonth(tx, product, i, month, ^folded, folded != 0); err != nil {
-			return nil, err
+// the days that were folded, and those of all other days. The indexes are of the
+// same data.
+func openWindow(tx *bolt.Tx, product string, from rollup.MonthID, indexes []*monthIndex) *folder {
+	f := newFolder(len(indexes))
+	for i, x := range indexes {
+		if x != nil {
+			month := from + rollup.MonthID(i)
+			folded := daySet(monthBucket(tx, month), keyFolded)
+			f.openMonth(tx, product, i, month, x, ^folded, folded != 0)
 		}
 	}
-	f.ready()
+	return f
+}
+
+// openDays returns a folder of some days of a month alone, those that there are,
+// with all metrics.
+func openDays(tx *bolt.Tx, product string, month rollup.MonthID, days rollup.DaySet) (*folder, error) {
+	indexes, err := monthIndexes(tx, product, month, month, nil)
+	if err != nil {
+		return nil, err
+	}
+	f := newFolder(1)
+	if indexes[0] != nil {
+		f.openMonth(tx, product, 0, month, indexes[0], days, false)
+	}
 	return f, nil
 }
 
 // openMonth opens some days of a month, those that there are, and the month's own
 // records if they are asked for.
-func (f *folder) openMonth(tx *bolt.Tx, product string, i int, month rollup.MonthID, days rollup.DaySet, own bool) error {
-	parent := monthBucket(tx, month)
-	dictionary := seriesOf(parent, product)
-	if dictionary == nil {
-		return nil // nothing of this product in the month
-	}
-	series, err := f.index.add(dictionary)
-	if err != nil {
-		return err
-	}
+func (f *folder) openMonth(tx *bolt.Tx, product string, i int, month rollup.MonthID, x *monthIndex, days rollup.DaySet, own bool) {
+	f.inputs[i].index = x
+	f.sum.fit(x)
 	if own {
-		f.open(parent, product, foldInput{month: i, series: series})
+		f.inputs[i].open(monthBucket(tx, month), product, 0)
 	}
 	for date := month.First(); date <= month.Last(); date++ {
 		day := rollup.DaySetOf(date.DayOfMonth())
-		if b := tx.Bucket(bucketDays).Bucket([]byte(date.String())); b != nil && days&day != 0 {
-			f.open(b, product, foldInput{month: i, series: series, days: day})
+		if b := dayBucket(tx, date); b != nil && days&day != 0 {
+			f.inputs[i].open(b, product, day)
 		}
 	}
-	return nil
 }
 
-func (f *folder) open(parent *bolt.Bucket, product string, in foldInput) {
+func (m *foldMonth) open(parent *bolt.Bucket, product string, days rollup.DaySet) {
 	if records := recordsOf(parent, product); records != nil {
-		in.cursor = records.Cursor()
-		f.inputs = append(f.inputs, &in)
-	}
-}
-
-// ready is called between the last open and run.
-func (f *folder) ready() {
-	f.index.sort()
-	for i := range f.sums {
-		f.sums[i].init(f.index)
+		m.records = append(m.records, &foldInput{cursor: records.Cursor(), days: days})
 	}
 }
 
 // run walks the instances whose keys lie in a range.
 func (f *folder) run(ctx context.Context, keys keyRange, fn func(string, []rollup.Month) error) error {
-	for _, in := range f.inputs {
-		in.key, in.value = seekBehind(in.cursor, keys.after)
+	for _, m := range f.inputs {
+		for _, in := range m.records {
+			in.key, in.value = seekBehind(in.cursor, keys.after)
+		}
 	}
 	for {
 		if err := ctx.Err(); err != nil {
@@ -148,26 +175,17 @@ func (f *folder) run(ctx context.Context, keys keyRange, fn func(string, []rollu
 		if key == nil || keys.endsBefore(key) {
 			return nil
 		}
-		if err := f.add(key); err != nil {
-			return err
+		found, err := f.add(key)
+		if err != nil {
+			return fmt.Errorf("%s: %w", instanceOf(key), err)
 		}
-		if !f.take() {
+		if !found {
 			continue
 		}
 		if err := fn(instanceOf(key), f.months); err != nil {
 			return err
 		}
 	}
-}
-
-// take fills months with what was added. It reports whether any of them has
-// something.
-func (f *folder) take() (found bool) {
-	for i := range f.sums {
-		f.months[i] = f.sums[i].take(f.index)
-		found = found || len(f.months[i].Metrics) > 0
-	}
-	return found
 }
 
 // seekBehind moves a cursor to the first key behind after, which may be nil.
@@ -182,28 +200,41 @@ func seekBehind(c *bolt.Cursor, after []byte) (key, value []byte) {
 // next returns the smallest key under the cursors.
 func (f *folder) next() []byte {
 	var least []byte
-	for _, in := range f.inputs {
-		if in.key != nil && (least == nil || bytes.Compare(in.key, least) < 0) {
-			least = in.key
+	for _, m := range f.inputs {
+		for _, in := range m.records {
+			if in.key != nil && (least == nil || bytes.Compare(in.key, least) < 0) {
+				least = in.key
+			}
 		}
 	}
 	return least
 }
 
-// add takes every record of an instance, and moves on behind it.
-func (f *folder) add(key []byte) error {
-	for _, in := range f.inputs {
+// add fills months with the records of an instance, and moves on behind it. It
+// reports whether any month has something.
+func (f *folder) add(key []byte) (found bool, err error) {
+	for i := range f.inputs {
+		if err := f.inputs[i].add(key, &f.sum); err != nil {
+			return false, err
+		}
+		f.sum.take(f.inputs[i].index, &f.months[i])
+		found = found || len(f.months[i].Metrics) > 0
+	}
+	return found, nil
+}
+
+func (m *foldMonth) add(key []byte, sum *monthSum) (err error) {
+	for _, in := range m.records {
 		if in.key == nil || !bytes.Equal(in.key, key) {
 			continue
 		}
-		var err error
 		if in.days == 0 {
-			err = f.sums[in.month].addMonth(in.value, in.series)
+			err = sum.addMonth(in.value, m.index.meanings)
 		} else {
-			err = f.sums[in.month].addDay(in.value, in.series, in.days)
+			err = sum.addDay(in.value, m.index.meanings, in.days)
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", instanceOf(key), err)
+			return err
 		}
 		in.key, in.value = in.cursor.Next()
 	}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -9,84 +10,87 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-// foldIndex numbers the series and metrics that a fold wants. Each partition has
-// a dictionary of its own; the index is what they have in common.
-type foldIndex struct {
-	wanted  map[string]bool // the metrics; nil means all
-	series  numbering
-	metrics numbering
+// monthIndex tells what the numbers of a month's dictionary mean to a fold. It
+// does not change once it is made, so all workers of a fold share it.
+type monthIndex struct {
+	meanings []foldSeries // by number
+	// series and metrics are those that the fold wants, sorted.
+	series  []rollup.Series
+	metrics []string
 }
 
-// foldSeries is what a number of a partition's dictionary means to the fold:
-// numbers of the index, or notWanted.
+// foldSeries is what a number of a dictionary means to the fold: places in
+// monthIndex.series and metrics, or notWanted.
 type foldSeries struct {
 	series, metric int32
 }
 
 const notWanted = -1
 
-func newFoldIndex(metrics []string) *foldIndex {
-	x := &foldIndex{}
-	for _, m := range metrics {
-		if x.wanted == nil {
-			x.wanted = make(map[string]bool, len(metrics))
+// newMonthIndex reads a dictionary. nil metrics are all.
+func newMonthIndex(bucket *bolt.Bucket, metrics []string) (*monthIndex, error) {
+	all, count, size := 0, 0, 0
+	err := eachSeries(bucket, func(text []byte) {
+		all++
+		if wants(metrics, text) {
+			count, size = count+1, size+len(text)
 		}
-		x.wanted[m] = true
+	})
+	if err != nil {
+		return nil, err
 	}
-	return x
+	x := &monthIndex{meanings: make([]foldSeries, 0, all)}
+	wanted := make([]numberedSeries, 0, count)
+	var texts strings.Builder // one piece of memory for all of them
+	texts.Grow(size)
+	err = eachSeries(bucket, func(text []byte) {
+		if wants(metrics, text) {
+			start := texts.Len()
+			texts.Write(text)
+			wanted = append(wanted, numberedSeries{rollup.Series(texts.String()[start:]), len(x.meanings)})
+		}
+		x.meanings = append(x.meanings, foldSeries{notWanted, notWanted})
+	})
+	x.rank(wanted)
+	return x, err
 }
 
-// add reads a dictionary and returns what its numbers mean.
-func (x *foldIndex) add(bucket *bolt.Bucket) ([]foldSeries, error) {
-	var out []foldSeries
-	err := eachSeries(bucket, func(s rollup.Series) { out = append(out, x.meaning(s)) })
-	return out, err
+// numberedSeries is a series with its number in the dictionary.
+type numberedSeries struct {
+	series rollup.Series
+	number int
 }
 
-func (x *foldIndex) meaning(s rollup.Series) foldSeries {
-	metric := s.Metric()
-	if x.wanted != nil && !x.wanted[metric] {
-		return foldSeries{notWanted, notWanted}
+// rank gives what is wanted its places.
+func (x *monthIndex) rank(wanted []numberedSeries) {
+	slices.SortFunc(wanted, func(a, b numberedSeries) int { return cmp.Compare(a.series, b.series) })
+	x.series = make([]rollup.Series, len(wanted))
+	metrics := make(map[string]int32)
+	for i, w := range wanted {
+		x.series[i] = w.series
+		metrics[w.series.Metric()] = 0
 	}
-	return foldSeries{x.series.number(string(s)), x.metrics.number(metric)}
+	for metric := range metrics {
+		x.metrics = append(x.metrics, metric)
+	}
+	slices.Sort(x.metrics)
+	for i, metric := range x.metrics {
+		metrics[metric] = int32(i)
+	}
+	for i, w := range wanted {
+		x.meanings[w.number] = foldSeries{int32(i), metrics[w.series.Metric()]}
+	}
 }
 
-// sort settles the order of the texts, once all dictionaries were added.
-func (x *foldIndex) sort() {
-	x.series.sort()
-	x.metrics.sort()
-}
-
-// numbering gives texts numbers from 0 up, in the order of their coming.
-type numbering struct {
-	texts []string
-	ids   map[string]int32
-	// sorted has the numbers in the order of their texts, and rank a number's
-	// place in it.
-	sorted, rank []int32
-}
-
-func (n *numbering) number(text string) int32 {
-	if id, ok := n.ids[text]; ok {
-		return id
+// wants tells whether a series is of one of the metrics. They are few.
+func wants(metrics []string, series []byte) bool {
+	if metrics == nil {
+		return true
 	}
-	if n.ids == nil {
-		n.ids = make(map[string]int32)
+	for _, metric := range metrics {
+		if rest, ok := strings.CutPrefix(string(series[:min(len(series), len(metric)+1)]), metric); ok && (rest == "" || rest == "{") {
+			return true
+		}
 	}
-	id := int32(len(n.texts))
-	n.ids[text] = id
-	n.texts = append(n.texts, text)
-	return id
-}
-
-func (n *numbering) sort() {
-	n.sorted = make([]int32, len(n.texts))
-	for i := range n.sorted {
-		n.sorted[i] = int32(i)
-	}
-	slices.SortFunc(n.sorted, func(a, b int32) int { return strings.Compare(n.texts[a], n.texts[b]) })
-	n.rank = make([]int32, len(n.texts))
-	for rank, id := range n.sorted {
-		n.rank[id] = int32(rank)
-	}
+	return false
 }

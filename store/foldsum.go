@@ -9,15 +9,17 @@ import (
 )
 
 // monthSum adds up one instance's records of one month. It reads records as they
-// lie in the file and decodes only what the fold wants.
+// lie in the file and decodes only what the fold wants. A worker has one and takes
+// month after month with it: between two takes all of it is of one month's index.
 type monthSum struct {
-	peak    []float64 // by series in foldIndex; notSeen where nothing was added
-	touched []int32   // the ranks of the series seen
-	metrics []metricSum
-	month   rollup.Month // what take returns, reused
+	peak     []float64 // by place in monthIndex.series; notSeen where nothing was added
+	touched  []int32   // the places of the series seen
+	metrics  []metricSum
+	reported []int32 // the places of the metrics seen
 	// daySums adds up the peaks of the record at hand by metric; the metrics that
-	// it lacks are notSeen.
-	daySums []float64
+	// it lacks are notSeen. dayMetrics are those that it has.
+	daySums    []float64
+	dayMetrics []int32
 	// lastDay is the day's record taken last, whose daySums still stand.
 	lastDay []byte
 }
@@ -29,18 +31,28 @@ type metricSum struct {
 
 const notSeen = -1
 
-func (m *monthSum) init(x *foldIndex) {
-	m.peak = slices.Repeat([]float64{notSeen}, len(x.series.texts))
-	m.metrics = make([]metricSum, len(x.metrics.texts))
-	m.daySums = make([]float64, len(x.metrics.texts))
+// fit makes room for a month's series and metrics.
+func (m *monthSum) fit(x *monthIndex) {
+	m.peak = fit(m.peak, len(x.series), notSeen)
+	m.metrics = fit(m.metrics, len(x.metrics), metricSum{})
+	m.daySums = fit(m.daySums, len(x.metrics), notSeen)
+}
+
+// fit returns a slice of at least n elements; new ones are empty.
+func fit[E any](s []E, n int, empty E) []E {
+	s = slices.Grow(s, max(n-len(s), 0))
+	for len(s) < n {
+		s = append(s, empty)
+	}
+	return s
 }
 
 // point takes a series' peak.
-func (m *monthSum) point(id int32, peak float64) {
-	if m.peak[id] == notSeen {
-		m.touched = append(m.touched, id)
+func (m *monthSum) point(place int32, peak float64) {
+	if m.peak[place] == notSeen {
+		m.touched = append(m.touched, place)
 	}
-	m.peak[id] = max(m.peak[id], peak)
+	m.peak[place] = max(m.peak[place], peak)
 }
 
 // addDay takes a day's record; codec.go tells what stands in it. The days of a
@@ -48,25 +60,27 @@ func (m *monthSum) point(id int32, peak float64) {
 // the same bytes then say the same, and need not be read again.
 func (m *monthSum) addDay(b []byte, series []foldSeries, days rollup.DaySet) error {
 	if m.lastDay == nil || !bytes.Equal(b, m.lastDay) {
-		m.lastDay = nil
+		m.forgetDay()
 		if err := m.readDay(b, series); err != nil {
 			return err
 		}
 		m.lastDay = b
 	}
-	for i, sum := range m.daySums {
-		if sum != notSeen {
-			m.metric(int32(i), sum, days)
-		}
+	for _, place := range m.dayMetrics {
+		m.metric(place, m.daySums[place], days)
 	}
 	return nil
 }
 
+func (m *monthSum) forgetDay() {
+	for _, place := range m.dayMetrics {
+		m.daySums[place] = notSeen
+	}
+	m.dayMetrics, m.lastDay = m.dayMetrics[:0], nil
+}
+
 // readDay takes a record's peaks, and leaves its sums in daySums.
 func (m *monthSum) readDay(b []byte, series []foldSeries) error {
-	for i := range m.daySums {
-		m.daySums[i] = notSeen
-	}
 	r := reader{b: b}
 	r.hour()
 	r.hour()
@@ -90,6 +104,9 @@ func (m *monthSum) readDay(b []byte, series []foldSeries) error {
 			continue
 		}
 		m.point(s.series, peak)
+		if m.daySums[s.metric] == notSeen {
+			m.dayMetrics = append(m.dayMetrics, s.metric)
+		}
 		m.daySums[s.metric] = min(max(m.daySums[s.metric], 0)+peak, rollup.MaxValue)
 	}
 	for range r.count() {
@@ -141,31 +158,30 @@ func (m *monthSum) addMonth(b []byte, series []foldSeries) error {
 	return r.done()
 }
 
-func (m *monthSum) metric(i int32, peak float64, days rollup.DaySet) {
-	m.metrics[i].peak = max(m.metrics[i].peak, peak)
-	m.metrics[i].days |= days
+func (m *monthSum) metric(place int32, peak float64, days rollup.DaySet) {
+	sum := &m.metrics[place]
+	if sum.days == 0 {
+		m.reported = append(m.reported, place)
+	}
+	sum.peak = max(sum.peak, peak)
+	sum.days |= days
 }
 
-// take returns what was added since the last take. It is valid until the next.
-func (m *monthSum) take(x *foldIndex) rollup.Month {
-	m.month.Peaks = m.month.Peaks[:0]
-	m.month.Metrics = m.month.Metrics[:0]
-	m.lastDay = nil
-	for i, id := range m.touched {
-		m.touched[i] = x.series.rank[id]
-	}
+// take fills a month with what was added since the last take, in the order of the
+// index. What the month had is written over.
+func (m *monthSum) take(x *monthIndex, into *rollup.Month) {
+	into.Peaks, into.Metrics = into.Peaks[:0], into.Metrics[:0]
+	m.forgetDay()
 	slices.Sort(m.touched)
-	for _, rank := range m.touched {
-		id := x.series.sorted[rank]
-		m.month.Peaks = append(m.month.Peaks, rollup.Peak{Series: rollup.Series(x.series.texts[id]), Value: m.peak[id]})
-		m.peak[id] = notSeen
+	for _, place := range m.touched {
+		into.Peaks = append(into.Peaks, rollup.Peak{Series: x.series[place], Value: m.peak[place]})
+		m.peak[place] = notSeen
 	}
-	m.touched = m.touched[:0]
-	for _, id := range x.metrics.sorted {
-		if s := m.metrics[id]; s.days != 0 {
-			m.month.Metrics = append(m.month.Metrics, rollup.MetricMonth{Metric: x.metrics.texts[id], Peak: s.peak, Days: s.days})
-			m.metrics[id] = metricSum{}
-		}
+	slices.Sort(m.reported)
+	for _, place := range m.reported {
+		s := m.metrics[place]
+		into.Metrics = append(into.Metrics, rollup.MetricMonth{Metric: x.metrics[place], Peak: s.peak, Days: s.days})
+		m.metrics[place] = metricSum{}
 	}
-	return m.month
+	m.touched, m.reported = m.touched[:0], m.reported[:0]
 }

@@ -161,11 +161,10 @@ type instanceMonth struct {
 // foldSome folds the days of the next instances behind a key.
 func (s *Store) foldSome(ctx context.Context, product string, month rollup.MonthID, days rollup.DaySet, after []byte) (chunk []instanceMonth, err error) {
 	err = s.view(func(tx *bolt.Tx) error {
-		f := newFolder(1, nil)
-		if err := f.openMonth(tx, product, 0, month, days, false); err != nil {
+		f, err := openDays(tx, product, month, days)
+		if err != nil {
 			return err
 		}
-		f.ready()
 		return f.run(ctx, keyRange{after: after}, func(instance string, months []rollup.Month) error {
 			chunk = append(chunk, instanceMonth{instance, rollup.Month{
 				Peaks:   slices.Clone(months[0].Peaks),

@@ -37,22 +37,24 @@ type dictionary struct {
 // transaction; only id needs a bucket of a running one.
 func loadDictionary(bucket *bolt.Bucket) (*dictionary, error) {
 	d := &dictionary{ids: make(map[rollup.Series]uint32)}
-	err := eachSeries(bucket, func(s rollup.Series) {
+	err := eachSeries(bucket, func(text []byte) {
+		s := rollup.Series(text)
 		d.ids[s] = uint32(len(d.series))
 		d.series = append(d.series, s)
 	})
 	return d, err
 }
 
-// eachSeries walks a dictionary in the order of its numbers.
-func eachSeries(bucket *bolt.Bucket, fn func(rollup.Series)) error {
+// eachSeries walks a dictionary in the order of its numbers. The text is the
+// transaction's.
+func eachSeries(bucket *bolt.Bucket, fn func(text []byte)) error {
 	next := uint32(0)
 	return bucket.ForEach(func(k, v []byte) error {
 		if len(k) != 4 || binary.BigEndian.Uint32(k) != next {
 			return fmt.Errorf("%w: dictionary key %x in place of %d", ErrDamaged, k, next)
 		}
 		next++
-		fn(rollup.Series(v))
+		fn(v)
 		return nil
 	})
 }

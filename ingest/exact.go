@@ -86,12 +86,17 @@ func (s *scanner) expfmtLine(line []byte) (metric string, m *dto.Metric, err err
 }
 
 func (l Limits) checkLabels(metric string, labels []*dto.LabelPair) error {
-	if len(labels) > l.Labels {
-		return refuseLimit("more than %d labels in a sample", l.Labels)
-	}
 	longest := len(metric)
 	for _, p := range labels {
 		longest = max(longest, len(p.GetName()), len(p.GetValue()))
+	}
+	return l.checkSizes(len(labels), longest)
+}
+
+// checkSizes refuses too many labels in a sample, and too long a name or value.
+func (l Limits) checkSizes(labels, longest int) error {
+	if labels > l.Labels {
+		return refuseLimit("more than %d labels in a sample", l.Labels)
 	}
 	if longest > l.LabelBytes {
 		return refuseLimit("more than %d bytes in a name or a label", l.LabelBytes)

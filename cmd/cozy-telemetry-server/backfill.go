@@ -5,12 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
 	"github.com/cozystack/cozystack-telemetry-server/appsource"
+	"github.com/cozystack/cozystack-telemetry-server/ingest"
 	"github.com/cozystack/cozystack-telemetry-server/overview"
 	"github.com/cozystack/cozystack-telemetry-server/overview/backfill"
 	"github.com/cozystack/cozystack-telemetry-server/store"
@@ -53,6 +57,7 @@ func parseMonth(name, text string) (rollup.MonthID, error) {
 // backfiller takes days over into an open file.
 type backfiller struct {
 	url      string
+	rules    ingest.Rules
 	store    *store.Store
 	overview *overview.Overview
 	now      func() time.Time
@@ -68,7 +73,7 @@ type watcher interface {
 // run takes over, and makes what is stored of the months follow.
 func (b backfiller) run(ctx context.Context, t takeover, w watcher) (backfill.Progress, error) {
 	return backfill.Run(ctx, backfillStore{b.store}, backfill.Config{
-		URL: b.url, From: t.From, To: t.To, Again: t.Again, Now: b.now,
+		URL: b.url, From: t.From, To: t.To, Again: t.Again, Now: b.now, Rules: b.rules,
 		OnDay: w.onDay, OnRetry: w.onRetry,
 		OnMonth: func(ctx context.Context, month rollup.MonthID) error {
 			_, err := b.overview.Recount(ctx, month)
@@ -98,6 +103,7 @@ type backfillFlags struct {
 	from, to                       string
 	again                          bool
 	confirmDays                    int
+	takes                          takenFlags
 
 	takeover takeover
 }
@@ -137,6 +143,7 @@ asked to, and takes from its own --vmselect-url.`,
 	f.IntVar(&c.confirmDays, "confirm-days", 7, "as the server's flag")
 	f.BoolVar(&c.again, "again", false, "also take the days that an earlier run has taken")
 	f.StringVar(&c.adminAddr, "admin-addr", "", "let the server do it that has this private listener")
+	bindTakenFlags(f, &c.takes)
 	late := collectErrors(f)
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
 		if err := errors.Join(errors.Join(late.errs...), c.check(env.now())); err != nil {
@@ -157,12 +164,19 @@ func (c *backfillFlags) check(now time.Time) (err error) {
 		checkURL("vmselect-url", c.vmselectURL),
 		checkFilled("db-path", c.dbPath),
 		checkRange("confirm-days", c.confirmDays, 1, 365),
+		c.takes.check(),
 	)
 }
 
 // run fills a file that no server has open.
 func (c *backfillFlags) run(ctx context.Context, env environment) (err error) {
-	db, err := store.Open(c.dbPath, store.Options{Now: env.now, Dictionary: maxDictionary, Lasting: lastingMetrics()})
+	rules, err := ingest.NewRules(c.takes.limits())
+	if err != nil {
+		return err
+	}
+	db, err := store.Open(c.dbPath, store.Options{
+		Now: env.now, Bounds: c.takes.bounds(), Dictionary: maxDictionary, Lasting: lastingMetrics(),
+	})
 	if errors.Is(err, store.ErrLocked) {
 		return fmt.Errorf("%w; or let the server do it: see --admin-addr", err)
 	}
@@ -177,7 +191,7 @@ func (c *backfillFlags) run(ctx context.Context, env environment) (err error) {
 		return err
 	}
 	defer months.Close()
-	return c.show(ctx, backfiller{c.vmselectURL, db, months, env.now}, env)
+	return c.show(ctx, backfiller{c.vmselectURL, rules, db, months, env.now}, env)
 }
 
 // show takes over and tells how far it has come.
@@ -191,11 +205,27 @@ func (c *backfillFlags) show(ctx context.Context, b backfiller, env environment)
 	if err != nil {
 		return fmt.Errorf("%w; run it again to go on from day %d of %d", err, p.Days, p.Total)
 	}
-	_, err = fmt.Fprintf(env.stdout, takenOver, p.Days, p.Resumed, p.Samples, p.Skipped)
+	return tellTakenOver(env, p)
+}
+
+func tellTakenOver(env environment, p backfill.Progress) error {
+	_, err := fmt.Fprintf(env.stdout, "%d days are taken over, %d of them by an earlier run: %d samples; %s\n",
+		p.Days, p.Resumed, p.Samples, skippedText(p.Skipped))
 	return err
 }
 
-const takenOver = "%d days are taken over, %d of them by an earlier run: %d samples; %d were skipped\n"
+// skippedText tells how many samples were skipped, and why.
+func skippedText(s backfill.Skipped) string {
+	text := fmt.Sprintf("%d were skipped", s.Total())
+	var whys []string
+	for _, why := range slices.Sorted(maps.Keys(s)) {
+		whys = append(whys, fmt.Sprintf("%s %d", why, s[why]))
+	}
+	if len(whys) == 0 {
+		return text
+	}
+	return text + " (" + strings.Join(whys, ", ") + ")"
+}
 
 // onlooker shows a person, or a log, how a backfill goes.
 type onlooker struct {
@@ -211,7 +241,8 @@ func (o *onlooker) onDay(p backfill.Progress) {
 
 func (o *onlooker) onMonth(month rollup.MonthID) {
 	if !isTerminal(o.stderr) {
-		fmt.Fprintf(o.stderr, "%s is done: %d of %d days, %d samples\n", month, o.last.Days, o.last.Total, o.last.Samples)
+		fmt.Fprintf(o.stderr, "%s is done: %d of %d days, %d samples; %s\n",
+			month, o.last.Days, o.last.Total, o.last.Samples, skippedText(o.last.Skipped))
 	}
 }
 

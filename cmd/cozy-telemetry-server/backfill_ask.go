@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/cozystack/cozystack-telemetry-server/overview/backfill"
 )
 
 // askEvery is how often a running server is asked how far it has come.
@@ -43,8 +45,9 @@ func askForBackfill(ctx context.Context, c backfillFlags, env environment) error
 	if state.Error != "" {
 		return errors.New(state.Error)
 	}
-	_, err = fmt.Fprintf(env.stdout, takenOver, state.Days, state.Resumed, state.Samples, state.Skipped)
-	return err
+	return tellTakenOver(env, backfill.Progress{
+		Days: state.Days, Resumed: state.Resumed, Samples: state.Samples, Skipped: state.SkippedFor,
+	})
 }
 
 func backfillStateOf(ctx context.Context, method, address string) (state backfillState, err error) {

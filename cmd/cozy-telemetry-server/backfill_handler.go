@@ -22,6 +22,8 @@ type backfillState struct {
 	Resumed int   `json:"resumed"`
 	Samples int64 `json:"samples"`
 	Skipped int64 `json:"skipped"`
+	// SkippedFor counts them by why they were.
+	SkippedFor backfill.Skipped `json:"skipped_for,omitempty"`
 	// Error is why the last one ended early.
 	Error string `json:"error,omitempty"`
 }
@@ -69,13 +71,14 @@ func (b *backfillLoop) onDay(p backfill.Progress) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.state.Days, b.state.Total, b.state.Resumed = p.Days, p.Total, p.Resumed
-	b.state.Samples, b.state.Skipped = p.Samples, p.Skipped
+	b.state.Samples, b.state.Skipped = p.Samples, p.Skipped.Total()
+	b.state.SkippedFor = p.Skipped
 }
 
 func (b *backfillLoop) onMonth(month rollup.MonthID) {
 	s := b.current()
 	b.log.Info().Stringer("month", month).Int("days", s.Days).Int("total", s.Total).
-		Int64("samples", s.Samples).Int64("skipped", s.Skipped).Msg("a month is taken over")
+		Int64("samples", s.Samples).Int64("skipped", s.Skipped).Interface("skipped_for", s.SkippedFor).Msg("a month is taken over")
 }
 
 func (b *backfillLoop) onRetry(err error) {

@@ -31,17 +31,9 @@ type config struct {
 	senderLimits      senderLimits
 	connections       connectionLimits
 	maxParses         int
-	maxNodes          int
-	maxTenants        int
-	maxApps           int
 	maxBodyBytes      int64
-	maxSamples        int
-	maxLabels         int
-	maxLabelBytes     int
-	metricAllow       []string
+	takes             takenFlags
 	forwardQueueBytes int64
-	maxDaySeries      int
-	maxDayKinds       int
 
 	dbMaxBytes            int64
 	init, setAsideDamaged bool
@@ -87,17 +79,8 @@ func bindFlags(f *pflag.FlagSet, c *config) *lateErrors {
 	bindConnectionFlags(f, &c.connections)
 	f.IntVar(&c.maxParses, "max-parses", 8, "most reports that are parsed at once; large ones take half of them at most")
 	f.Int64Var(&c.maxBodyBytes, "max-body-bytes", 1<<20, "largest report, before and after decompression")
-	f.IntVar(&c.maxSamples, "max-samples", 5000, "most samples in a report")
-	f.IntVar(&c.maxLabels, "max-labels", 24, "most labels of a sample")
-	f.IntVar(&c.maxLabelBytes, "max-label-bytes", 1024, "longest name or label value")
-	f.IntVar(&c.maxNodes, "max-nodes", 10_000, "most nodes that are plausible for one cluster")
-	f.IntVar(&c.maxTenants, "max-tenants", 10_000, "most tenants that are plausible for one cluster")
-	f.IntVar(&c.maxApps, "max-apps", 100_000, "most applications of a kind that are plausible for one cluster")
-	f.StringSliceVar(&c.metricAllow, "metric-allow", []string{"cozy_*"}, "names of the metrics that are kept, as patterns")
+	bindTakenFlags(f, &c.takes)
 	f.Int64Var(&c.forwardQueueBytes, "forward-queue-bytes", 1<<30, "most bytes that wait to be forwarded; the oldest are dropped")
-
-	f.IntVar(&c.maxDaySeries, "max-day-series", 5000, "most series kept per cluster and day; the rest is left out and counted")
-	f.IntVar(&c.maxDayKinds, "max-day-kinds", 200, "most kinds of applications kept per cluster and day")
 
 	f.Int64Var(&c.dbMaxBytes, "db-max-bytes", 0, "largest database file; 0: no bound")
 	f.BoolVar(&c.init, "init", false, "start with a new file although the mirror has data")

@@ -39,7 +39,7 @@ func (s *server) storeOptions(env environment) store.Options {
 	return store.Options{
 		QueueBytes: s.cfg.forwardQueueBytes,
 		MaxBytes:   s.cfg.dbMaxBytes,
-		Bounds:     s.cfg.bounds(),
+		Bounds:     s.cfg.takes.bounds(),
 		Dictionary: maxDictionary,
 		Lasting:    lastingMetrics(),
 		Now:        env.now,

@@ -106,7 +106,11 @@ func (s *server) build(env environment) (err error) {
 	if err != nil {
 		return err
 	}
-	s.backfill = newBackfillLoop(backfiller{cfg.vmselectURL, s.store, s.overview, env.now}, s.log)
+	rules, err := ingest.NewRules(cfg.takes.limits())
+	if err != nil {
+		return err
+	}
+	s.backfill = newBackfillLoop(backfiller{cfg.vmselectURL, rules, s.store, s.overview, env.now}, s.log)
 	s.backups, err = backup.New(s.store, backup.Config{
 		Spool: cmp.Or(cfg.backupDir, filepath.Dir(cfg.dbPath)),
 		Dir:   cfg.backupDir, Every: cfg.backupEvery, Keep: cfg.backupKeep,
@@ -118,22 +122,15 @@ func (s *server) build(env environment) (err error) {
 	if newest, ok := s.backups.Newest(); ok {
 		s.metrics.lastBackup.Store(newest.UnixMilli())
 	}
+	limits := cfg.takes.limits()
+	limits.BodyBytes = cfg.maxBodyBytes
 	s.ingest, err = ingest.NewHandler(s.store, ingest.Config{
 		Now:      env.now,
 		Forward:  cfg.forwardURL != "",
 		Senders:  cfg.senders(),
 		Parses:   int64(cfg.maxParses),
 		OnResult: s.onReport,
-		Limits: ingest.Limits{
-			BodyBytes:  cfg.maxBodyBytes,
-			Samples:    cfg.maxSamples,
-			Labels:     cfg.maxLabels,
-			LabelBytes: cfg.maxLabelBytes,
-			Nodes:      cfg.maxNodes,
-			Tenants:    cfg.maxTenants,
-			Apps:       cfg.maxApps,
-			Allow:      cfg.metricAllow,
-		},
+		Limits:   limits,
 	})
 	return err
 }
@@ -167,10 +164,6 @@ const maxDictionary = 500_000
 
 // lastingMetrics are those that clusters and nodes are counted by.
 func lastingMetrics() []string { return []string{rollup.MetricInfo, rollup.MetricNodes} }
-
-func (c config) bounds() rollup.Bounds {
-	return rollup.Bounds{Series: c.maxDaySeries, Kinds: c.maxDayKinds}
-}
 
 // run serves until ctx ends or a listener breaks: first the listeners stop, then
 // what works in the background. Every answer of a stopped listener was given

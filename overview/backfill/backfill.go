@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"sync"
@@ -33,7 +34,19 @@ type Store interface {
 	PutBackfilled(ctx context.Context, marks []byte) error
 }
 
-// Config says what to take over. URL, From, To and Now are required.
+// Rules say what a report may bring; what it may not is skipped, for a reason in a
+// word. Methods may be called concurrently.
+type Rules interface {
+	// Cluster tells whether a text can be a cluster's id.
+	Cluster(id string) bool
+	// Series returns why no report brings a series, "" if one may.
+	Series(metric string, labels []rollup.Label) (why string)
+	// Report returns why no report has these samples, "" if one may. If it may, it
+	// may also have fewer and lower ones.
+	Report(samples []rollup.Sample) (why string)
+}
+
+// Config says what to take over. URL, From, To, Now and Rules are required.
 type Config struct {
 	// URL is the query base of VictoriaMetrics, as the overview has it: without a
 	// path a cluster's vmselect, or a single node.
@@ -43,6 +56,8 @@ type Config struct {
 	From, To rollup.MonthID
 	// Now is the clock.
 	Now func() time.Time
+	// Rules are those of the server that takes reports.
+	Rules Rules
 	// Again also takes the days that an earlier run has taken from this URL.
 	Again bool
 	// OnDay, if set, is told of each day that is done.
@@ -89,11 +104,30 @@ type Progress struct {
 	// Days are done, those of an earlier run too, of Total; Resumed were done
 	// before.
 	Days, Total, Resumed int
-	// Samples counts those that were taken over, Skipped those that no report may
-	// have.
-	Samples, Skipped int64
+	// Samples counts those that were taken over.
+	Samples int64
+	// Skipped counts those that no report may have, by why not.
+	Skipped Skipped
 	// Others counts the values of cluster_id that are none, on each day.
 	Others int64
+}
+
+// Skipped counts samples by why they were skipped: what the Rules say, "series"
+// for one that has no valid name or belongs to no cluster, or "value".
+type Skipped map[string]int64
+
+// Total counts them all.
+func (s Skipped) Total() (total int64) {
+	for _, n := range s {
+		total += n
+	}
+	return total
+}
+
+func (s Skipped) add(o Skipped) {
+	for why, n := range o {
+		s[why] += n
+	}
 }
 
 const (
@@ -115,6 +149,7 @@ var ErrCluster = errors.New("backfill: a cluster has too many samples within a m
 // ends early is kept, and a later run goes on there.
 func Run(ctx context.Context, store Store, cfg Config) (Progress, error) {
 	r := &run{Config: cfg.withDefaults(), store: store}
+	r.progress.Skipped = make(Skipped)
 	var err error
 	if r.source, err = newSource(r.Config); err != nil {
 		return r.progress, err
@@ -150,7 +185,9 @@ func (r *run) month(ctx context.Context, month rollup.MonthID, last rollup.Date)
 		}
 		r.progress.Date = date
 		r.progress.Days++
-		r.OnDay(r.progress)
+		told := r.progress
+		told.Skipped = maps.Clone(told.Skipped)
+		r.OnDay(told)
 	}
 	return r.OnMonth(ctx, month)
 }
@@ -189,8 +226,9 @@ func (r *run) part(ctx context.Context, date rollup.Date, ids []string, from, to
 	half := to.Sub(from) / 2
 	switch {
 	case err == nil:
+		days := f.days()
 		r.count(f)
-		return r.store.MergeDays(ctx, date, f.days())
+		return r.store.MergeDays(ctx, date, days)
 	case !errors.Is(err, errTooMuch):
 		return err
 	case len(ids) > 1:
@@ -212,5 +250,5 @@ func (r *run) count(f *fold) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.progress.Samples += f.samples
-	r.progress.Skipped += f.skipped
+	r.progress.Skipped.add(f.skipped)
 }

@@ -92,7 +92,7 @@ func isList(path string) bool { return strings.HasSuffix(path, listPath) }
 
 func testConfig(f fake) Config {
 	return Config{
-		URL: "http://vm", From: rollup.MonthOf(march), To: rollup.MonthOf(march), Transport: f,
+		URL: "http://vm", From: rollup.MonthOf(march), To: rollup.MonthOf(march), Transport: f, Rules: anything{},
 		Now: func() time.Time { return march.AddDate(0, 3, 0) },
 	}
 }
@@ -233,7 +233,7 @@ func TestCutOffByTheNetwork(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			f := newFold([]string{"c"}, march, march.Add(time.Hour), 1e6)
+			f := newFold(anything{}, []string{"c"}, march, march.Add(time.Hour), 1e6)
 			err = src.once(t.Context(), s.URL, nil, func(r io.Reader) error { return readLines(r, f) })
 			if !errors.Is(err, tc.err) {
 				t.Errorf("got %v", err)
@@ -384,9 +384,9 @@ func TestRealVictoriaMetrics(t *testing.T) {
 	}
 
 	var plain memory
-	cfg := Config{URL: v.URL, From: (today - 1).Month(), To: today.Month(), Now: time.Now}
+	cfg := Config{URL: v.URL, From: (today - 1).Month(), To: today.Month(), Now: time.Now, Rules: anything{}}
 	p, err := Run(t.Context(), &plain, cfg)
-	if err != nil || p.Samples < nodes || p.Skipped != 1 || p.Others == 0 {
+	if err != nil || p.Samples < nodes || p.Skipped.Total() != 1 || p.Others == 0 {
 		t.Errorf("%+v: %v", p, err)
 	}
 	// A test that runs over midnight finds the nodes on the next day.

@@ -23,12 +23,15 @@ var errTooMuch = errors.New("backfill: more samples than fit into memory")
 // fold rebuilds the days of some clusters from their samples, which may come in
 // any order and more than once.
 type fold struct {
+	rules    Rules
 	from, to int64 // milliseconds: from is in it, to is not
 	clusters map[string]*clusterFold
 	// room is how many samples may still be held. A series counts as seriesRoom.
 	room int
-	// samples counts those that were taken, skipped those that no report may have.
-	samples, skipped int64
+	// samples counts those that were taken, skipped those that no report may have:
+	// all of them once days were made.
+	samples int64
+	skipped Skipped
 }
 
 type clusterFold struct {
@@ -55,8 +58,11 @@ const seriesRoom = 16
 // isDerived marks a sample that is itself a sum.
 const isDerived = -1
 
-func newFold(ids []string, from, to time.Time, room int) *fold {
-	f := &fold{from: from.UnixMilli(), to: to.UnixMilli(), clusters: make(map[string]*clusterFold, len(ids)), room: room}
+func newFold(rules Rules, ids []string, from, to time.Time, room int) *fold {
+	f := &fold{
+		rules: rules, from: from.UnixMilli(), to: to.UnixMilli(), room: room,
+		clusters: make(map[string]*clusterFold, len(ids)), skipped: make(Skipped),
+	}
 	for _, id := range ids {
 		f.clusters[id] = &clusterFold{metrics: make(map[string]*metricFold)}
 	}
@@ -65,13 +71,16 @@ func newFold(ids []string, from, to time.Time, room int) *fold {
 
 // add takes a line of the export.
 func (f *fold) add(l line) error {
-	c, metric, series, ok := f.place(l.labels)
+	c, metric, series, why := f.place(l.labels)
 	return l.each(func(at int64, value float64, fine bool) error {
 		switch {
 		case at < f.from || at >= f.to:
 			return nil
-		case !ok || !fine:
-			f.skipped++
+		case why != "":
+			f.skipped[why]++
+			return nil
+		case !fine:
+			f.skipped["value"]++
 			return nil
 		case f.room <= 0:
 			return errTooMuch
@@ -89,11 +98,14 @@ func (f *fold) add(l line) error {
 	})
 }
 
-// place finds out what a line is about. It is not ok if no report may have it.
-func (f *fold) place(labels map[string]string) (c *clusterFold, metric string, series rollup.Series, ok bool) {
+// noSeries is why a line is skipped that has no valid name, or is no cluster's.
+const noSeries = "series"
+
+// place finds out what a line is about, and why no report may have it.
+func (f *fold) place(labels map[string]string) (c *clusterFold, metric string, series rollup.Series, why string) {
 	c, metric = f.clusters[labels["cluster_id"]], labels[model.MetricNameLabel]
 	if c == nil || !model.LegacyValidation.IsValidMetricName(metric) {
-		return nil, "", "", false
+		return nil, "", "", noSeries
 	}
 	rest := make([]rollup.Label, 0, len(labels))
 	for name, value := range labels {
@@ -101,11 +113,14 @@ func (f *fold) place(labels map[string]string) (c *clusterFold, metric string, s
 			continue
 		}
 		if !model.LegacyValidation.IsValidLabelName(name) {
-			return nil, "", "", false
+			return nil, "", "", noSeries
 		}
 		rest = append(rest, rollup.Label{Name: name, Value: value})
 	}
-	return c, metric, rollup.NewSeries(metric, rest), true
+	if metric != rollup.MetricClusterNodes {
+		why = f.rules.Series(metric, rest)
+	}
+	return c, metric, rollup.NewSeries(metric, rest), why
 }
 
 func (c *clusterFold) metric(name string) *metricFold {
@@ -139,11 +154,19 @@ func (m *metricFold) add(series rollup.Series, at int64, value float64) (isNew b
 func (f *fold) days() []InstanceDay {
 	var days []InstanceDay
 	for _, id := range slices.Sorted(maps.Keys(f.clusters)) {
-		if d := f.clusters[id].day(); !d.IsZero() {
+		if d := f.day(f.clusters[id]); !d.IsZero() {
 			days = append(days, InstanceDay{id, d})
 		}
 	}
 	return days
+}
+
+func (f *fold) day(c *clusterFold) rollup.Day {
+	for why, n := range c.refuse(f.rules) {
+		f.samples -= n
+		f.skipped[why] += n
+	}
+	return c.day()
 }
 
 func (c *clusterFold) day() rollup.Day {
@@ -190,14 +213,21 @@ func (m *metricFold) peak() (peak float64) {
 	slices.SortFunc(order, func(a, b int32) int { return comparePoints(m.points[a], m.points[b]) })
 	report := make([]float64, len(order))
 	for rest := m.samples; len(rest) > 0; {
-		n := 1
-		for n < len(rest) && rest[n].at-rest[0].at < together.Milliseconds() {
-			n++
-		}
+		n := reportLength(rest)
 		peak = max(peak, sum(rest[:n], order, report))
 		rest = rest[n:]
 	}
 	return peak
+}
+
+// reportLength returns how many of the samples, sorted by time, are of the first
+// one's report.
+func reportLength(samples []sample) int {
+	n := 1
+	for n < len(samples) && samples[n].at-samples[0].at < together.Milliseconds() {
+		n++
+	}
+	return n
 }
 
 // sum adds up one report, in the given order of the series. A series that comes

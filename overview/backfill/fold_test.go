@@ -19,6 +19,13 @@ import (
 
 var march = time.Date(2026, 3, 15, 0, 0, 0, 0, time.UTC)
 
+// anything are rules that refuse no series and no report.
+type anything struct{}
+
+func (anything) Cluster(id string) bool                     { return !strings.Contains(id, "/") }
+func (anything) Series(string, []rollup.Label) (why string) { return "" }
+func (anything) Report([]rollup.Sample) (why string)        { return "" }
+
 // exportLine writes samples of a series as VictoriaMetrics exports them.
 func exportLine(series rollup.Series, values []string, stamps []int64) string {
 	labels := []string{fmt.Sprintf("%q:%q", "__name__", series.Metric()), `"cluster_id":"c"`}
@@ -31,7 +38,7 @@ func exportLine(series rollup.Series, values []string, stamps []int64) string {
 
 // rebuilt returns the day that the lines of an export make of the cluster c.
 func rebuilt(t interface{ Fatal(...any) }, lines ...string) (rollup.Day, *fold) {
-	f := newFold([]string{"c"}, march, march.Add(24*time.Hour), 1e6)
+	f := newFold(anything{}, []string{"c"}, march, march.Add(24*time.Hour), 1e6)
 	if err := readLines(strings.NewReader(strings.Join(lines, "")), f); err != nil {
 		t.Fatal(err)
 	}
@@ -85,8 +92,8 @@ func TestRebuiltDayIsTheReports(t *testing.T) {
 		if !reflect.DeepEqual(got, want) {
 			t.Fatalf("got\n%+v, want\n%+v", got, want)
 		}
-		if f.skipped != 0 || int(f.samples) != len(lines) {
-			t.Fatalf("%d lines: %d samples, %d skipped", len(lines), f.samples, f.skipped)
+		if len(f.skipped) != 0 || int(f.samples) != len(lines) {
+			t.Fatalf("%d lines: %d samples, %v skipped", len(lines), f.samples, f.skipped)
 		}
 	})
 }
@@ -138,8 +145,8 @@ func TestSkippedSamples(t *testing.T) {
 	if !reflect.DeepEqual(day, want) {
 		t.Errorf("got %+v", day)
 	}
-	if f.skipped != int64(len(bad))+3 || f.samples != 4 {
-		t.Errorf("%d taken, %d skipped", f.samples, f.skipped)
+	if !maps.Equal(f.skipped, Skipped{"value": int64(len(bad)), "series": 3}) || f.samples != 4 {
+		t.Errorf("%d taken, %v skipped", f.samples, f.skipped)
 	}
 	if v, ok := parseValue([]byte("-0")); !ok || math.Signbit(v) {
 		t.Errorf("-0 is %v, %v", v, ok)
@@ -171,7 +178,7 @@ func TestParseLine(t *testing.T) {
 // What would take too much memory is an error; a series takes more than a sample.
 func TestRoom(t *testing.T) {
 	read := func(room, series, samples int) error {
-		f := newFold([]string{"c"}, march, march.Add(24*time.Hour), room)
+		f := newFold(anything{}, []string{"c"}, march, march.Add(24*time.Hour), room)
 		var lines string
 		for i := range series {
 			for j := range samples {

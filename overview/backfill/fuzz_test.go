@@ -15,7 +15,7 @@ func FuzzReadLines(f *testing.F) {
 	f.Add(exportLine("cozy_a", []string{"1"}, []int64{noon}) + exportLine(rollup.MetricClusterNodes, []string{"3"}, []int64{noon}))
 	f.Add("\n{}\nerror")
 	f.Fuzz(func(t *testing.T, text string) {
-		fold := newFold([]string{"c"}, march, march.Add(24*time.Hour), 1000)
+		fold := newFold(anything{}, []string{"c"}, march, march.Add(24*time.Hour), 1000)
 		if readLines(strings.NewReader(text), fold) != nil {
 			return
 		}

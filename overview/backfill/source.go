@@ -61,6 +61,7 @@ var (
 type source struct {
 	client  *http.Client
 	onRetry func(error)
+	rules   Rules
 	// base is asked; fallback is the path of the single-node binary on the same
 	// host, nil where the operator has named a path. Once the base has turned out to
 	// be a single node, single is set for good.
@@ -73,7 +74,7 @@ func newSource(cfg Config) (*source, error) {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, errors.New("backfill: the vmselect URL must be a http or https URL")
 	}
-	s := &source{base: u, onRetry: cfg.OnRetry, client: &http.Client{
+	s := &source{base: u, onRetry: cfg.OnRetry, rules: cfg.Rules, client: &http.Client{
 		Transport:     cfg.Transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
@@ -82,9 +83,6 @@ func newSource(cfg Config) (*source, error) {
 	}
 	return s, nil
 }
-
-// clusterID is what a cluster's id may be.
-var clusterID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,253}$`)
 
 // clusters returns the ids that may have samples between two times; others counts
 // those that can't be a cluster's. Ids of the label's other users are among them:
@@ -118,7 +116,7 @@ func (s *source) clusters(ctx context.Context, from, to time.Time) (ids []string
 		return nil
 	})
 	for _, id := range list.Data {
-		if clusterID.MatchString(id) {
+		if s.rules.Cluster(id) {
 			ids = append(ids, id)
 		} else {
 			others++
@@ -136,17 +134,19 @@ func (s *source) read(ctx context.Context, ids []string, from, to time.Time, roo
 	// Samples as they lie in the blocks, which VictoriaMetrics then need not hold.
 	form.Set("reduce_mem_usage", "1")
 	err = s.ask(ctx, exportPath, form, func(body io.Reader) error {
-		f = newFold(ids, from, to, room) // what a try before has left does not count
+		f = newFold(s.rules, ids, from, to, room) // what a try before has left does not count
 		return readLines(body, f)
 	})
 	return f, err
 }
 
-// selector matches the metrics of clusters. Ids have no sign that a regular
-// expression knows, but for the dot.
+// selector matches the metrics of clusters.
 func selector(ids []string) string {
-	pattern := strings.ReplaceAll(strings.Join(ids, "|"), ".", `\.`)
-	return fmt.Sprintf("{__name__=~%q,cluster_id=~%q}", "cozy_.*", pattern)
+	patterns := make([]string, len(ids))
+	for i, id := range ids {
+		patterns[i] = regexp.QuoteMeta(id)
+	}
+	return fmt.Sprintf("{__name__=~%q,cluster_id=~%q}", "cozy_.*", strings.Join(patterns, "|"))
 }
 
 // span asks for [from, to): both ends of a range are in it, to the millisecond.

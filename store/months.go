@@ -56,16 +56,36 @@ func addDays(tx *bolt.Tx, month rollup.MonthID, key []byte, days rollup.DaySet) 
 // are folded already cost nothing. A report that still comes for a folded day is
 // merged into both.
 func (s *Store) FoldDays(ctx context.Context, month rollup.MonthID, through rollup.Date) error {
-	if err := s.foldDays(ctx, month, through); err != nil {
+	if err := s.foldDays(ctx, month.First(), min(through, month.Last())); err != nil {
 		return fmt.Errorf("store: fold the days of %s: %w", month, err)
 	}
 	return nil
 }
 
-func (s *Store) foldDays(ctx context.Context, month rollup.MonthID, through rollup.Date) error {
+// foldDays folds some days of one month.
+func (s *Store) foldDays(ctx context.Context, from, through rollup.Date) error {
+	return s.exclusively(ctx, func() error { return s.foldThem(ctx, from, through) })
+}
+
+// exclusively runs f while no one else folds days or removes a month. A fold takes
+// several transactions: a month that were removed between them would come back
+// with a part of its figures, and without the mark that makes the writer merge
+// late reports into it.
+func (s *Store) exclusively(ctx context.Context, f func() error) error {
+	select {
+	case s.folding <- struct{}{}:
+		defer func() { <-s.folding }()
+		return f()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s *Store) foldThem(ctx context.Context, from, through rollup.Date) error {
+	month := from.Month()
 	var days rollup.DaySet
 	err := s.view(func(tx *bolt.Tx) error {
-		days = unfolded(tx, month, through)
+		days = unfolded(tx, from, through)
 		return nil
 	})
 	if err != nil || days == 0 {
@@ -98,10 +118,10 @@ func (s *Store) foldProducts(ctx context.Context, month rollup.MonthID, days rol
 	return err
 }
 
-// unfolded returns the days of a month, up to one, that are not folded yet.
-func unfolded(tx *bolt.Tx, month rollup.MonthID, through rollup.Date) (days rollup.DaySet) {
-	folded := daySet(monthBucket(tx, month), keyFolded)
-	for date := month.First(); date <= min(through, month.Last()); date++ {
+// unfolded returns which of some days of one month are not folded yet.
+func unfolded(tx *bolt.Tx, from, through rollup.Date) (days rollup.DaySet) {
+	folded := daySet(monthBucket(tx, from.Month()), keyFolded)
+	for date := from; date <= through; date++ {
 		day := rollup.DaySetOf(date.DayOfMonth())
 		if folded&day == 0 && tx.Bucket(bucketDays).Bucket([]byte(date.String())) != nil {
 			days |= day

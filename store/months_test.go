@@ -18,7 +18,7 @@ import (
 func isFolded(t *testing.T, s *Store, month rollup.MonthID) (folded bool) {
 	t.Helper()
 	must(t, s.view(func(tx *bolt.Tx) error {
-		folded = unfolded(tx, month, month.Last()) == 0 && monthBucket(tx, month) != nil
+		folded = unfolded(tx, month.First(), month.Last()) == 0 && monthBucket(tx, month) != nil
 		return nil
 	}))
 	return folded

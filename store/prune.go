@@ -105,7 +105,7 @@ func hasDays(tx *bolt.Tx, month rollup.MonthID) bool {
 // pruneDay folds a day into its month and removes it. From the fold on, what
 // comes for the day is merged into the month too, so nothing is lost in between.
 func (s *Store) pruneDay(ctx context.Context, day rollup.Date) error {
-	if err := s.foldDays(ctx, day.Month(), day); err != nil {
+	if err := s.foldDays(ctx, day, day); err != nil {
 		return err
 	}
 	return s.remove(ctx, func(tx *bolt.Tx, _ *dictionaryCache) error {
@@ -115,12 +115,14 @@ func (s *Store) pruneDay(ctx context.Context, day rollup.Date) error {
 
 // pruneMonth removes a month, unless a day of it has come back.
 func (s *Store) pruneMonth(ctx context.Context, month rollup.MonthID) error {
-	return s.remove(ctx, func(tx *bolt.Tx, dicts *dictionaryCache) error {
-		if hasDays(tx, month) {
-			return nil
-		}
-		dicts.drop() // the month's dictionary goes with it
-		return deleteBucket(tx.Bucket(bucketMonths), month.String())
+	return s.exclusively(ctx, func() error {
+		return s.remove(ctx, func(tx *bolt.Tx, dicts *dictionaryCache) error {
+			if hasDays(tx, month) {
+				return nil
+			}
+			dicts.drop() // the month's dictionary goes with it
+			return deleteBucket(tx.Bucket(bucketMonths), month.String())
+		})
 	})
 }
 

@@ -39,6 +39,7 @@ func newReader(db *bolt.DB, path string) (*Store, error) {
 		opts:     Options{}.withDefaults(),
 		readOnly: true,
 		copying:  make(chan struct{}, 1),
+		folding:  make(chan struct{}, 1),
 		requests: make(chan *request),
 		done:     make(chan struct{}),
 	}

@@ -80,6 +80,8 @@ type Store struct {
 	readOnly bool
 	// copying has a token while Backup reads the file, so that only one does.
 	copying chan struct{}
+	// folding has a token while days are folded or a month is removed: see exclusively.
+	folding chan struct{}
 
 	// requests is what the writer takes from. Senders hold closing for reading,
 	// so that Close can tell when no one sends any more.
@@ -105,6 +107,7 @@ func Open(path string, opts Options) (*Store, error) {
 		path:     path,
 		opts:     opts.withDefaults(),
 		copying:  make(chan struct{}, 1),
+		folding:  make(chan struct{}, 1),
 		requests: make(chan *request, maxBatch),
 		done:     make(chan struct{}),
 	}

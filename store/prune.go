@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -26,6 +27,8 @@ type Keep struct {
 type Pruned struct {
 	Days   []rollup.Date
 	Months []rollup.MonthID
+	// Unreadable are those of the days that had records which can't be read.
+	Unreadable []Unreadable
 }
 
 // pruneStep bounds how many days, and how many months, one Prune removes: a wrong
@@ -37,6 +40,10 @@ const pruneStep = 7
 // figures of the month stay. Each removal is a transaction of its own, so reports
 // hardly wait. What was removed before an error is returned with it.
 //
+// A record that can't be read can't be folded either: it goes with its day, and is
+// told. A day or a month that can't be removed since the file is damaged stays,
+// and the others go on; the error tells of it.
+//
 // It returns ErrGuard, and removes nothing, if no day that has reports would be
 // kept.
 //
@@ -45,21 +52,19 @@ const pruneStep = 7
 // removes it again.
 func (s *Store) Prune(ctx context.Context, keep Keep) (pruned Pruned, err error) {
 	days, months, err := s.prunable(keep)
-	for _, day := range days {
-		if err == nil {
-			err = s.pruneDay(ctx, day)
+	if err == nil {
+		var daysErr, monthsErr error
+		pruned.Days, daysErr = pruneSome(days, func(day rollup.Date) error {
+			lost, err := s.pruneDay(ctx, day)
+			if lost.Records > 0 {
+				pruned.Unreadable = append(pruned.Unreadable, lost)
+			}
+			return err
+		})
+		if daysErr == nil || errors.Is(daysErr, ErrDamaged) {
+			pruned.Months, monthsErr = pruneSome(months, func(month rollup.MonthID) error { return s.pruneMonth(ctx, month) })
 		}
-		if err == nil {
-			pruned.Days = append(pruned.Days, day)
-		}
-	}
-	for _, month := range months {
-		if err == nil {
-			err = s.pruneMonth(ctx, month)
-		}
-		if err == nil {
-			pruned.Months = append(pruned.Months, month)
-		}
+		err = errors.Join(daysErr, monthsErr)
 	}
 	if err != nil {
 		err = fmt.Errorf("store: retention: %w", err)
@@ -67,7 +72,26 @@ func (s *Store) Prune(ctx context.Context, keep Keep) (pruned Pruned, err error)
 	return pruned, err
 }
 
-// prunable returns the next days and months to remove.
+// pruneSome removes the first items. What is damaged is passed over.
+func pruneSome[T fmt.Stringer](items []T, remove func(T) error) (removed []T, err error) {
+	for _, item := range items {
+		if len(removed) == pruneStep {
+			break
+		}
+		one := remove(item)
+		if one == nil {
+			removed = append(removed, item)
+			continue
+		}
+		err = errors.Join(err, fmt.Errorf("%s: %w", item, one))
+		if !errors.Is(one, ErrDamaged) {
+			break
+		}
+	}
+	return removed, err
+}
+
+// prunable returns the days and months to remove, ascending.
 func (s *Store) prunable(keep Keep) (days []rollup.Date, months []rollup.MonthID, err error) {
 	versions, err := s.DayVersions()
 	if err != nil {
@@ -81,14 +105,14 @@ func (s *Store) prunable(keep Keep) (days []rollup.Date, months []rollup.MonthID
 		return nil, nil, fmt.Errorf("%w: the newest report is of %s, and %s is the first day to keep", ErrGuard, newest, max(keep.Days, keep.Months.First()))
 	}
 	for _, day := range all {
-		if day < keep.Days && len(days) < pruneStep {
+		if day < keep.Days {
 			days = append(days, day)
 		}
 	}
 	err = s.view(func(tx *bolt.Tx) error {
 		all, err := monthsOf(tx)
 		for _, month := range all {
-			if month < keep.Months && len(months) < pruneStep && !hasDays(tx, month) {
+			if month < keep.Months && !hasDays(tx, month) {
 				months = append(months, month)
 			}
 		}
@@ -103,12 +127,18 @@ func hasDays(tx *bolt.Tx, month rollup.MonthID) bool {
 }
 
 // pruneDay folds a day into its month and removes it. From the fold on, what
-// comes for the day is merged into the month too, so nothing is lost in between.
-func (s *Store) pruneDay(ctx context.Context, day rollup.Date) error {
-	if err := s.foldDays(ctx, day, day); err != nil {
-		return err
+// comes for the day is merged into the month too, so nothing is lost in between. What can't
+// be folded is removed first.
+func (s *Store) pruneDay(ctx context.Context, day rollup.Date) (lost Unreadable, err error) {
+	if err = s.foldDays(ctx, day, day); errors.Is(err, ErrDamaged) {
+		if lost, err = s.removeUnfoldable(ctx, day); err == nil {
+			err = s.foldDays(ctx, day, day)
+		}
 	}
-	return s.remove(ctx, func(tx *bolt.Tx, _ *dictionaryCache) error {
+	if err != nil {
+		return lost, err
+	}
+	return lost, s.remove(ctx, func(tx *bolt.Tx, _ *dictionaryCache) error {
 		return deleteBucket(tx.Bucket(bucketDays), day.String())
 	})
 }

@@ -25,6 +25,7 @@ func pruneAll(t *testing.T, s *Store, keep Keep) (all Pruned) {
 		}
 		all.Days = append(all.Days, p.Days...)
 		all.Months = append(all.Months, p.Months...)
+		all.Unreadable = append(all.Unreadable, p.Unreadable...)
 	}
 }
 

@@ -52,4 +52,3 @@ func testMonthIsNotRemovedUnderAFold(t *testing.T) {
 	recordAll(t, s, again, report(uuid(3), old, "b"))
 	compareFolds(t, folded(t, s, "cozystack", month, month, nil), again.fold("cozystack", month, month, nil))
 }
-

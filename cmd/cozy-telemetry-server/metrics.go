@@ -62,7 +62,7 @@ func newMetrics(now func() time.Time) *metrics {
 			Namespace: namespace, Name: "series_left_out_total",
 			Help: "Series that were not kept because of a bound, counted with every report that had them.",
 		}),
-		removed: counter("retention_removed_total", "Days and months that were removed because of their age.", "what", "days", "months"),
+		removed: counter("retention_removed_total", "Days and months that were removed because of their age, and records of these days that could not be read.", "what", "days", "months", "unreadable records"),
 		backups: counter("backups_total", "Backups, written to --backup-dir or sent to a client: done, or failed.", "outcome", "done", "failed"),
 		started: now(),
 	}

@@ -62,6 +62,11 @@ func (r *retention) round(ctx context.Context) error {
 	pruned, err := r.store.Prune(ctx, r.keep(today))
 	r.removed("days", len(pruned.Days))
 	r.removed("months", len(pruned.Months))
+	for _, lost := range pruned.Unreadable {
+		r.removed("unreadable records", lost.Records)
+		r.log.Error().Err(lost.Err).Stringer("day", lost.Day).Int("records", lost.Records).
+			Msg("records can't be read; their day is older than --rollup-retention, so they are removed without being in the figures of their month; a backup may have them")
+	}
 	for _, day := range pruned.Days {
 		r.log.Info().Stringer("day", day).Msg("a day was removed, as --rollup-retention says; its month keeps the figures")
 	}

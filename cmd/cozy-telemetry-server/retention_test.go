@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,6 +17,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/rs/zerolog"
 	"github.com/spf13/pflag"
+	bolt "go.etcd.io/bbolt"
 
 	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
@@ -231,6 +234,67 @@ func TestMonthRetention(t *testing.T) {
 	}
 	if got := a.removedOf(t, "months"); got != 5 {
 		t.Errorf("%v months are counted as removed", got)
+	}
+}
+
+// A record that can't be read keeps nothing from being removed, and is told.
+func TestRetentionTellsOfWhatCannotBeRead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "telemetry.db")
+	s := openStore(t, path)
+	a := aged{server: &server{store: s}}
+	for d := range 20 {
+		a.report(t, noon.AddDate(0, 0, -d), "c")
+	}
+	damaged := rollup.DateOf(noon) - 15
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	damageRecord(t, path, damaged, "c")
+
+	removed, log := make(map[string]int), &strings.Builder{}
+	r := &retention{
+		store: openStore(t, path), days: 10 * 24 * time.Hour, now: func() time.Time { return noon },
+		removed: func(what string, n int) { removed[what] += n }, log: zerolog.New(log),
+	}
+	for range 2 {
+		if err := r.round(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := map[string]int{"days": 9, "months": 0, "unreadable records": 1}; !maps.Equal(removed, want) {
+		t.Errorf("counted as removed: %v", removed)
+	}
+	if n := strings.Count(log.String(), `"level":"error"`); n != 1 || !strings.Contains(log.String(), `"day":"`+damaged.String()+`"`) {
+		t.Errorf("logged:\n%s", log)
+	}
+}
+
+func openStore(t *testing.T, path string) *store.Store {
+	t.Helper()
+	s, err := store.Open(path, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// damageRecord makes a cluster's record of a day one that does not decode.
+func damageRecord(t *testing.T, path string, day rollup.Date, cluster string) {
+	t.Helper()
+	db, err := bolt.Open(path, 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = db.Update(func(tx *bolt.Tx) error {
+		b := tx.Bucket([]byte("days"))
+		for _, name := range []string{day.String(), "cozystack", "records"} {
+			b = b.Bucket([]byte(name))
+		}
+		return b.Put([]byte(cluster), []byte{99, 99})
+	})
+	if err = errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -1,0 +1,114 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// Unreadable tells of records that retention removed with their day without having
+// folded them, since they, or the records of the month that they belong into, can't
+// be read.
+type Unreadable struct {
+	Day     rollup.Date
+	Records int
+	// Err is what is wrong with the first of them. It wraps ErrDamaged.
+	Err error
+}
+
+// unfoldable are the keys of a day's records that can't be folded, by product.
+type unfoldable struct {
+	keys  map[string][][]byte
+	count int
+	err   error // of the first
+}
+
+func (u *unfoldable) add(product string, key []byte, err error) {
+	if u.keys == nil {
+		u.keys, u.err = make(map[string][][]byte), fmt.Errorf("%s: %w", instanceOf(key), err)
+	}
+	u.keys[product] = append(u.keys[product], bytes.Clone(key))
+	u.count++
+}
+
+// removeUnfoldable removes those records of a day that can't be folded.
+func (s *Store) removeUnfoldable(ctx context.Context, day rollup.Date) (Unreadable, error) {
+	var found unfoldable
+	err := s.view(func(tx *bolt.Tx) (err error) {
+		found, err = unfoldableOf(tx, day)
+		return err
+	})
+	if err != nil || found.count == 0 {
+		return Unreadable{}, err
+	}
+	err = s.remove(ctx, func(tx *bolt.Tx, _ *dictionaryCache) error { return found.remove(dayBucket(tx, day)) })
+	if err != nil {
+		return Unreadable{}, err
+	}
+	return Unreadable{Day: day, Records: found.count, Err: found.err}, nil
+}
+
+func unfoldableOf(tx *bolt.Tx, day rollup.Date) (found unfoldable, err error) {
+	month, date := monthBucket(tx, day.Month()), dayBucket(tx, day)
+	if date == nil {
+		return found, nil // removed meanwhile
+	}
+	err = date.ForEachBucket(func(name []byte) error {
+		product := string(name)
+		records, series := recordsOf(date, product), seriesOf(month, product)
+		if records == nil || series == nil {
+			return nil
+		}
+		readable := readableWith(series, recordsOf(month, product))
+		return records.ForEach(func(k, v []byte) error {
+			if err := readable(k, v); err != nil {
+				found.add(product, k, err)
+			}
+			return nil
+		})
+	})
+	return found, err
+}
+
+// readableWith returns what tells whether a day's record can be merged into the
+// month's own, which may be nil.
+func readableWith(series, own *bolt.Bucket) func(key, value []byte) error {
+	dict, err := loadDictionary(series)
+	if err != nil {
+		return func(_, _ []byte) error { return err }
+	}
+	return func(key, value []byte) error {
+		if _, err := decodeDay(value, dict); err != nil || own == nil {
+			return err
+		}
+		if into := own.Get(key); into != nil {
+			_, err := decodeMonth(into, dict)
+			return err
+		}
+		return nil
+	}
+}
+
+// remove removes them from their day, and a product that has none left with its
+// bucket: then its dictionary need not be read any more.
+func (u *unfoldable) remove(day *bolt.Bucket) error {
+	for product, keys := range u.keys {
+		records := recordsOf(day, product)
+		for _, key := range keys {
+			if err := records.Delete(key); err != nil {
+				return err
+			}
+		}
+		if k, _ := records.Cursor().First(); k == nil {
+			if err := day.DeleteBucket([]byte(product)); err != nil {
+				return err
+			}
+		}
+	}
+	_, err := day.NextSequence()
+	return err
+}

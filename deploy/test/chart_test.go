@@ -128,6 +128,23 @@ func TestChartFlags(t *testing.T) {
 	}
 }
 
+// TestChartMovesDistinctFigures holds that quarter and year stay what they are for
+// those who move from an original that counts them distinct, and that they are told.
+func TestChartMovesDistinctFigures(t *testing.T) {
+	if args := decoded(t, "testdata/original.yaml").container(t).Args; !slices.Contains(args, "--aggregate=distinct") {
+		t.Errorf("the arguments are %q", args)
+	}
+	for file, want := range map[string]string{
+		"docs/operations.md": "`flags.aggregate: distinct`",
+		"README.md":          "--aggregate distinct",
+		"deploy/helm/" + program + "/values.yaml": "from an original of 2026-06-30 or later sets aggregate: distinct",
+	} {
+		if !strings.Contains(string(read(t, file)), want) {
+			t.Errorf("%s does not say %q", file, want)
+		}
+	}
+}
+
 func TestChartRefuses(t *testing.T) {
 	for values, want := range map[string]string{
 		"replicaCount: 2":                   "replicaCount",

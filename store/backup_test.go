@@ -377,7 +377,7 @@ func ownMonths(t fatal, s *Store) map[ownMonth]rollup.Month {
 			}))
 		}
 		must(t, s.view(func(tx *bolt.Tx) error {
-			for _, key := range [][]byte{keyFolded, keyPending} {
+			for _, key := range monthKeys() {
 				if days := daySet(monthBucket(tx, month), key); days != 0 {
 					all[ownMonth{product: string(key), month: month}] = rollup.Month{Metrics: []rollup.MetricMonth{{Days: days}}}
 				}

@@ -33,7 +33,7 @@ func (c *checker) folds(tx *bolt.Tx, month rollup.MonthID, product string) error
 			c.report(ProblemFold, "%s: %q: the month lacks some of a day that is folded", month, instance)
 		}
 	})
-	if err != nil || folded&^presentDays(tx, month) != 0 {
+	if err != nil || daySet(parent, keyRemoved) != 0 || folded&^presentDays(tx, month) != 0 {
 		return err
 	}
 	return c.foldOf(tx, product, month, pending, func(instance string, days rollup.Month) {

@@ -34,8 +34,8 @@ type Combined struct {
 //   - Days and months are merged by the law of merging: the result is that of a
 //     server that saw all reports.
 //   - A day that any of the files has folded, or was folding, is folded.
-//   - A day of which one file has only the month's records left can't be told as a
-//     whole: it is merged into the month, and left out as a day.
+//   - A day that one file has removed can't be told as a whole, also if a late report
+//     has brought it back there: it is merged into the month, and left out as a day.
 //   - Of a month's figures, final ones win, then those of more clusters, then those
 //     collected later. Figures from rollups are dropped if several files have records
 //     of the month and do not agree on them: the merged rollups know more.
@@ -141,13 +141,14 @@ func (c *combiner) month(month rollup.MonthID) error {
 		var days rollup.DaySet
 		err = s.view(func(tx *bolt.Tx) error {
 			folded |= daySet(monthBucket(tx, month), keyPending)
+			removed |= daySet(monthBucket(tx, month), keyRemoved)
 			days = presentDays(tx, month)
 			return nil
 		})
 		if err != nil {
 			return err
 		}
-		removed |= own &^ days
+		removed |= own &^ days // which files of earlier versions do not note
 		present |= days
 	}
 	c.left.DaysLeftOut += (removed & present).Len()
@@ -156,7 +157,7 @@ func (c *combiner) month(month rollup.MonthID) error {
 			return err
 		}
 	}
-	return c.into.foldAll(c.ctx, month, folded|removed)
+	return errors.Join(c.into.foldAll(c.ctx, month, folded|removed), c.into.noteRemoved(c.ctx, month, removed))
 }
 
 // presentDays returns the days of a month that a file has records of.
@@ -242,6 +243,14 @@ func (s *Store) foldAll(ctx context.Context, month rollup.MonthID, days rollup.D
 	return s.update(ctx, func(tx *bolt.Tx) error {
 		return errors.Join(addDays(tx, month, keyPending, days), addDays(tx, month, keyFolded, days))
 	})
+}
+
+// noteRemoved notes that days are not whole, if they come back.
+func (s *Store) noteRemoved(ctx context.Context, month rollup.MonthID, days rollup.DaySet) error {
+	if days == 0 {
+		return nil
+	}
+	return s.update(ctx, func(tx *bolt.Tx) error { return addDays(tx, month, keyRemoved, days) })
 }
 
 // queues counts what is left out. What can't be read counts as nothing.

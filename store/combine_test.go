@@ -330,3 +330,52 @@ func TestRewritesKeepTheEpoch(t *testing.T) {
 		must(t, s.Close())
 	}
 }
+
+// A late report makes a removed day anew, with nothing else of it: the day is not a
+// whole one, in whichever order files are merged, and however often.
+func TestCombineRemovedDayThatCameBack(t *testing.T) {
+	dir := t.TempDir()
+	in := func(name string) string { return filepath.Join(dir, name) }
+	month := rollup.MonthOf(march)
+	first, second := month.First(), month.First()+1
+	seen := func(s *Store, instance string, dates ...rollup.Date) {
+		for _, date := range dates {
+			must(t, s.Record(context.Background(), report(instance, date.Start(), "cozy_cluster_info"), nil))
+		}
+	}
+	a := fileOf(t, in("a"), func(s *Store) {
+		seen(s, "a", first, second)
+		_, err := s.Prune(t.Context(), Keep{Days: second})
+		must(t, err)
+		seen(s, "late", first)
+		must(t, s.Record(t.Context(), report("a", first.Start(), "late"), nil)) // less than its month has
+	})
+	b := fileOf(t, in("b"), func(s *Store) { seen(s, "b", first, second) })
+	checkClean(t, a)
+	for into, from := range map[string][]string{"ab": {a, b}, "ba": {b, a}} {
+		if left := combined(t, in(into), from...); left != (Combined{DaysLeftOut: 1}) {
+			t.Errorf("%s left out: %+v", into, left)
+		}
+		checkClean(t, in(into))
+	}
+	compareFiles(t, in("ba"), in("ab"))
+	// What was removed stays removed: the file that saw all of it does not bring back half.
+	combined(t, in("ab+b"), in("ab"), b)
+	compareFiles(t, in("ab+b"), in("ab"))
+
+	s := openRead(t, in("ab"))
+	defer s.Close()
+	if days, err := s.DayVersions(); err != nil || len(days) != 1 || days[second] == 0 {
+		t.Errorf("days %v, %v", days, err)
+	}
+	want := map[string]rollup.DaySet{"a": 3, "b": 3, "late": 1}
+	for _, f := range folded(t, s, "cozystack", month, month, nil) {
+		if days := f.months[0].Days(); days != want[f.instance] {
+			t.Errorf("%s: days %b", f.instance, days)
+		}
+		delete(want, f.instance)
+	}
+	if len(want) != 0 {
+		t.Errorf("missing: %v", want)
+	}
+}

@@ -13,12 +13,17 @@ import (
 )
 
 // The keys in a month's bucket, each a set of days as a varint: those that are
-// folded into its rollups, and those that are folded or being folded, into which
-// the writer merges what still comes.
+// folded into its rollups; those that are folded or being folded, into which the
+// writer merges what still comes; and those whose records were removed, of which a
+// late report brings back no more than itself.
 var (
 	keyFolded  = []byte("folded")
 	keyPending = []byte("pending")
+	keyRemoved = []byte("removed")
 )
+
+// monthKeys are all keys in a month's bucket.
+func monthKeys() [][]byte { return [][]byte{keyFolded, keyPending, keyRemoved} }
 
 // foldChunk is how many instances one transaction of FoldDays folds: enough to
 // be quick, few enough that reports hardly wait.

@@ -49,7 +49,8 @@ const pruneStep = 7
 //
 // A report that still comes for a removed day is merged into the month, which has
 // the day already, and makes the day anew with this report alone; the next Prune
-// removes it again.
+// removes it again. The month notes which days were removed, for else such a day
+// would look like a whole one.
 func (s *Store) Prune(ctx context.Context, keep Keep) (pruned Pruned, err error) {
 	days, months, err := s.prunable(keep)
 	if err == nil {
@@ -139,7 +140,13 @@ func (s *Store) pruneDay(ctx context.Context, day rollup.Date) (lost Unreadable,
 		return lost, err
 	}
 	return lost, s.remove(ctx, func(tx *bolt.Tx, _ *dictionaryCache) error {
-		return deleteBucket(tx.Bucket(bucketDays), day.String())
+		if dayBucket(tx, day) == nil {
+			return nil
+		}
+		return errors.Join(
+			addDays(tx, day.Month(), keyRemoved, rollup.DaySetOf(day.DayOfMonth())),
+			deleteBucket(tx.Bucket(bucketDays), day.String()),
+		)
 	})
 }
 

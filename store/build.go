@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -73,39 +74,39 @@ func (s *Store) eachMonth(ctx context.Context, month rollup.MonthID, product str
 	for {
 		var chunk []instanceMonth
 		err := s.view(func(tx *bolt.Tx) (err error) {
-			chunk, err = someMonths(tx, month, product, after)
+			chunk, after, err = someMonths(tx, month, product, after)
 			return err
 		})
 		if err = errors.Join(err, ctx.Err()); err != nil || len(chunk) == 0 {
 			return err
 		}
-		after = instanceKey(chunk[len(chunk)-1].instance)
 		if err := fn(chunk); err != nil {
 			return err
 		}
 	}
 }
 
-// someMonths decodes the month's own records of the next instances behind a key.
-func someMonths(tx *bolt.Tx, month rollup.MonthID, product string, after []byte) (chunk []instanceMonth, err error) {
+// someMonths decodes the month's own records of the next instances behind a key, and
+// returns the key of the last.
+func someMonths(tx *bolt.Tx, month rollup.MonthID, product string, after []byte) (chunk []instanceMonth, last []byte, err error) {
 	parent := monthBucket(tx, month)
 	records, series := recordsOf(parent, product), seriesOf(parent, product)
 	if records == nil || series == nil {
-		return nil, nil
+		return nil, nil, nil
 	}
 	dict, err := loadDictionary(series)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	c := records.Cursor()
 	for k, v := seekBehind(c, after); k != nil && len(chunk) < buildChunk; k, v = c.Next() {
 		m, err := decodeMonth(v, dict)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		chunk = append(chunk, instanceMonth{instanceOf(k), m})
+		chunk, last = append(chunk, instanceMonth{instanceOf(k), m}), k
 	}
-	return chunk, nil
+	return chunk, bytes.Clone(last), nil
 }
 
 // buildChunk is how many records one transaction of a rewrite takes.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -97,7 +98,7 @@ func (s *Store) productInstances(ctx context.Context, date rollup.Date, product 
 ) error {
 	var after []byte
 	for {
-		chunk, err := s.readSome(date, product, after)
+		chunk, last, err := s.readSome(date, product, after)
 		if err != nil || len(chunk) == 0 {
 			return errors.Join(err, ctx.Err())
 		}
@@ -106,12 +107,14 @@ func (s *Store) productInstances(ctx context.Context, date rollup.Date, product 
 				return err
 			}
 		}
-		after = instanceKey(chunk[len(chunk)-1].Instance)
+		after = last
 	}
 }
 
-// readSome decodes the next records behind a key.
-func (s *Store) readSome(date rollup.Date, product string, after []byte) (chunk []InstanceDay, err error) {
+// readSome decodes the next records behind a key, and returns the key of the last.
+// No walk may make that of the instance: another program may have written the key of
+// a UUID as text, and ours lies before it.
+func (s *Store) readSome(date rollup.Date, product string, after []byte) (chunk []InstanceDay, last []byte, err error) {
 	err = s.view(func(tx *bolt.Tx) error {
 		parent := tx.Bucket(bucketDays).Bucket([]byte(date.String()))
 		if parent == nil {
@@ -131,11 +134,12 @@ func (s *Store) readSome(date rollup.Date, product string, after []byte) (chunk 
 			if err != nil {
 				return fmt.Errorf("%s: %w", instanceOf(k), err)
 			}
-			chunk = append(chunk, InstanceDay{instanceOf(k), day})
+			chunk, last = append(chunk, InstanceDay{instanceOf(k), day}), k
 		}
+		last = bytes.Clone(last)
 		return nil
 	})
-	return chunk, err
+	return chunk, last, err
 }
 
 // knownDays is how far back Known looks, today included.

@@ -76,6 +76,8 @@ type folder struct {
 	sum monthSum
 	// months is what fn is given, reused from instance to instance.
 	months []rollup.Month
+	// key is that of the instance at hand.
+	key []byte
 }
 
 // foldMonth is what is open of a month. The index is nil if there is nothing.
@@ -175,6 +177,7 @@ func (f *folder) run(ctx context.Context, keys keyRange, fn func(string, []rollu
 		if key == nil || keys.endsBefore(key) {
 			return nil
 		}
+		f.key = key
 		found, err := f.add(key)
 		if err != nil {
 			return fmt.Errorf("%s: %w", instanceOf(key), err)

@@ -130,7 +130,7 @@ func testDamagedMonth(t *testing.T) {
 	must(t, s.update(t.Context(), func(tx *bolt.Tx) error {
 		return recordsOf(monthBucket(tx, month), "cozystack").Put(instanceKey("x"), []byte("rubbish"))
 	}))
-	chunk, err := s.foldSome(t.Context(), "cozystack", month, rollup.DaySetOf(6), nil)
+	chunk, _, err := s.foldSome(t.Context(), "cozystack", month, rollup.DaySetOf(6), nil)
 	must(t, err)
 	release := holdWriter(t, s)
 	var wg sync.WaitGroup

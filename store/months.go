@@ -163,7 +163,7 @@ var errChunk = errors.New("store: chunk is full")
 func (s *Store) foldProduct(ctx context.Context, product string, month rollup.MonthID, days rollup.DaySet) error {
 	var after []byte
 	for {
-		chunk, err := s.foldSome(ctx, product, month, days, after)
+		chunk, last, err := s.foldSome(ctx, product, month, days, after)
 		if err != nil || len(chunk) == 0 {
 			return err
 		}
@@ -173,7 +173,7 @@ func (s *Store) foldProduct(ctx context.Context, product string, month rollup.Mo
 		if err != nil {
 			return err
 		}
-		after = instanceKey(chunk[len(chunk)-1].instance)
+		after = last
 	}
 }
 
@@ -183,8 +183,9 @@ type instanceMonth struct {
 	month    rollup.Month
 }
 
-// foldSome folds the days of the next instances behind a key.
-func (s *Store) foldSome(ctx context.Context, product string, month rollup.MonthID, days rollup.DaySet, after []byte) (chunk []instanceMonth, err error) {
+// foldSome folds the days of the next instances behind a key, and returns the key of
+// the last.
+func (s *Store) foldSome(ctx context.Context, product string, month rollup.MonthID, days rollup.DaySet, after []byte) (chunk []instanceMonth, last []byte, err error) {
 	err = s.view(func(tx *bolt.Tx) error {
 		f, err := openDays(tx, product, month, days)
 		if err != nil {
@@ -195,6 +196,7 @@ func (s *Store) foldSome(ctx context.Context, product string, month rollup.Month
 				Peaks:   slices.Clone(months[0].Peaks),
 				Metrics: slices.Clone(months[0].Metrics),
 			}})
+			last = append(last[:0], f.key...)
 			if len(chunk) == foldChunk {
 				return errChunk
 			}
@@ -204,7 +206,7 @@ func (s *Store) foldSome(ctx context.Context, product string, month rollup.Month
 	if errors.Is(err, errChunk) {
 		err = nil
 	}
-	return chunk, err
+	return chunk, last, err
 }
 
 func putMonths(tx *bolt.Tx, dicts *dictionaryCache, product string, month rollup.MonthID, chunk []instanceMonth) error {

@@ -22,9 +22,20 @@ type dictionaryCache struct {
 	names  []dictionaryName // in the order of their coming
 	dicts  map[dictionaryName]*dictionary
 	limits limits // of what is written with them
+	// changed has the months that the transaction at hand may have changed. Nobody
+	// changes a record without a partition.
+	changed map[rollup.MonthID]struct{}
 }
 
 func (c *dictionaryCache) drop() { c.names, c.dicts = nil, nil }
+
+// change notes that a month may have changed.
+func (c *dictionaryCache) change(month rollup.MonthID) {
+	if c.changed == nil {
+		c.changed = make(map[rollup.MonthID]struct{})
+	}
+	c.changed[month] = struct{}{}
+}
 
 // day returns a product's partition of a day for writing, and creates it where
 // there is none.
@@ -46,6 +57,7 @@ func (c *dictionaryCache) month(tx *bolt.Tx, month rollup.MonthID, product strin
 }
 
 func (c *dictionaryCache) partition(tx *bolt.Tx, parent *bolt.Bucket, name dictionaryName) (partition, error) {
+	c.change(name.month)
 	records, err := makeProductBucket(parent, name.product, bucketRecords)
 	if err != nil {
 		return partition{}, err

@@ -105,7 +105,12 @@ func (s *Store) foldThem(ctx context.Context, from, through rollup.Date) error {
 	if err := s.foldProducts(ctx, month, days); err != nil {
 		return err
 	}
-	return s.update(ctx, func(tx *bolt.Tx) error { return addDays(tx, month, keyFolded, days) })
+	// From here on the month is read in place of its days. It has the same, unless
+	// bounds have kept something out.
+	return s.submit(ctx, &request{apply: func(tx *bolt.Tx, dicts *dictionaryCache) error {
+		dicts.change(month)
+		return addDays(tx, month, keyFolded, days)
+	}})
 }
 
 // foldProducts merges some days of each product into the month.

@@ -158,6 +158,7 @@ func (s *Store) pruneMonth(ctx context.Context, month rollup.MonthID) error {
 				return nil
 			}
 			dicts.drop() // the month's dictionary goes with it
+			dicts.change(month)
 			return deleteBucket(tx.Bucket(bucketMonths), month.String())
 		})
 	})

@@ -90,8 +90,9 @@ type Store struct {
 	closed   bool
 	done     chan struct{} // closed when the writer has returned
 
-	queue  queueState
-	health health
+	queue   queueState
+	health  health
+	changes changes
 }
 
 // Open opens the file, or creates it where there is none. It fails within about

@@ -156,6 +156,8 @@ func (w *writer) transact(batch []*request) error {
 			return err
 		})
 	})
+	w.store.changes.add(w.dicts.changed) // after an error too: it may be on disk
+	clear(w.dicts.changed)
 	commit := Commit{}
 	if err != nil {
 		w.dicts.drop()

@@ -1,0 +1,35 @@
+package store
+
+import (
+	"sync"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// changes counts the commits that may have changed what Fold says of a month. The
+// zero value is ready.
+type changes struct {
+	mu     sync.Mutex
+	months map[rollup.MonthID]uint64
+}
+
+func (c *changes) add(months map[rollup.MonthID]struct{}) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.months == nil {
+		c.months = make(map[rollup.MonthID]uint64)
+	}
+	for month := range months {
+		c.months[month]++
+	}
+}
+
+// Changes returns a number that grows whenever what [Store.Fold] says of a month
+// may have changed. It is 0 when the file is opened. It has grown when the call
+// returns that has made the change, so what was folded after a look at it holds
+// as long as it stays.
+func (s *Store) Changes(month rollup.MonthID) uint64 {
+	s.changes.mu.Lock()
+	defer s.changes.mu.Unlock()
+	return s.changes.months[month]
+}

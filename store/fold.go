@@ -21,7 +21,8 @@ func foldWorkers() int { return min(runtime.GOMAXPROCS(0), 8) }
 // the same time. months[i] is the fold of the instance's days in month from+i,
 // restricted to the metrics; it is zero for a month without them. fn must not
 // keep months or what they point to, except for the strings. An error of fn ends
-// the walk and is returned; fn is not called again. What was recorded before the
+// the walk and is returned, and a panic of fn is one of Fold; fn is not called
+// again. What was recorded before the
 // call is seen. nil metrics are all.
 //
 // Memory grows with the months' dictionaries, not with the instances: 8 bytes for
@@ -61,7 +62,7 @@ func oneByOne(ctx context.Context, fn func(string, []rollup.Month) error) func(s
 			failed = ctx.Err()
 		}
 		if failed == nil {
-			failed = fn(instance, months)
+			failed = guard(func() error { return fn(instance, months) }) // a panic is its first error too
 		}
 		return failed
 	}

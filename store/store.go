@@ -168,13 +168,13 @@ func (s *Store) SizeBytes() (size int64, err error) {
 
 // view runs a read transaction. f must be short: see the package's story.
 func (s *Store) view(f func(tx *bolt.Tx) error) error {
-	return guard(func() error { return s.db.View(f) })
+	return surface(guard(func() error { return s.db.View(f) }))
 }
 
 // viewTogether runs f with up to n read transactions, at least one, that all see
 // the same data. Each of them is for one goroutine.
 func (s *Store) viewTogether(n int, f func(txs []*bolt.Tx) error) error {
-	return guard(func() error {
+	return surface(guard(func() error {
 		var all, same []*bolt.Tx
 		defer func() {
 			for _, tx := range all {
@@ -195,5 +195,5 @@ func (s *Store) viewTogether(n int, f func(txs []*bolt.Tx) error) error {
 			}
 		}
 		return f(same)
-	})
+	}))
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"sync"
 	"time"
-
-	"golang.org/x/sync/singleflight"
 )
 
 // leased is a value that holds for a time. A clock that was set back ends the
@@ -25,23 +23,34 @@ func lease[V any](v V, now time.Time, ttl time.Duration) leased[V] {
 	return leased[V]{v, now, now.Add(ttl)}
 }
 
+// era counts how often a cache was cleared.
+type era uint64
+
 // cache keeps leased values. Its keys are months of some 80 years, so it needs
 // no bound of its own. It may be used concurrently.
 type cache[K comparable, V any] struct {
 	mu     sync.RWMutex
 	values map[K]leased[V]
+	era    era
 }
 
-func (c *cache[K, V]) get(key K, now time.Time) (leased[V], bool) {
+// get returns what is kept under a key. Where it is not ok, put wants the era
+// for what is computed from now on.
+func (c *cache[K, V]) get(key K, now time.Time) (l leased[V], since era, ok bool) {
 	c.mu.RLock()
-	l, ok := c.values[key]
-	c.mu.RUnlock()
-	return l, ok && l.valid(now)
+	defer c.mu.RUnlock()
+	l, ok = c.values[key]
+	return l, c.era, ok && l.valid(now)
 }
 
-func (c *cache[K, V]) put(key K, l leased[V]) {
+// put keeps a value whose computation began in an era. What was read before the
+// cache was cleared is out of date, and is not kept.
+func (c *cache[K, V]) put(key K, l leased[V], since era) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if since != c.era {
+		return
+	}
 	if c.values == nil {
 		c.values = map[K]leased[V]{}
 	}
@@ -51,33 +60,68 @@ func (c *cache[K, V]) put(key K, l leased[V]) {
 func (c *cache[K, V]) clear() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.era++
 	clear(c.values)
 }
 
 // flights runs one computation per key at a time for all who ask meanwhile. A
 // computation outlives the caller that started it: one client that goes away
-// must not fail the others.
-type flights[V any] struct{ group singleflight.Group }
-
-type landed[V any] struct {
-	value V
-	err   error
+// must not fail the others. A caller that waits has no goroutine of its own.
+type flights[K comparable, V any] struct {
+	mu      sync.Mutex
+	flights map[flightKey[K]]*flight[V]
 }
 
-// do returns what fn returns, or the error of ctx if that ends first. wg counts
-// the goroutines that are still under way.
-func (f *flights[V]) do(ctx context.Context, wg *sync.WaitGroup, key string, fn func() (V, error)) (V, error) {
-	done := make(chan landed[V], 1)
-	wg.Go(func() {
-		v, err, _ := f.group.Do(key, func() (any, error) { return fn() })
-		value, _ := v.(V)
-		done <- landed[V]{value, err}
-	})
+// flightKey has an era too: who asks after a cache was cleared does not wait for
+// what was read before.
+type flightKey[K comparable] struct {
+	key   K
+	since era
+}
+
+// flight is one computation. Its result is there once landed is closed.
+type flight[V any] struct {
+	landed chan struct{}
+	value  V
+	err    error
+}
+
+// do returns what fn returns, or the error of ctx if that ends first, or
+// errClosed once no task may start any more.
+func (f *flights[K, V]) do(ctx context.Context, tasks *tasks, key K, since era, fn func() (V, error)) (none V, err error) {
+	fl, err := f.join(tasks, flightKey[K]{key, since}, fn)
+	if err != nil {
+		return none, err
+	}
 	select {
-	case l := <-done:
-		return l.value, l.err
+	case <-fl.landed:
+		return fl.value, fl.err
 	case <-ctx.Done():
-		var none V
 		return none, ctx.Err()
 	}
+}
+
+// join returns the flight under way, or starts it.
+func (f *flights[K, V]) join(tasks *tasks, key flightKey[K], fn func() (V, error)) (*flight[V], error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if fl, ok := f.flights[key]; ok {
+		return fl, nil
+	}
+	fl := &flight[V]{landed: make(chan struct{})}
+	err := tasks.start(func() {
+		fl.value, fl.err = fn()
+		f.mu.Lock()
+		delete(f.flights, key)
+		f.mu.Unlock()
+		close(fl.landed)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if f.flights == nil {
+		f.flights = map[flightKey[K]]*flight[V]{}
+	}
+	f.flights[key] = fl
+	return fl, nil
 }

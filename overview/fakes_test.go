@@ -179,6 +179,13 @@ func (s *fakeStore) putCount() int {
 	return len(s.puts)
 }
 
+// foldCount returns how often the rollups were read.
+func (s *fakeStore) foldCount() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.folds
+}
+
 // finals names the final snapshots that are stored, and their sources.
 func (s *fakeStore) finals() (ids []string) {
 	s.mu.Lock()

@@ -51,8 +51,12 @@ func (v *fakeVM) times(id rollup.MonthID) int {
 func (v *fakeVM) config() Config { return Config{VMSelectURL: "http://vmselect:8481", Transport: v} }
 
 // knows makes it answer for a month with so many clusters.
-func (v *fakeVM) knows(id rollup.MonthID, clusters int64) {
-	w := window{id, id}
+func (v *fakeVM) knows(id rollup.MonthID, clusters int64) { v.knowsOf(window{id, id}, clusters) }
+
+// knowsOf makes it answer for a window.
+func (v *fakeVM) knowsOf(w window, clusters int64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	v.windows[w] = figures{known: true, clusters: clusters, nodes: 3 * clusters, tenants: clusters,
 		kinds: map[string]int64{"Postgres": clusters}, confirmed: clusters - 1, days: w.length()}
 }

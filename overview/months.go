@@ -12,13 +12,14 @@ import (
 // than ctx, and vmselect is asked no longer than asking; that context belongs to
 // the server, never to a request, for others may wait for the same month.
 func (o *Overview) month(ctx, asking context.Context, id rollup.MonthID) (leased[rollup.Snapshot], error) {
-	if l, ok := o.months.get(id, o.cfg.Now()); ok {
+	l, since, ok := o.months.get(id, o.cfg.Now())
+	if ok {
 		return l, nil
 	}
-	return o.monthFlights.do(ctx, &o.wg, id.String(), func() (leased[rollup.Snapshot], error) {
+	return o.monthFlights.do(ctx, &o.tasks, id, since, func() (leased[rollup.Snapshot], error) {
 		l, err := o.loadMonth(asking, id)
 		if err == nil {
-			o.months.put(id, l)
+			o.months.put(id, l, since)
 		}
 		return l, err
 	})
@@ -104,7 +105,6 @@ func (o *Overview) keep(s rollup.Snapshot) error {
 	if err := o.store.PutSnapshot(o.base, s); err != nil {
 		return err
 	}
-	o.months.put(s.Month, lease(s, o.cfg.Now(), forever))
-	o.answers.clear()
+	o.forget()
 	return nil
 }

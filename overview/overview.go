@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
@@ -30,14 +29,13 @@ type Overview struct {
 	apps  Apps
 	vm    *vmselect // nil: the rollups alone answer
 
-	// base ends with Close; computations run under it, not under a request. wg
-	// counts them.
-	base context.Context
-	stop context.CancelFunc
-	wg   sync.WaitGroup
+	// base ends with Close; the tasks run under it, not under a request.
+	base  context.Context
+	stop  context.CancelFunc
+	tasks tasks
 
-	answerFlights flights[leased[*Answer]]
-	monthFlights  flights[leased[rollup.Snapshot]]
+	answerFlights flights[question, leased[*Answer]]
+	monthFlights  flights[rollup.MonthID, leased[rollup.Snapshot]]
 	answers       cache[question, *Answer]
 	months        cache[rollup.MonthID, rollup.Snapshot]
 	heard         cache[heardKey, figures]
@@ -48,8 +46,6 @@ type question struct {
 	month     rollup.MonthID
 	aggregate Aggregate
 }
-
-func (q question) String() string { return q.month.String() + " " + string(q.aggregate) }
 
 // New returns an Overview over a store. It returns an error for a Config that
 // can't be meant. Close it after the last use.
@@ -69,10 +65,20 @@ func New(store Store, apps Apps, cfg Config) (*Overview, error) {
 }
 
 // Close ends the computations under way and waits for them, so that the store
-// can be closed. Call it when no method is running or will be called any more.
+// can be closed. No computation begins after it: an Answer that needs one is
+// [ErrUnavailable]. Call it when no other method is running or will be called any
+// more.
 func (o *Overview) Close() {
 	o.stop()
-	o.wg.Wait()
+	o.tasks.close()
+}
+
+// forget drops all that was computed from what was known before, and whatever is
+// being computed from it. Call it after what is stored of a month has changed.
+func (o *Overview) forget() {
+	o.heard.clear()
+	o.months.clear()
+	o.answers.clear()
 }
 
 // rollupsTTL is the longest time that figures of the rollups are used.
@@ -83,14 +89,15 @@ const rollupsTTL = time.Second
 // that of ctx.
 func (o *Overview) Answer(ctx context.Context, month rollup.MonthID, aggregate Aggregate) (*Answer, error) {
 	q := question{month, aggregate}
-	if l, ok := o.answers.get(q, o.cfg.Now()); ok {
+	l, since, ok := o.answers.get(q, o.cfg.Now())
+	if ok {
 		o.cfg.OnAnswer(Cached)
 		return l.value, nil
 	}
-	l, err := o.answerFlights.do(ctx, &o.wg, q.String(), func() (leased[*Answer], error) {
+	l, err := o.answerFlights.do(ctx, &o.tasks, q, since, func() (leased[*Answer], error) {
 		l, err := o.build(q)
 		if err == nil {
-			o.answers.put(q, l)
+			o.answers.put(q, l, since)
 		} else if !errors.Is(err, ErrNoData) {
 			o.cfg.Logger.Warn().Err(err).Stringer("month", month).Msg("the overview can't be answered")
 		}

@@ -19,7 +19,7 @@ func (o *Overview) Recount(ctx context.Context, month rollup.MonthID) (changed b
 	if err := o.store.FoldDays(ctx, month, month.Last()); err != nil {
 		return false, err
 	}
-	o.answers.clear() // the longer periods may have more clusters now
+	o.forget() // the longer periods may have more clusters now
 	stored, ok, err := o.store.Snapshot(month)
 	if err != nil || !ok || !stored.Final {
 		return false, err

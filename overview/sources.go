@@ -97,7 +97,8 @@ func (o *Overview) hear(asking context.Context, w window, s scope) (leased[figur
 	}
 	now := o.cfg.Now()
 	key := heardKey{w, s, o.closed(w, now)}
-	if l, ok := o.heard.get(key, now); ok {
+	l, since, ok := o.heard.get(key, now)
+	if ok {
 		return l, nil
 	}
 	queries := presenceQueries
@@ -115,13 +116,13 @@ func (o *Overview) hear(asking context.Context, w window, s scope) (leased[figur
 	if err != nil {
 		return leased[figures]{}, err
 	}
-	l := lease(f, now, o.cfg.CurrentTTL)
+	l = lease(f, now, o.cfg.CurrentTTL)
 	switch {
 	case !f.known && !now.Before(w.end()):
 		l.until = now.Add(o.cfg.EmptyTTL)
 	case key.closed:
 		l.until = now.Add(forever)
 	}
-	o.heard.put(key, l)
+	o.heard.put(key, l, since)
 	return l, nil
 }

@@ -18,6 +18,9 @@ type MirrorStore interface {
 	// DayVersions returns the days that have records, each with a number that
 	// grows with every commit that changes the day.
 	DayVersions() (map[rollup.Date]uint64, error)
+	// RemovedThrough returns the last day that was ever removed because of its age.
+	// A day up to it that has no records was removed, or is as good as removed.
+	RemovedThrough() (rollup.Date, error)
 	// Instances calls fn with every record of a day, in ascending order of product
 	// and instance. It holds no long read transaction, so fn may be slow. fn may
 	// keep the strings, but not d's slices. An error of fn ends the walk and is
@@ -94,11 +97,14 @@ func (r *Repaired) warn(format string, args ...any) {
 // Files that are none of the mirror's are never touched.
 //
 // One file that can't be written does not keep the others from it; the error is
-// the first one.
+// the first one. It is ErrMirrorAhead, and nothing is done, if the mirror is ahead.
 func (m *Mirror) Repair(ctx context.Context) (Repaired, error) {
 	m.syncing.Lock()
 	defer m.syncing.Unlock()
 	var found Repaired
+	if err := m.refuseAhead(); err != nil {
+		return found, fmt.Errorf("mirror: %w", err)
+	}
 	var failed failures
 	failed.add(m.importMonths(ctx, &found))
 	m.syncMonths(&failed)
@@ -125,6 +131,9 @@ func (m *Mirror) Import(ctx context.Context) ([]rollup.MonthID, error) {
 func (m *Mirror) Sync(ctx context.Context) error {
 	m.syncing.Lock()
 	defer m.syncing.Unlock()
+	if err := m.refuseAhead(); err != nil {
+		return fmt.Errorf("mirror: %w", err)
+	}
 	var failed failures
 	m.syncMonths(&failed)
 	m.syncDays(ctx, sizeMatches, &failed)

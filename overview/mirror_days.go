@@ -99,7 +99,8 @@ func (m *Mirror) syncDays(ctx context.Context, matches func(string, dayEntry) bo
 	failed.add(m.writeManifest(list))
 }
 
-// removeDropped removes the listed files of days that the store has no more.
+// removeDropped removes the listed files of days that the store has no more: retention
+// has removed them, for the mirror is not ahead.
 func (m *Mirror) removeDropped(list manifest, versions map[rollup.Date]uint64, failed *failures) {
 	for key := range list.Days {
 		day, _ := rollup.ParseDate(key) // readManifest has checked it

@@ -19,10 +19,14 @@ import (
 // has forgotten the instance. Temporary files that a crash has left are removed
 // too, for they may have its lines. It returns how many lines it has removed.
 //
+// It returns ErrMirrorAhead, and removes nothing, if the mirror is ahead.
+//
 // A line that does not decode is removed if the instance's name is anywhere in it.
 func (m *Mirror) Forget(ctx context.Context, product, instance string) (lines int, err error) {
 	m.syncing.Lock()
-	lines, err = m.forgetDays(ctx, product, instance)
+	if err = m.refuseAhead(); err == nil {
+		lines, err = m.forgetDays(ctx, product, instance)
+	}
 	m.syncing.Unlock()
 	if err != nil {
 		return lines, fmt.Errorf("mirror: %w", err)

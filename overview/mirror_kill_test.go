@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +18,9 @@ import (
 )
 
 const (
-	killDirEnv  = "TEST_MIRROR_DIR" // set: be the process that is killed
+	killDirEnv  = "TEST_MIRROR_DIR"  // set: be the process that is killed
+	killFromEnv = "TEST_MIRROR_FROM" // the generation before its first one
+	killStep    = 1_000_000          // more generations than one process writes
 	killRounds  = 30
 	killDays    = 3
 	killPerDay  = 200 // instances: enough that a day takes several writes
@@ -42,8 +45,9 @@ func generation(n int) *memStore {
 
 // writeGenerations syncs one generation after the other until it is killed.
 func writeGenerations(dir string) {
+	from, _ := strconv.Atoi(os.Getenv(killFromEnv))
 	fmt.Println("ready")
-	for n := 1; ; n++ {
+	for n := from + 1; ; n++ {
 		if err := NewMirror(dir, generation(n), MirrorConfig{}).Sync(context.Background()); err != nil {
 			fmt.Println(err)
 			os.Exit(1)
@@ -59,7 +63,7 @@ func TestMirrorSurvivesKill(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	leftOvers := 0
 	for round := range killRounds {
-		killWriter(t, dir, time.Duration(random.Int64N(int64(killLongest))))
+		killWriter(t, dir, round*killStep, time.Duration(random.Int64N(int64(killLongest))))
 		for name, content := range folder(t, dir) {
 			if strings.Contains(name, "/.") || strings.HasPrefix(name, ".") {
 				leftOvers++
@@ -71,7 +75,7 @@ func TestMirrorSurvivesKill(t *testing.T) {
 		}
 		// Now and then a start, with another state of the store than any file.
 		if round%3 == 2 {
-			s := generation(0)
+			s := generation((round + 1) * killStep)
 			repair(t, dir, s)
 			requireFresh(t, "after a kill", dir, s)
 		}
@@ -82,10 +86,10 @@ func TestMirrorSurvivesKill(t *testing.T) {
 }
 
 // killWriter starts a writer and kills it some time after it has begun.
-func killWriter(t *testing.T, dir string, after time.Duration) {
+func killWriter(t *testing.T, dir string, from int, after time.Duration) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run=^TestMirrorSurvivesKill$")
-	cmd.Env = append(os.Environ(), killDirEnv+"="+dir)
+	cmd.Env = append(os.Environ(), killDirEnv+"="+dir, killFromEnv+"="+strconv.Itoa(from))
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

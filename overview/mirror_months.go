@@ -30,6 +30,8 @@ func (m *Mirror) importMonths(ctx context.Context, found *Repaired) error {
 		known := slices.ContainsFunc(snapshots, func(s rollup.Snapshot) bool { return s.Month == month })
 		switch {
 		case e.Name() == dayFolderName:
+		case e.IsDir() && isAside(e.Name()):
+			found.warn("%q was set aside: take over what it has with restore and merge, then remove it", e.Name())
 		case isLeftOver(e):
 			err = os.Remove(filepath.Join(m.dir, e.Name()))
 		case !ok || !e.Type().IsRegular():

@@ -24,6 +24,7 @@ type memStore struct {
 	id        string
 	clock     uint64
 	versions  map[rollup.Date]uint64
+	removed   rollup.Date
 	days      map[rollup.Date]map[[2]string]rollup.Day
 	snapshots map[rollup.MonthID]rollup.Snapshot
 	reads     int // days that were read
@@ -46,6 +47,12 @@ func (s *memStore) DayVersions() (map[rollup.Date]uint64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return maps.Clone(s.versions), nil
+}
+
+func (s *memStore) RemovedThrough() (rollup.Date, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.removed, nil
 }
 
 func (s *memStore) Instances(ctx context.Context, date rollup.Date, fn func(product, instance string, d rollup.Day) error) error {
@@ -115,6 +122,7 @@ func (s *memStore) drop(date rollup.Date) {
 	defer s.mu.Unlock()
 	delete(s.days, date)
 	delete(s.versions, date)
+	s.removed = max(s.removed, date)
 }
 
 var (

@@ -145,9 +145,35 @@ func (s *Store) pruneDay(ctx context.Context, day rollup.Date) (lost Unreadable,
 		}
 		return errors.Join(
 			addDays(tx, day.Month(), keyRemoved, rollup.DaySetOf(day.DayOfMonth())),
+			noteRemoved(tx, day),
 			deleteBucket(tx.Bucket(bucketDays), day.String()),
 		)
 	})
+}
+
+func noteRemoved(tx *bolt.Tx, day rollup.Date) error {
+	if day <= removedThrough(tx) {
+		return nil
+	}
+	return tx.Bucket(bucketDays).SetSequence(uint64(day))
+}
+
+// removedThrough returns the last day that was ever removed, which is the sequence
+// of the bucket of days: what a month notes goes with the month.
+func removedThrough(tx *bolt.Tx) rollup.Date { return rollup.Date(tx.Bucket(bucketDays).Sequence()) }
+
+// RemovedThrough returns the last day that Prune has ever removed, 1 January 1970 if
+// none. Since the oldest days go first, a day up to it that is not there was removed,
+// and would be removed again if it came back.
+func (s *Store) RemovedThrough() (day rollup.Date, err error) {
+	err = s.view(func(tx *bolt.Tx) error {
+		day = removedThrough(tx)
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("store: removed days: %w", err)
+	}
+	return day, nil
 }
 
 // pruneMonth removes a month, unless a day of it has come back.

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -181,4 +182,36 @@ func TestPruneBesideReports(t *testing.T) {
 	must(t, <-done)
 	first, last := rollup.MonthOf(march.AddDate(-2, 0, 0)), rollup.MonthOf(march)
 	compareFolds(t, folded(t, s, "cozystack", first, last, nil), want.fold("cozystack", first, last, nil))
+}
+
+// A file knows how far its days were removed, also one that was written anew: a
+// mirror that still has such a day is not ahead.
+func TestRemovedThrough(t *testing.T) {
+	s := open(t, Options{})
+	yearOfReports(t, s)
+	requireRemoved := func(when string, s *Store, want rollup.Date) {
+		t.Helper()
+		if got, err := s.RemovedThrough(); got != want || err != nil {
+			t.Errorf("%s: removed through %s, %v, want %s", when, got, err, want)
+		}
+	}
+	requireRemoved("at first", s, 0)
+	cut := rollup.DateOf(march.AddDate(0, 0, -90))
+	pruned := pruneAll(t, s, Keep{Days: cut})
+	last := pruned.Days[len(pruned.Days)-1]
+	requireRemoved("after retention", s, last)
+	late := report(uuid(1), march.AddDate(0, -7, 0), `b{x="3"}`)
+	must(t, s.Record(t.Context(), late, nil))
+	pruneAll(t, s, Keep{Days: cut})
+	requireRemoved("after an older day was removed again", s, last)
+
+	path, small := s.path, filepath.Join(t.TempDir(), "small.db")
+	must(t, s.Close())
+	must(t, Compact(t.Context(), path, small, nil))
+	_, err := Forget(t.Context(), small, "cozystack", uuid(1), nil)
+	must(t, err)
+	anew, err := OpenReadOnly(small)
+	must(t, err)
+	requireRemoved("written anew", anew, last)
+	must(t, anew.Close())
 }

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -42,6 +44,9 @@ func TestF10KillWhileTheMirrorIsWritten(t *testing.T) {
 			if server.wasKilled() {
 				kills++
 			}
+			if log := server.logged(t); strings.Contains(log, "older than its mirror") {
+				t.Errorf("after a kill: %s", log)
+			}
 			leftOvers += wholeMirror(t, mirror, clusters)
 		}
 	}
@@ -64,6 +69,75 @@ func TestF10KillWhileTheMirrorIsWritten(t *testing.T) {
 		t.Errorf("the rubbish is now %q, %v", text, err)
 	}
 	t.Logf("%d kills, %d files left over meanwhile", kills, leftOvers)
+}
+
+// A server that is started on an older copy of its file does not touch the mirror,
+// which has what came since. With the flag it sets that aside, and nothing is lost.
+func TestOlderFileBesideItsMirror(t *testing.T) {
+	dir := t.TempDir()
+	db, mirror := filepath.Join(dir, "telemetry.db"), filepath.Join(t.TempDir(), "snapshots")
+	report := func(cluster string) {
+		server := startServer(t, dir, "--snapshot-dir="+mirror)
+		server.post(t, cluster, payload(t, "operator-v1.prom"))
+		server.stop(t, syscall.SIGTERM)
+	}
+	report("cluster-a")
+	older, err := os.ReadFile(db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report("cluster-b")
+	if err := os.WriteFile(db, older, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	before := treeOf(t, mirror)
+	launch(t, exec.Command(name, serverFlags(dir, "--snapshot-dir="+mirror)...)).
+		refused(t, "older than its mirror", " restore --snapshot-dir "+mirror, " merge "+db, "--set-aside-mirror")
+	if r := command(t, "forget", "--db", db, "--snapshot-dir", mirror, "--cluster", "cluster-a", "--yes"); r.code != exitFailure || !strings.Contains(r.errs, "nothing was removed: the mirror is ahead of the database") {
+		t.Errorf("forget says %+v", r)
+	}
+	if after := treeOf(t, mirror); !maps.Equal(before, after) {
+		t.Errorf("the mirror is\n%v\nand was\n%v", after, before)
+	}
+
+	server := startServer(t, dir, "--snapshot-dir="+mirror, "--set-aside-mirror")
+	requireClusters(t, server, 1)
+	server.stop(t, syscall.SIGTERM)
+	aside, err := filepath.Glob(filepath.Join(mirror, "ahead-*"))
+	if err != nil || len(aside) != 1 {
+		t.Fatalf("set aside: %q, %v", aside, err)
+	}
+	if set := treeOf(t, aside[0]); !maps.Equal(before, set) {
+		t.Errorf("set aside is\n%v\nand there was\n%v", set, before)
+	}
+	mirrored, all := filepath.Join(t.TempDir(), "mirrored.db"), filepath.Join(t.TempDir(), "telemetry.db")
+	for _, args := range [][]string{
+		{"restore", "--snapshot-dir", aside[0], "-o", mirrored},
+		{"merge", db, mirrored, "-o", all},
+	} {
+		if r := command(t, args...); r.code != 0 {
+			t.Fatalf("%q: %+v", args, r)
+		}
+	}
+	requireClusters(t, startServer(t, filepath.Dir(all)), 2)
+}
+
+// treeOf returns the content of every file under a folder, by its path there.
+func treeOf(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		files[strings.TrimPrefix(path, dir)] = string(content)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
 }
 
 // stopIfAlive ends the program with a signal, unless it has ended by itself.

@@ -37,6 +37,7 @@ type config struct {
 
 	dbMaxBytes            int64
 	init, setAsideDamaged bool
+	setAsideMirror        bool
 	rollupRetention       model.Duration
 	monthRetention        model.Duration
 
@@ -85,6 +86,7 @@ func bindFlags(f *pflag.FlagSet, c *config) *lateErrors {
 	f.Int64Var(&c.dbMaxBytes, "db-max-bytes", 0, "largest database file; 0: no bound")
 	f.BoolVar(&c.init, "init", false, "start with a new file although the mirror has data")
 	f.BoolVar(&c.setAsideDamaged, "set-aside-damaged", false, "rename a damaged file to NAME.damaged-TIME and start anew")
+	f.BoolVar(&c.setAsideMirror, "set-aside-mirror", false, "move the days of a mirror that is ahead of the file into its folder ahead-TIME and start")
 	c.rollupRetention, c.monthRetention = model.Duration(400*day), model.Duration(5*365*day)
 	f.Var(&c.rollupRetention, "rollup-retention", "how long days are kept; 0: for ever")
 	f.Var(&c.monthRetention, "month-retention", "how long months are kept by cluster; 0: for ever")

@@ -22,7 +22,8 @@ func newForget(env environment) *cobra.Command {
 		Long: `Removes a cluster from a file and its mirror: its days and months, and what of it waits
 to be forwarded. The file is written anew, so that nothing is left in free space either.
 Stop the server before. Sums over all clusters that were made already stay, as do
-backups, and what VictoriaMetrics has been sent: remove those there.`,
+backups, mirrors that were set aside, and what VictoriaMetrics has been sent: remove
+those there.`,
 		Example: "  cozy-telemetry-server forget --db telemetry.db --snapshot-dir snapshots --cluster 3f2504e0-4f89-41d3-9a0c-0305e82c3301",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -50,7 +51,7 @@ type forgetter struct {
 func (f *forgetter) run(ctx context.Context) error {
 	if f.mirror != "" {
 		// Before anything is removed: a name that is mistyped would spare the true mirror.
-		if err := checkMirror(f.mirror); err != nil {
+		if err := errors.Join(checkMirror(f.mirror), f.checkAhead()); err != nil {
 			return err
 		}
 	}
@@ -67,12 +68,30 @@ func (f *forgetter) run(ctx context.Context) error {
 	if f.mirror == "" {
 		return nil
 	}
-	return withFile(f.db, func(s *store.Store) error {
-		lines, err := overview.NewMirror(f.mirror, untouched{s}, overview.MirrorConfig{}).Forget(ctx, overview.Product, f.cluster)
+	return f.withMirror(func(m *overview.Mirror) error {
+		lines, err := m.Forget(ctx, overview.Product, f.cluster)
 		if err != nil {
 			return err
 		}
 		_, err = fmt.Fprintf(f.out, "%s: %s removed\n", f.mirror, countOf(lines, "line"))
+		return err
+	})
+}
+
+func (f *forgetter) withMirror(run func(*overview.Mirror) error) error {
+	return withFile(f.db, func(s *store.Store) error {
+		return run(overview.NewMirror(f.mirror, untouched{s}, overview.MirrorConfig{}))
+	})
+}
+
+// checkAhead refuses a mirror that has more than the file, before either is changed:
+// what is forgotten gives days of the file new versions, and so would hide it.
+func (f *forgetter) checkAhead() error {
+	return f.withMirror(func(m *overview.Mirror) error {
+		days, err := m.Ahead()
+		if err == nil && len(days) > 0 {
+			err = fmt.Errorf("nothing was removed: %w; start the server on the file, it says what to do", overview.ErrMirrorAhead)
+		}
 		return err
 	})
 }

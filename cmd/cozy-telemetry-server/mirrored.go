@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -9,6 +11,28 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
+
+// settleMirror refuses to start beside a mirror that has more than the file: to
+// bring that in step would remove what is perhaps the last copy.
+func (s *server) settleMirror(now time.Time) error {
+	days, err := s.mirror.Ahead()
+	if err != nil || len(days) == 0 {
+		return err
+	}
+	if !s.cfg.setAsideMirror {
+		return fmt.Errorf("%s is older than its mirror in %s, which has more of %s, %s to %s; put the newer file in its place, or make one with all: "+
+			"`%s restore --snapshot-dir %s -o mirrored.db`, then `%s merge %s mirrored.db -o all.db`; or go on without it with --set-aside-mirror",
+			s.cfg.dbPath, s.cfg.snapshotDir, countOf(len(days), "day"), days[0], days[len(days)-1],
+			name, s.cfg.snapshotDir, name, s.cfg.dbPath)
+	}
+	folder, err := s.mirror.SetAside(now)
+	if err != nil {
+		return err
+	}
+	s.log.Warn().Str("dir", folder).Int("days", len(days)).Stringer("first", days[0]).Stringer("last", days[len(days)-1]).
+		Msg("the mirror was ahead of the file and was set aside")
+	return nil
+}
 
 // mirroredStore is the store, whose snapshots are mirrored as soon as they are
 // stored.

@@ -89,6 +89,9 @@ func (s *server) build(env environment) (err error) {
 	}
 	if cfg.snapshotDir != "" {
 		s.mirror = overview.NewMirror(cfg.snapshotDir, s.store, overview.MirrorConfig{Every: cfg.mirrorEvery, OnSync: s.metrics.onMirrorSync})
+		if err := s.settleMirror(env.now()); err != nil {
+			return err
+		}
 	}
 	s.overview, err = overview.New(mirroredStore{s.store, s.mirror, s.log}, s.apps, overview.Config{
 		Now:         env.now,

@@ -1,0 +1,115 @@
+package overview
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// ErrMirrorAhead is returned when the mirror has more of this very database than the
+// file, which is then an older copy: what the mirror has may be all that is left.
+// Nothing in the folder was changed.
+var ErrMirrorAhead = errors.New("the mirror is ahead of the database")
+
+// asideFolder is the name of a folder in the mirror for what was set aside.
+const asideFolder = "ahead-20060102T150405Z"
+
+// Ahead returns the days of which the mirror has more than the store, ascending: a
+// later version of the day, or the whole day, although the store has not removed
+// it. The mirror is written from what the store has committed, so there are none
+// unless the file was exchanged for an older copy, or has lost a commit.
+func (m *Mirror) Ahead() (days []rollup.Date, err error) {
+	// The versions first: a day that retention takes meanwhile must not seem lost.
+	versions, err := m.store.DayVersions()
+	if err != nil {
+		return nil, err
+	}
+	removed, err := m.store.RemovedThrough()
+	if err != nil {
+		return nil, err
+	}
+	for key, e := range m.readManifest().Days {
+		day, _ := rollup.ParseDate(key) // readManifest has checked it
+		if day <= removed || e.Version <= versions[day] {
+			continue
+		}
+		if _, err := os.Lstat(filepath.Join(m.dayFolder(), dayFileName(day))); err == nil {
+			days = append(days, day)
+		}
+	}
+	slices.Sort(days)
+	return days, nil
+}
+
+// refuseAhead returns ErrMirrorAhead if the mirror is.
+func (m *Mirror) refuseAhead() error {
+	days, err := m.Ahead()
+	if err != nil || len(days) == 0 {
+		return err
+	}
+	return fmt.Errorf("%w: %s to %s", ErrMirrorAhead, days[0], days[len(days)-1])
+}
+
+// SetAside moves the days of a mirror that is ahead, with a copy of its months, into
+// a folder in the mirror, which ReadMirror takes for a mirror of its own. It returns
+// the folder's path. The mirror is then written anew from the store. The folder is
+// never touched again.
+func (m *Mirror) SetAside(at time.Time) (folder string, err error) {
+	m.syncing.Lock()
+	defer m.syncing.Unlock()
+	folder = filepath.Join(m.dir, at.UTC().Format(asideFolder))
+	if err := m.setAside(folder); err != nil {
+		return "", fmt.Errorf("set the mirror aside: %w", err)
+	}
+	return folder, nil
+}
+
+// setAside moves the days last: until then the mirror is ahead, and a start after a
+// crash sets it aside once more.
+func (m *Mirror) setAside(folder string) error {
+	m.months.Lock()
+	defer m.months.Unlock()
+	entries, err := readFolder(m.dir)
+	if err != nil {
+		return err
+	}
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if _, ok := monthOfFile(e.Name()); !ok || !e.Type().IsRegular() {
+			continue
+		}
+		if err := copyFile(filepath.Join(folder, e.Name()), filepath.Join(m.dir, e.Name())); err != nil {
+			return err
+		}
+	}
+	if err := os.Rename(m.dayFolder(), filepath.Join(folder, dayFolderName)); err != nil {
+		return err
+	}
+	return errors.Join(syncFolder(folder), syncFolder(m.dir))
+}
+
+func copyFile(to, from string) error {
+	f, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return writeFile(to, func(w io.Writer) error {
+		_, err := io.Copy(w, f)
+		return err
+	})
+}
+
+// isAside tells whether a name is that of a folder that SetAside has made.
+func isAside(name string) bool {
+	_, err := time.Parse(asideFolder, name)
+	return err == nil
+}

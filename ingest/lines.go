@@ -3,6 +3,7 @@ package ingest
 import (
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -41,9 +42,11 @@ type lineWriter struct {
 func newLineWriter(r rollup.Report) lineWriter {
 	return lineWriter{
 		cluster: `{` + clusterLabel + `="` + r.Instance + `"`,
-		stamp:   " " + strconv.FormatInt(r.Received.UnixMilli(), 10) + "\n",
+		stamp:   stampOf(r.Received),
 	}
 }
+
+func stampOf(at time.Time) string { return " " + strconv.FormatInt(at.UnixMilli(), 10) + "\n" }
 
 // append appends a line. labels are the series' text behind its brace, "" if it
 // has none.

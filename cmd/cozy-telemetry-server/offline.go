@@ -16,7 +16,7 @@ import (
 func newOffline(env environment) []*cobra.Command {
 	return []*cobra.Command{
 		newOverviewCommand(env), newInspect(), newExport(env), newVerify(env),
-		newMerge(env), newCompact(env), newRestore(env), newForget(env),
+		newMerge(env), newCompact(env), newRestore(env), newForget(env), newResend(env),
 	}
 }
 

@@ -1,0 +1,200 @@
+package main
+
+import (
+	"bytes"
+	"hash/fnv"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/fleet"
+	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/load"
+	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/victoria"
+	"github.com/cozystack/cozystack-telemetry-server/overview"
+	"github.com/cozystack/cozystack-telemetry-server/store"
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// lossyVictoria has one in four of the samples of a fleet's two months, and the
+// file has all of them.
+func lossyVictoria(t *testing.T) (v *victoria.Server, file string, truth map[rollup.MonthID]load.Month) {
+	t.Helper()
+	file, truth = fleetFile(t)
+	v = startVictoria(t, t.TempDir(), "")
+	lossy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		var kept bytes.Buffer
+		for line := range bytes.Lines(body) {
+			hash := fnv.New32a()
+			hash.Write(line)
+			if hash.Sum32()%4 == 0 {
+				kept.Write(line)
+			}
+		}
+		resp, err := http.Post(v.URL+importPath, "text/plain", &kept)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		resp.Body.Close()
+		w.WriteHeader(resp.StatusCode)
+	}))
+	defer lossy.Close()
+	last := thisMonth() - 1
+	_, err := load.History(t.Context(), load.HistoryOptions{
+		URL: lossy.URL, From: last - 1, To: last, Every: 8 * time.Hour, Now: time.Now, Derived: true,
+		Fleet: fleet.Config{Clusters: 40, UpgradeShare: 0.5, BirthShare: 0.3, DeathShare: 0.3},
+	})
+	if err == nil {
+		err = v.Flush(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v, file, truth
+}
+
+// heard returns what a server without any rollups answers from a VictoriaMetrics.
+func heard(t *testing.T, v *victoria.Server, month rollup.MonthID, aggregate overview.Aggregate) periods {
+	t.Helper()
+	if err := v.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	empty, err := store.Open(filepath.Join(t.TempDir(), "empty.db"), store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer empty.Close()
+	answer := ask(t, newOverview(t, empty, v.URL), month, aggregate)
+	checkSource(t, month, answer, rollup.SourceVictoriaMetrics)
+	return answer
+}
+
+// A VictoriaMetrics that has lost samples has the true figures again once the days
+// were sent to it: of months, of windows counted distinct, and the clusters that
+// were seen on enough days. Sending them twice is as sending them once.
+func TestResend(t *testing.T) {
+	v, file, truth := lossyVictoria(t)
+	last := thisMonth() - 1
+	if got := heard(t, v, last, overview.Average)["month"]["total_nodes"]; got == float64(truth[last].TotalNodes) {
+		t.Fatalf("%v nodes: nothing was lost", got)
+	}
+	before := fingerprint(t, file)
+	resend := []string{
+		"resend", "--db", file, "--forward-url", v.URL + importPath,
+		"--from", (last - 1).First().String(), "--to", last.Last().String(),
+	}
+	planned := succeed(t, append(resend, "--dry-run")...)
+	if got := heard(t, v, last, overview.Average)["month"]["total_nodes"]; got == float64(truth[last].TotalNodes) {
+		t.Errorf("a dry run has sent something: %s", planned)
+	}
+	rollups, err := store.OpenReadOnly(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rollups.Close()
+	for range 2 {
+		if sent := succeed(t, resend...); strings.TrimSuffix(sent, "sent\n") != strings.TrimSuffix(planned, "to send\n") {
+			t.Errorf("it says %s, before %s", sent, planned)
+		}
+		for month := last - 1; month <= last; month++ {
+			checkTruth(t, month, heard(t, v, month, overview.Average)["month"], truth[month])
+			want := ask(t, newOverview(t, rollups, ""), month, overview.Distinct)
+			checkSource(t, month, want, rollup.SourceRollups)
+			if got := heard(t, v, month, overview.Distinct); !reflect.DeepEqual(got, want) {
+				t.Errorf("%s, distinct:\n%v\nof the rollups\n%v", month, got, want)
+			}
+		}
+	}
+	if fingerprint(t, file) != before {
+		t.Error("the file has changed")
+	}
+	t.Log(planned)
+}
+
+// What was sent again says of a day what the file says: taken over into another
+// file, it makes the peaks, the last values and their hours anew, and it changes
+// nothing where they are.
+func TestResentDaysAreThoseOfTheFile(t *testing.T) {
+	file, _ := fleetFile(t)
+	v, want := startVictoria(t, t.TempDir(), ""), plainDays(t, file)
+	last := thisMonth() - 1
+	succeed(t, "resend", "--db", file, "--from", (last - 1).First().String(), "--to", last.Last().String(),
+		"--forward-url", v.URL+importPath)
+	if err := v.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	other := filepath.Join(t.TempDir(), "other.db")
+	runBackfill(t, backfillCommand(2, v.URL, other))
+	got := plainDays(t, other)
+	if len(got) != len(want) {
+		t.Errorf("%d days, not %d", len(got), len(want))
+	}
+	for key, day := range want {
+		if !reflect.DeepEqual(got[key].Points, day.Points) || nodesOf(got[key]) != nodesOf(day) {
+			t.Errorf("%s:\n%+v\nin the file\n%+v", key, got[key], day)
+		}
+	}
+	runBackfill(t, backfillCommand(2, v.URL, file))
+	if !reflect.DeepEqual(plainDays(t, file), want) {
+		t.Error("the file's own days have changed")
+	}
+}
+
+// plainDays are the days of a file without labels that are empty: VictoriaMetrics
+// knows none.
+func plainDays(t *testing.T, file string) map[string]rollup.Day {
+	t.Helper()
+	days := readDays(t, file)
+	for key, day := range days {
+		days[key] = day.Rename(func(s rollup.Series) (rollup.Series, bool) {
+			labels := slices.DeleteFunc(s.Labels(), func(l rollup.Label) bool { return l.Value == "" })
+			return rollup.NewSeries(s.Metric(), labels), true
+		})
+	}
+	return days
+}
+
+func nodesOf(d rollup.Day) float64 {
+	for _, s := range d.Sums {
+		if s.Metric == rollup.MetricNodes {
+			return s.Peak
+		}
+	}
+	return 0
+}
+
+// A wrong URL, and days that are not there, are one clear line.
+func TestResendRefuses(t *testing.T) {
+	file, _ := fleetFile(t)
+	v := startVictoria(t, t.TempDir(), "")
+	day := (thisMonth() - 1).First().String()
+	for _, test := range []struct {
+		from, to, url string
+		code          int
+		want          string
+	}{
+		{day, day, v.URL + "/insert/0/prometheus/api/v1/import/prometheus", exitFailure, "unsupported path"},
+		{day, day, v.URL + "/nothing", exitFailure, "unsupported path"},
+		{day, day, "http://no-such-host.invalid/", exitFailure, "no such host"},
+		{"2020-01-01", "2020-01-02", v.URL + importPath, exitFailure, "has no day from 2020-01-01 to 2020-01-02"},
+		{"2026-02-30", day, v.URL, exitUsage, `--from: "2026-02-30" is not a day`},
+		{day, "2020-01-01", v.URL, exitUsage, "--to: 2020-01-01 is before"},
+		{"", day, "ftp://x", exitUsage, "--forward-url: not an http"},
+	} {
+		r := command(t, "resend", "--db", file, "--from", test.from, "--to", test.to, "--forward-url", test.url)
+		lines := strings.Count(r.errs, "\n")
+		if r.code != test.code || !strings.Contains(r.errs, test.want) || test.code == exitFailure && lines != 1 || r.out != "" {
+			t.Errorf("%+v: %+v", test, r)
+		}
+	}
+}

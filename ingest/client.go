@@ -11,8 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
 // Outcome sorts what a receiver made of a request.
@@ -21,10 +19,15 @@ type Outcome string
 const (
 	// Delivered: the receiver took it.
 	Delivered Outcome = "delivered"
-	// Rejected: the receiver will never take it, however often it is sent.
+	// Rejected: the receiver will never take it, however often it is sent, but
+	// takes an empty request. Its blocks are sent in smaller requests, until a
+	// single one is left, which is dropped.
 	Rejected Outcome = "rejected"
-	// Misconfigured: the URL or its credentials are wrong. The samples are not,
-	// and wait until that is corrected.
+	// Oversized: the receiver takes no request as large as this. What it held is
+	// sent in smaller ones.
+	Oversized Outcome = "oversized"
+	// Misconfigured: the URL or its credentials are wrong, or the receiver refuses
+	// even a request without samples. The samples wait until that is corrected.
 	Misconfigured Outcome = "misconfigured"
 	// Retry: the receiver can't take it now.
 	Retry Outcome = "retry"
@@ -44,7 +47,7 @@ type reply struct {
 	err        error         // nil if delivered
 }
 
-// client posts blocks to one URL.
+// client posts lines to one URL.
 type client struct {
 	url     string
 	http    *http.Client
@@ -65,15 +68,15 @@ func newClient(url string, config ForwarderConfig) client {
 	}
 }
 
-// send posts blocks as one gzip stream. When ctx ends, a request under way may
-// go on for the grace period: to break it off would leave unknown whether it was
+// send posts lines as a gzip stream. When ctx ends, a request under way may go on
+// for the grace period: to break it off would leave unknown whether it was
 // delivered.
-func (c client) send(ctx context.Context, blocks []rollup.Block) reply {
+func (c client) send(ctx context.Context, lines []byte) reply {
 	sending, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.timeout)
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(c.grace, cancel) })()
 
-	req, err := http.NewRequestWithContext(sending, http.MethodPost, c.url, bytes.NewReader(joined(blocks)))
+	req, err := http.NewRequestWithContext(sending, http.MethodPost, c.url, bytes.NewReader(lines))
 	if err != nil {
 		return reply{outcome: Misconfigured, err: err}
 	}
@@ -88,13 +91,14 @@ func (c client) send(ctx context.Context, blocks []rollup.Block) reply {
 	return sortReply(resp, string(text))
 }
 
-// joined sets the blocks' gzip members one behind the other.
-func joined(blocks []rollup.Block) []byte {
-	members := make([][]byte, len(blocks))
-	for i, b := range blocks {
-		members[i] = b.Lines
+// probe tells what the receiver makes of a request without samples. One that
+// refuses it is not to blame on samples.
+func (c client) probe(ctx context.Context) reply {
+	r := c.send(ctx, emptyMember)
+	if r.outcome == Rejected || r.outcome == Oversized {
+		r.outcome = Misconfigured
 	}
-	return bytes.Join(members, nil)
+	return r
 }
 
 // withoutURL takes the URL out of an error: it may hold a password.
@@ -106,7 +110,8 @@ func withoutURL(err error) error {
 	return err
 }
 
-// sortReply sorts answers as vmagent does, but keeps what a wrong URL refuses.
+// sortReply sorts answers as vmagent does. Whether it is the samples that are
+// rejected, only a probe can tell.
 func sortReply(resp *http.Response, text string) reply {
 	status := resp.StatusCode
 	if status/100 == 2 {
@@ -114,12 +119,12 @@ func sortReply(resp *http.Response, text string) reply {
 	}
 	r := reply{outcome: Retry, err: fmt.Errorf("answer %d: %q", status, strings.TrimSpace(text))}
 	switch {
-	case status == http.StatusBadRequest && strings.Contains(text, "unsupported path"),
-		status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusNotFound,
+	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusNotFound,
 		status == http.StatusMethodNotAllowed, status/100 == 3:
 		r.outcome = Misconfigured
-	case status == http.StatusBadRequest, status == http.StatusConflict,
-		status == http.StatusRequestEntityTooLarge, status == http.StatusUnprocessableEntity:
+	case status == http.StatusRequestEntityTooLarge:
+		r.outcome = Oversized
+	case status == http.StatusBadRequest, status == http.StatusConflict, status == http.StatusUnprocessableEntity:
 		r.outcome = Rejected
 	default:
 		r.retryAfter = retryAfter(resp.Header.Get("Retry-After"))

@@ -77,7 +77,8 @@ func (c ForwarderConfig) withDefaults() ForwarderConfig {
 // Attempt tells of one request to the receiver.
 type Attempt struct {
 	Outcome Outcome
-	// Reports and Samples count what was delivered or rejected; 0 for a retry.
+	// Reports and Samples count what was delivered, or dropped because it was
+	// rejected; 0 for what is sent again.
 	Reports, Samples int
 }
 
@@ -87,9 +88,10 @@ type Forwarder struct {
 	client  client
 	config  ForwarderConfig
 	backoff *backoff.ExponentialBackOff
-	// limit bounds how many blocks the next request takes; 0 is no bound. After a
-	// rejection it is 1, so that one bad block takes no good one with it.
-	limit int
+	window  window
+	// done are blocks that were delivered or dropped, and counted, but are in the
+	// queue until their removal succeeds. Nothing is sent before.
+	done []rollup.Block
 	// trouble is the text last logged, so that an outage is one line, not many.
 	trouble string
 }
@@ -102,6 +104,7 @@ func NewForwarder(queue Queue, url string, config ForwarderConfig) *Forwarder {
 		queue:  queue,
 		client: newClient(url, config),
 		config: config,
+		window: window{bytes: config.BatchBytes, most: config.BatchBytes},
 		backoff: &backoff.ExponentialBackOff{
 			InitialInterval:     config.MinBackoff,
 			MaxInterval:         config.MaxBackoff,
@@ -118,7 +121,7 @@ func (f *Forwarder) Run(ctx context.Context, log zerolog.Logger) {
 	for ctx.Err() == nil {
 		pause, err := f.step(ctx, log)
 		if err != nil {
-			log.Error().Err(err).Msg("forward queue: will try again")
+			f.troubled(log.Error(), err, "forward queue: will try again")
 			pause = f.pause()
 		}
 		if pause > 0 {
@@ -138,39 +141,88 @@ func wait[T any](ctx context.Context, c <-chan T) {
 // step sends one request, or waits until there is something to send. It returns
 // how long to pause before the next step.
 func (f *Forwarder) step(ctx context.Context, log zerolog.Logger) (pause time.Duration, err error) {
-	blocks, err := f.queue.Peek(f.config.BatchBytes)
+	if len(f.done) > 0 {
+		if err := f.remove(ctx); err != nil {
+			return 0, err
+		}
+		f.recovered(log)
+	}
+	// More than a request may take shows whether anything is left behind it.
+	waiting, err := f.queue.Peek(min(f.config.BatchBytes, 2*f.window.bytes))
 	if err != nil {
 		return 0, err
 	}
-	if len(blocks) == 0 {
+	if len(waiting) == 0 {
 		wait(ctx, f.queue.Queued())
 		return f.config.Linger, nil
 	}
-	if f.limit > 0 {
-		blocks = blocks[:min(f.limit, len(blocks))]
+	blocks := f.window.cut(waiting)
+	size, reply := f.send(ctx, blocks)
+	switch reply.outcome {
+	case Delivered:
+		f.recovered(log)
+		f.window.delivered(blocks)
+		f.backoff.Reset()
+		if len(blocks) == len(waiting) {
+			pause = f.config.Linger
+		}
+		return pause, f.settled(ctx, blocks, Delivered)
+	case Rejected, Oversized:
+		return f.refused(ctx, log, blocks, size, reply)
 	}
-	reply := f.client.send(ctx, blocks)
-	return f.settle(ctx, log, blocks, reply)
+	return f.failed(log, reply), nil
 }
 
-// settle does what a reply asks for.
-func (f *Forwarder) settle(ctx context.Context, log zerolog.Logger, blocks []rollup.Block, reply reply) (time.Duration, error) {
-	switch {
-	case reply.outcome == Delivered:
-		f.recovered(log)
-		f.limit = 0
-		return f.config.Linger, f.remove(ctx, blocks, Delivered)
-	case reply.outcome == Rejected && len(blocks) > 1:
-		f.limit = 1
-		return 0, nil
-	case reply.outcome == Rejected:
-		log.Error().Err(reply.err).Int("samples", blocks[0].Samples).
-			Msg("the receiver will never take these samples: dropped")
-		return 0, f.remove(ctx, blocks, Rejected)
+// send sends blocks as one request, or in parts where a single block is more
+// than the receiver takes at once. It returns the size of the last request.
+func (f *Forwarder) send(ctx context.Context, blocks []rollup.Block) (size int, r reply) {
+	parts := [][]byte{joined(blocks)}
+	if len(parts[0]) > f.window.bytes {
+		// What does not decode is sent as it is.
+		if smaller, err := splitMember(parts[0], f.window.bytes); err == nil {
+			parts = smaller
+		}
 	}
-	f.config.OnForward(Attempt{Outcome: reply.outcome})
-	f.troubled(log, reply)
-	return max(reply.retryAfter, f.pause()), nil
+	for _, part := range parts {
+		if r = f.client.send(ctx, part); r.outcome != Delivered {
+			return len(part), r
+		}
+	}
+	return len(parts[len(parts)-1]), r
+}
+
+// refused does what it takes to tell bad samples from a receiver that refuses
+// everything. It drops a block only when that was refused twice and an empty
+// request was taken each time, and then pauses, longer with each drop, until
+// something is delivered: whatever else may be wrong, somebody can notice.
+func (f *Forwarder) refused(ctx context.Context, log zerolog.Logger, blocks []rollup.Block, size int, refusal reply) (time.Duration, error) {
+	if r := f.client.probe(ctx); r.outcome != Delivered {
+		return f.failed(log, r), nil
+	}
+	if refusal.outcome == Oversized && f.window.oversized(size) {
+		f.config.OnForward(Attempt{Outcome: Oversized})
+		return 0, nil
+	}
+	if !f.window.rejected(blocks) {
+		f.config.OnForward(Attempt{Outcome: Rejected})
+		return 0, nil
+	}
+	log.Error().Err(refusal.err).Int("reports", blocks[0].Reports).Int("samples", blocks[0].Samples).
+		Msg("the receiver will never take these samples: dropped")
+	return f.pause(), f.settled(ctx, blocks, Rejected)
+}
+
+// failed counts and logs a request whose blocks stay as they are. It returns how
+// long to pause.
+func (f *Forwarder) failed(log zerolog.Logger, r reply) time.Duration {
+	f.config.OnForward(Attempt{Outcome: r.outcome})
+	switch r.outcome {
+	case Misconfigured:
+		f.troubled(log.Error(), r.err, "the receiver refuses all that is sent to this URL; correct --forward-url. Reports are kept and will be sent")
+	default:
+		f.troubled(log.Warn(), r.err, "forwarding fails; reports are kept and will be sent")
+	}
+	return max(r.retryAfter, f.pause())
 }
 
 // pause returns the next pause after a failure. The jitter only shortens the
@@ -179,32 +231,35 @@ func (f *Forwarder) pause() time.Duration {
 	return min(f.backoff.NextBackOff(), f.config.MaxBackoff)
 }
 
-// remove takes blocks out of the queue. It does so even when the server stops:
-// what was delivered shall not be delivered again.
-func (f *Forwarder) remove(ctx context.Context, blocks []rollup.Block, outcome Outcome) error {
+// settled counts blocks that need not be sent again, once, and removes them.
+func (f *Forwarder) settled(ctx context.Context, blocks []rollup.Block, outcome Outcome) error {
 	attempt := Attempt{Outcome: outcome}
 	for _, b := range blocks {
 		attempt.Reports += b.Reports
 		attempt.Samples += b.Samples
 	}
 	f.config.OnForward(attempt)
-	f.backoff.Reset()
-	if err := f.queue.Remove(context.WithoutCancel(ctx), blocks); err != nil {
+	f.done = blocks
+	return f.remove(ctx)
+}
+
+// remove takes what is done out of the queue. It does so even when the server
+// stops: what was delivered shall not be delivered again.
+func (f *Forwarder) remove(ctx context.Context) error {
+	if err := f.queue.Remove(context.WithoutCancel(ctx), f.done); err != nil {
 		return fmt.Errorf("ingest: forwarded blocks stay queued: %w", err)
 	}
+	f.done = nil
 	return nil
 }
 
-func (f *Forwarder) troubled(log zerolog.Logger, reply reply) {
-	if errors.Is(reply.err, context.Canceled) || f.trouble == reply.err.Error() {
+// troubled logs what fails, once for as long as it stays the same.
+func (f *Forwarder) troubled(event *zerolog.Event, err error, message string) {
+	if errors.Is(err, context.Canceled) || f.trouble == err.Error() {
 		return
 	}
-	f.trouble = reply.err.Error()
-	if reply.outcome == Misconfigured {
-		log.Error().Err(reply.err).Msg("the receiver does not know this URL; correct --forward-url. Reports are kept and will be sent")
-		return
-	}
-	log.Warn().Err(reply.err).Msg("forwarding fails; reports are kept and will be sent")
+	f.trouble = err.Error()
+	event.Err(err).Msg(message)
 }
 
 func (f *Forwarder) recovered(log zerolog.Logger) {

@@ -25,6 +25,7 @@ type memoryQueue struct {
 	blocks []rollup.Block
 	next   uint64
 	queued chan struct{}
+	fails  func([]rollup.Block) error // what Remove answers, if set and not nil
 }
 
 func newQueue(lines ...string) *memoryQueue {
@@ -62,6 +63,11 @@ func (q *memoryQueue) Peek(maxBytes int) (blocks []rollup.Block, err error) {
 func (q *memoryQueue) Remove(_ context.Context, blocks []rollup.Block) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.fails != nil {
+		if err := q.fails(blocks); err != nil {
+			return err
+		}
+	}
 	for _, b := range blocks {
 		for i, have := range q.blocks {
 			if have.Seq == b.Seq {
@@ -81,7 +87,8 @@ func (q *memoryQueue) waiting() int {
 	return len(q.blocks)
 }
 
-// receiver is a transport that answers by a rule and notes what it took.
+// receiver is a transport that answers by a rule and notes what it took, but for
+// empty requests.
 type receiver struct {
 	mu    sync.Mutex
 	took  []string
@@ -102,7 +109,7 @@ func (r *receiver) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if status == http.StatusNoContent {
+	if status == http.StatusNoContent && string(body) != string(emptyMember) {
 		r.took = append(r.took, string(body))
 	}
 	h := http.Header{}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"compress/gzip"
 	"fmt"
 	"io"
 	"net"
@@ -48,7 +49,10 @@ func TestG1BadReceivers(t *testing.T) {
 		"503 with Retry-After": {answer(503, "", "Retry-After", "1"), "retry"},
 		"429":                  {answer(429, "", "Retry-After", "1"), "retry"},
 		"unsupported path":     {answer(400, `unsupported path requested: "/x"`), "misconfigured"},
-		"cannot parse":         {answer(400, "cannot parse"), "rejected"},
+		"cannot parse":         {answer(400, "cannot parse"), "misconfigured"},
+		"vminsert's account":   {answer(400, `cannot parse accountID from "x"`), "misconfigured"},
+		"a TLS port":           {tlsPort(t), "misconfigured"},
+		"one bad report":       {refuseReport(t, "c7"), "rejected"},
 		"302":                  {answer(302, "", "Location", other.URL), "misconfigured"},
 		"307":                  {answer(307, "", "Location", other.URL), "misconfigured"},
 		"308":                  {answer(308, "", "Location", other.URL), "misconfigured"},
@@ -90,6 +94,59 @@ func TestG1BadReceivers(t *testing.T) {
 			t.Errorf("%d redirects were followed", n)
 		}
 	})
+}
+
+// tlsPort is the http:// URL of a server that speaks TLS.
+func tlsPort(t *testing.T) string {
+	t.Helper()
+	s := httptest.NewTLSServer(http.NotFoundHandler())
+	t.Cleanup(s.Close)
+	return strings.Replace(s.URL, "https:", "http:", 1)
+}
+
+// refuseReport is a receiver that takes all but what has samples of a cluster.
+func refuseReport(t *testing.T, cluster string) string {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		zip, err := gzip.NewReader(r.Body)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		lines, err := io.ReadAll(zip)
+		if err != nil || strings.Contains(string(lines), `cluster_id="`+cluster+`"`) {
+			http.Error(w, "cannot parse", http.StatusBadRequest)
+		}
+	}))
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// URLs that a real VictoriaMetrics has no import at, or another protocol, cost no
+// report: what waits is delivered when the URL is corrected.
+func TestWrongURLOfVictoriaMetrics(t *testing.T) {
+	vm := startVictoria(t, t.TempDir(), "")
+	for _, path := range []string{"/api/v1/write", "/insert/x/prometheus/api/v1/import/prometheus", "/api/v1/import/prometheus?extra_label=bad"} {
+		dir := t.TempDir()
+		server := startServer(t, dir, "--forward-url="+vm.URL+path)
+		id := fmt.Sprintf("wrong-%d", len(path))
+		for range 3 {
+			server.post(t, id, "cozy_cluster_info 1\n")
+		}
+		eventually(t, path+" is told of", func() bool { return server.metric(t, `forward_requests_total{outcome="misconfigured"}`) > 0 })
+		if n := server.metric(t, "queue_blocks"); n == 0 {
+			t.Errorf("%s: nothing waits any more", path)
+		}
+		if n := server.metric(t, `forward_samples_total{outcome="rejected"}`); n != 0 {
+			t.Errorf("%s: %d samples were dropped", path, n)
+		}
+		server.stop(t, syscall.SIGTERM)
+		server = startServer(t, dir, "--forward-url="+vm.URL+"/api/v1/import/prometheus")
+		eventually(t, "what waited is delivered", func() bool {
+			return server.metric(t, `forward_samples_total{outcome="delivered"}`) == 3 && server.metric(t, "queue_blocks") == 0
+		})
+		server.stop(t, syscall.SIGTERM)
+	}
 }
 
 // rawReceiver gives each connection to a function.

@@ -44,7 +44,7 @@ type metrics struct {
 }
 
 func newMetrics(now func() time.Time) *metrics {
-	outcomes := []string{string(ingest.Delivered), string(ingest.Rejected), string(ingest.Misconfigured), string(ingest.Retry)}
+	outcomes := []string{string(ingest.Delivered), string(ingest.Rejected), string(ingest.Oversized), string(ingest.Misconfigured), string(ingest.Retry)}
 	m := &metrics{
 		registry:       prometheus.NewRegistry(),
 		now:            now,

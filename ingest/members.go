@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
@@ -22,6 +23,17 @@ func joined(blocks []rollup.Block) []byte {
 	return bytes.Join(members, nil)
 }
 
+// memberOf compresses lines.
+func memberOf(lines []byte) ([]byte, error) {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, err := w.Write(lines)
+	if err := errors.Join(err, w.Close()); err != nil {
+		return nil, fmt.Errorf("ingest: compress: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
 // splitMember makes members of at most max bytes of one, line by line. A single
 // line that is longer is a member of its own.
 func splitMember(member []byte, max int) ([][]byte, error) {
@@ -38,15 +50,13 @@ func splitMember(member []byte, max int) ([][]byte, error) {
 
 // halves appends lines to members, halved until each is small enough.
 func halves(members [][]byte, lines []byte, max int) ([][]byte, error) {
-	var b bytes.Buffer
-	w := gzip.NewWriter(&b)
-	_, err := w.Write(lines)
-	if err := errors.Join(err, w.Close()); err != nil {
+	member, err := memberOf(lines)
+	if err != nil {
 		return nil, err
 	}
 	middle := lineEnd(lines)
-	if b.Len() <= max || middle == len(lines) {
-		return append(members, b.Bytes()), nil
+	if len(member) <= max || middle == len(lines) {
+		return append(members, member), nil
 	}
 	if members, err = halves(members, lines[:middle], max); err != nil {
 		return nil, err

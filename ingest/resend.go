@@ -1,8 +1,6 @@
 package ingest
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -90,14 +88,14 @@ func NewSender(url string, onRetry func(error)) *Sender {
 // help, such as after a refusal or with a wrong URL, and else after some tries within
 // two minutes, unless the receiver asks for more time.
 func (s *Sender) Send(ctx context.Context, lines []byte) error {
-	block, err := blockOf(lines)
+	member, err := memberOf(lines)
 	if err != nil {
 		return err
 	}
 	pauses := backoff.NewExponentialBackOff()
 	pauses.InitialInterval, pauses.MaxInterval = time.Second, 30*time.Second
 	_, err = backoff.Retry(ctx, func() (struct{}, error) {
-		return struct{}{}, verdict(s.client.send(ctx, []rollup.Block{block}))
+		return struct{}{}, verdict(s.client.send(ctx, member))
 	}, backoff.WithBackOff(pauses), backoff.WithMaxTries(sendTries), backoff.WithMaxElapsedTime(0),
 		backoff.WithNotify(func(err error, _ time.Duration) { s.onRetry(err) }))
 	if err != nil && ctx.Err() == nil {
@@ -119,14 +117,4 @@ func verdict(r reply) error {
 		return fmt.Errorf("%w; %w", r.err, backoff.RetryAfter(int(r.retryAfter/time.Second)))
 	}
 	return r.err
-}
-
-func blockOf(lines []byte) (rollup.Block, error) {
-	var b bytes.Buffer
-	w := gzip.NewWriter(&b)
-	_, err := w.Write(lines)
-	if err := errors.Join(err, w.Close()); err != nil {
-		return rollup.Block{}, fmt.Errorf("ingest: compress: %w", err)
-	}
-	return rollup.Block{Lines: b.Bytes()}, nil
 }

@@ -54,13 +54,10 @@ func (o *Overview) build(q question) (leased[*Answer], error) {
 	var c content
 	c.GeneratedAt = year[len(year)-1].value.CollectedAt.UTC().Format(time.RFC3339)
 	c.Periods.Month = b.requested()
-	if c.Periods.Quarter, err = b.period(3); err != nil {
-		return none, err
-	}
-	if c.Periods.Year, err = b.period(12); err != nil {
-		return none, err
-	}
-	a, err := render(c, b.settled)
+	c.Periods.Quarter, c.Periods.Year = b.period(3), b.period(12)
+	// What soon is computed anew is not for browsers to keep for long.
+	settled := b.settled && !b.until.Before(now.Add(answerTTL))
+	a, err := render(c, settled)
 	return leased[*Answer]{a, now, b.until}, err
 }
 
@@ -100,7 +97,7 @@ func (b *builder) requested() period {
 }
 
 // period is the one of the last n months.
-func (b *builder) period(n int) (p period, err error) {
+func (b *builder) period(n int) (p period) {
 	w := lastMonths(b.q.month, n)
 	var data []rollup.Snapshot
 	for _, m := range b.year[len(b.year)-n:] {
@@ -110,13 +107,13 @@ func (b *builder) period(n int) (p period, err error) {
 	}
 	var until time.Time
 	if b.q.aggregate == Distinct {
-		p, until, err = b.distinct(b.asking, w, data)
+		p, until = b.distinct(b.asking, w, data)
 	} else {
 		p = b.mean(w, data)
 		p.UniqueClusters, p.ConfirmedClusters, until = b.unique(b.asking, w, data)
 	}
 	b.until = earliest(b.until, until)
-	return p, err
+	return p
 }
 
 // earliest returns the earlier of two instants.

@@ -45,6 +45,11 @@ type Config struct {
 	// QueryBudget bounds everything one answer asks of vmselect. 0 means 20s; the
 	// website gives up after 30s.
 	QueryBudget time.Duration
+	// ProbeEvery is how long vmselect is left alone after it has failed slowly, and
+	// the rollups answer at once: then it is asked in the background, and again until
+	// it answers. For windows of several months it is so many times as long. 0 means
+	// 1.5 of QueryBudget.
+	ProbeEvery time.Duration
 	// QueryBytes bounds the body of one query's answer. 0 means 8 MiB.
 	QueryBytes int64
 	// QueriesInFlight bounds the queries under way at a time. 0 means 4.
@@ -95,6 +100,7 @@ func (c Config) withDefaults() (Config, error) {
 		return c, errors.New("overview: a clock is required")
 	}
 	setDefault(&c.QueryBudget, 20*time.Second)
+	setDefault(&c.ProbeEvery, c.QueryBudget*3/2)
 	setDefault(&c.QueryBytes, 8<<20)
 	setDefault(&c.QueriesInFlight, 4)
 	setDefault(&c.Aggregate, Average)

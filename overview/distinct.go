@@ -2,7 +2,6 @@ package overview
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
@@ -11,23 +10,20 @@ import (
 // distinct is the period of a window counted as one: a cluster that was seen in
 // two months is one cluster, and its peaks are those of the window. until says
 // how long it holds.
-func (o *Overview) distinct(asking context.Context, w window, data []rollup.Snapshot) (p period, until time.Time, err error) {
+func (o *Overview) distinct(asking context.Context, w window, data []rollup.Snapshot) (p period, until time.Time) {
 	c, err := o.count(asking, w)
-	if err != nil && !errors.Is(err, ErrNoData) {
-		return p, until, err
-	}
-	// A window has at least the clusters of each of its months. Where both sources
-	// know less, the largest month is nearest to the truth.
+	// A window has at least the clusters of each of its months. Where the sources
+	// know less, or can't be asked, the largest month is nearest to the truth.
 	if largest := largestOf(data); largest.Clusters > c.clusters || err != nil {
 		p = o.mean(w, []rollup.Snapshot{largest})
 		p.Months, p.Complete = len(data), false
-		return p, c.until, nil
+		return p, c.until
 	}
 	p = o.mean(w, []rollup.Snapshot{o.snapshot(w.to, c)})
 	p.Months = len(data)
 	p.Complete = c.days == w.length() && !c.at.Before(w.end()) && o.seesAll(c.source)
 	p.UniqueClusters, p.ConfirmedClusters = &c.clusters, &c.confirmed
-	return p, c.until, nil
+	return p, c.until
 }
 
 // uniqueShare is the part of the time for vmselect that the distinct count of an

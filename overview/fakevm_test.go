@@ -24,6 +24,7 @@ type fakeVM struct {
 	fail    error              // of every query
 	failIn  map[window]error   // of a window's
 	delay   time.Duration
+	delayIn map[int]time.Duration // of the queries for windows of so many months
 	// asked counts the queries for the clusters of a window, busy the queries
 	// under way and mostBusy their highest number.
 	asked          map[window]int
@@ -50,6 +51,26 @@ func (v *fakeVM) times(id rollup.MonthID) int {
 // config makes an Overview ask this vmselect.
 func (v *fakeVM) config() Config { return Config{VMSelectURL: "http://vmselect:8481", Transport: v} }
 
+// hang makes it answer no more, or again.
+func (v *fakeVM) hang(hangs bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.delay = 0
+	if hangs {
+		v.delay = time.Hour
+	}
+}
+
+// asks returns how often it was asked for any window.
+func (v *fakeVM) asks() (n int) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, times := range v.asked {
+		n += times
+	}
+	return n
+}
+
 // knows makes it answer for a month with so many clusters.
 func (v *fakeVM) knows(id rollup.MonthID, clusters int64) { v.knowsOf(window{id, id}, clusters) }
 
@@ -75,7 +96,7 @@ func (v *fakeVM) RoundTrip(r *http.Request) (*http.Response, error) {
 	if strings.HasPrefix(text, "count(count by") {
 		v.asked[w]++
 	}
-	f, fail, delay := v.windows[w], v.fail, v.delay
+	f, fail, delay := v.windows[w], v.fail, max(v.delay, v.delayIn[w.months()])
 	if fail == nil {
 		fail = v.failIn[w]
 	}

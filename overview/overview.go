@@ -34,6 +34,8 @@ type Overview struct {
 	stop  context.CancelFunc
 	tasks tasks
 
+	breaker breaker
+
 	answerFlights flights[question, leased[*Answer]]
 	monthFlights  flights[rollup.MonthID, leased[rollup.Snapshot]]
 	answers       cache[question, *Answer]

@@ -37,17 +37,17 @@ func (o *Overview) count(asking context.Context, w window) (counted, error) {
 			at: heard.from, until: heard.from.Add(o.cfg.CurrentTTL),
 		}
 	}
-	if !c.known {
-		if vmErr != nil || ownErr != nil {
-			return c, fmt.Errorf("%w: %s: %w", errUnseen, w.label(), errors.Join(vmErr, ownErr))
-		}
-		return c, fmt.Errorf("%w: %s", ErrNoData, w.label())
-	}
 	c.asked = o.vm != nil && vmErr == nil
 	c.final = closed && ownErr == nil
 	c.settled = c.final && vmErr == nil
 	if c.settled {
 		c.until = now.Add(forever)
+	}
+	if !c.known {
+		if vmErr != nil || ownErr != nil {
+			return c, fmt.Errorf("%w: %s: %w", errUnseen, w.label(), errors.Join(vmErr, ownErr))
+		}
+		return c, fmt.Errorf("%w: %s", ErrNoData, w.label())
 	}
 	return c, nil
 }
@@ -89,20 +89,31 @@ type heardKey struct {
 	closed bool
 }
 
-// hear returns what vmselect says of a window, and remembers it for a time. A
-// failure is not remembered. Without vmselect nothing is known.
+// hear returns what vmselect says of a window, and remembers it for a time.
+// Without vmselect nothing is known. A vmselect that has failed slowly is not
+// asked here until a probe has found it well.
 func (o *Overview) hear(asking context.Context, w window, s scope) (leased[figures], error) {
 	if o.vm == nil {
 		return leased[figures]{}, nil
 	}
 	now := o.cfg.Now()
-	key := heardKey{w, s, o.closed(w, now)}
-	l, since, ok := o.heard.get(key, now)
-	if ok {
+	if l, _, ok := o.heard.get(heardKey{w, s, o.closed(w, now)}, now); ok {
 		return l, nil
 	}
+	a := inquiry{w, s}
+	if err := o.breaker.refuse(a); err != nil {
+		return leased[figures]{}, err
+	}
+	return o.inquire(asking, a)
+}
+
+// inquire asks vmselect, however it has answered before.
+func (o *Overview) inquire(asking context.Context, a inquiry) (leased[figures], error) {
+	now, w := o.cfg.Now(), a.window
+	key := heardKey{w, a.scope, o.closed(w, now)}
+	_, since, _ := o.heard.get(key, now)
 	queries := presenceQueries
-	if s == everything {
+	if a.scope == everything {
 		queries = everyQuery
 	}
 	f, err := o.vm.ask(asking, queries(w, now, o.cfg.ConfirmDays))
@@ -114,9 +125,14 @@ func (o *Overview) hear(asking context.Context, w window, s scope) (leased[figur
 	o.vm.note(w.months(), err)
 	o.cfg.OnAsk(err)
 	if err != nil {
+		slow := o.cfg.Now().Sub(now) >= o.cfg.QueryBudget/slowShare
+		if slow && o.base.Err() == nil && o.breaker.fail(a, err) {
+			_ = o.tasks.start(func() { o.probe(w.months()) }) // fails after Close alone
+		}
 		return leased[figures]{}, err
 	}
-	l = lease(f, now, o.cfg.CurrentTTL)
+	o.breaker.succeed(a)
+	l := lease(f, now, o.cfg.CurrentTTL)
 	switch {
 	case !f.known && !now.Before(w.end()):
 		l.until = now.Add(o.cfg.EmptyTTL)

@@ -7,12 +7,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 )
 
-// errUnsupportedPath is returned when the single-node VictoriaMetrics was asked
-// on a path of the cluster.
-var errUnsupportedPath = errors.New("unsupported path requested")
+// errUnknownPath is returned for 400 and 404: what the single-node VictoriaMetrics
+// answers on a path of the cluster, and the other way round.
+var errUnknownPath = errors.New("the path may be unknown")
 
 // strictTransport asks for whole, fresh answers and turns everything else into
 // an error, before the API client gets to see it: other statuses than 200 (so
@@ -52,8 +51,8 @@ func (t strictTransport) check(status int, body []byte) error {
 	if int64(len(body)) > t.maxBytes {
 		return fmt.Errorf("answer above %d bytes", t.maxBytes)
 	}
-	if status == http.StatusBadRequest && strings.Contains(string(body), errUnsupportedPath.Error()) {
-		return errUnsupportedPath
+	if status == http.StatusBadRequest || status == http.StatusNotFound {
+		return fmt.Errorf("answer with status %d: %w", status, errUnknownPath)
 	}
 	if status != http.StatusOK {
 		return fmt.Errorf("answer with status %d", status)

@@ -36,8 +36,8 @@ type vmselect struct {
 	inFlight *semaphore.Weighted
 
 	// base answers queries; fallback is the path of the single-node binary on the
-	// same host, nil where the operator has named a path. Once the base has
-	// turned out to be a single node, single is set for good.
+	// same host, nil where the operator has named a path. single is set while the
+	// fallback is the one that answers: each may be put in the place of the other.
 	base, fallback prom.API
 	single         atomic.Bool
 
@@ -85,17 +85,26 @@ func newAPI(u *url.URL, t http.RoundTripper) (prom.API, error) {
 }
 
 // ask runs all queries and returns the figures, or an error if any of them
-// fails.
+// fails. Where the path is not known, it tries the other one, and stays with that
+// if it answers.
 func (v *vmselect) ask(ctx context.Context, queries []query) (figures, error) {
 	single := v.single.Load()
 	f, err := v.askAll(ctx, v.pick(single), queries)
-	if errors.Is(err, errUnsupportedPath) && !single && v.fallback != nil {
-		if v.single.CompareAndSwap(false, true) {
-			v.logger.Info().Msg("vmselect is a single-node VictoriaMetrics: asking on " + singleNodePath)
-		}
-		f, err = v.askAll(ctx, v.fallback, queries)
+	if v.fallback == nil || !errors.Is(err, errUnknownPath) {
+		return f, err
 	}
-	return f, err
+	other, otherErr := v.askAll(ctx, v.pick(!single), queries)
+	if otherErr != nil {
+		return f, err
+	}
+	if v.single.CompareAndSwap(single, !single) {
+		what := "vmselect is a single-node VictoriaMetrics: asking on " + singleNodePath
+		if single {
+			what = "vmselect is a cluster's: asking on " + clusterPath
+		}
+		v.logger.Info().Msg(what)
+	}
+	return other, nil
 }
 
 func (v *vmselect) pick(single bool) prom.API {

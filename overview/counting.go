@@ -2,6 +2,7 @@ package overview
 
 import (
 	"math"
+	"slices"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -23,130 +24,83 @@ type figures struct {
 	monthClusters []int64
 }
 
-// everyMetric is what all figures need; presence needs the first one alone.
-var everyMetric = []string{rollup.MetricInfo, rollup.MetricNodes, rollup.MetricApplications, rollup.MetricTenants}
-
-// kindTotal is the running total of one kind over all instances.
-type kindTotal struct {
-	kind string
-	sum  float64
-}
-
-// counter adds up instances. Each one counts with its peaks over the window.
+// counter adds up clusters. Each one counts with its peaks over the window.
 type counter struct {
-	confirmDays int
-
-	known               bool
-	clusters, confirmed int64
-	nodes, tenants      float64
-	monthClusters       []int64
-	monthDays           []rollup.DaySet
-	kinds               map[string]*kindTotal
-	// bySeries spares the search for the label: clusters report the same series.
-	bySeries map[rollup.Series]*kindTotal
+	figures
+	book           *book
+	confirmDays    int
+	nodes, tenants float64
+	totals         []float64 // by series; negative where no cluster has it
 }
 
-func newCounter(months, confirmDays int) *counter {
-	return &counter{
-		confirmDays:   confirmDays,
-		monthClusters: make([]int64, months),
-		monthDays:     make([]rollup.DaySet, months),
-		kinds:         map[string]*kindTotal{},
-		bySeries:      map[rollup.Series]*kindTotal{},
-	}
-}
-
-// add counts one instance, given its months of the window.
-func (c *counter) add(months []rollup.Month) {
-	// The peaks of several months merge like those of one. The days do not, they
-	// are counted month by month.
-	var peaks rollup.Month
-	days := 0
-	for i, m := range months {
-		peaks = peaks.Merge(m)
-		if seen := metricOf(m, rollup.MetricInfo).Days; seen != 0 {
-			c.monthClusters[i]++
-			c.monthDays[i] |= seen
-			days += seen.Len()
+// count returns the figures of tables that together have the months of a window.
+// keep bounds the kinds if there are very many.
+func (b *book) count(w window, confirmDays int, keep func(map[string]int64) map[string]int64, tables ...*table) figures {
+	c := counter{book: b, confirmDays: confirmDays, totals: slices.Repeat([]float64{-1}, b.series.len())}
+	eachCluster(tables, func(_ uint32, e *entry) { c.add(e) })
+	c.monthClusters = make([]int64, w.months())
+	for _, t := range tables {
+		for _, m := range t.months {
+			c.monthClusters[m.month-w.from] = m.clusters
+			c.days += m.days.Len()
 		}
 	}
-	if len(peaks.Metrics) == 0 {
-		return
-	}
-	c.known = true
-	if days > 0 {
-		c.clusters++
-	}
-	if days >= c.confirmDays {
-		c.confirmed++
-	}
-	c.nodes += metricOf(peaks, rollup.MetricNodes).Peak
-	c.addSeries(peaks.Peaks)
+	c.figures.nodes, c.figures.tenants = round(c.nodes), round(c.tenants)
+	c.kinds = c.byKind(keep)
+	return c.figures
 }
 
-// addSeries adds an instance's applications and tenants.
-func (c *counter) addSeries(peaks []rollup.Peak) {
-	var newTenants, oldTenants float64
-	for _, p := range peaks {
-		switch p.Series.Metric() {
-		case rollup.MetricTenants:
-			oldTenants += p.Value
-		case rollup.MetricApplications:
-			k := c.total(p.Series)
-			k.sum += p.Value
-			if k.kind == rollup.KindTenant {
-				newTenants += p.Value
+// add counts one cluster.
+func (c *counter) add(e *entry) {
+	c.known = true
+	if e.days > 0 {
+		c.clusters++
+	}
+	if e.days >= c.confirmDays {
+		c.confirmed++
+	}
+	c.nodes += e.nodes
+	var tenants [oldTenants + 1]float64
+	for _, p := range e.peaks {
+		c.totals[p.series] = max(c.totals[p.series], 0) + p.value
+		tenants[c.book.uses[p.series]] += p.value
+	}
+	// A cluster that was upgraded in the window has sent its tenants both ways.
+	c.tenants += max(tenants[newTenants], tenants[oldTenants])
+}
+
+// manyKinds is far more than there are: only a flood reaches it.
+const manyKinds = 20_000
+
+// byKind adds up the totals by kind. From a flood it keeps what is kept of a part
+// of it at a time, so that memory is bounded; kinds that keep always keeps are
+// counted in full.
+func (c *counter) byKind(keep func(map[string]int64) map[string]int64) map[string]int64 {
+	sums := make(map[string]float64)
+	for i, total := range c.totals {
+		if total < 0 || c.book.uses[i] == oldTenants {
+			continue
+		}
+		if kind := lengthen(c.book.series.text(uint32(i))).Label(rollup.LabelKind); kind != "" {
+			sums[kind] += total
+		}
+		if len(sums) > manyKinds {
+			kept := keep(rounded(sums))
+			clear(sums)
+			for kind, n := range kept {
+				sums[kind] = float64(n)
 			}
 		}
 	}
-	// A cluster that was upgraded in the window has sent its tenants both ways.
-	c.tenants += max(newTenants, oldTenants)
+	return rounded(sums)
 }
 
-func (c *counter) total(s rollup.Series) *kindTotal {
-	if k, ok := c.bySeries[s]; ok {
-		return k
+func rounded(sums map[string]float64) map[string]int64 {
+	out := make(map[string]int64, len(sums))
+	for kind, sum := range sums {
+		out[kind] = round(sum)
 	}
-	kind := s.Label(rollup.LabelKind)
-	k, ok := c.kinds[kind]
-	if !ok {
-		k = &kindTotal{kind: kind}
-		c.kinds[kind] = k
-	}
-	c.bySeries[s] = k
-	return k
-}
-
-func (c *counter) figures() figures {
-	f := figures{
-		known:         c.known,
-		clusters:      c.clusters,
-		nodes:         round(c.nodes),
-		tenants:       round(c.tenants),
-		kinds:         make(map[string]int64, len(c.kinds)),
-		confirmed:     c.confirmed,
-		monthClusters: c.monthClusters,
-	}
-	for kind, t := range c.kinds {
-		if kind != "" {
-			f.kinds[kind] = round(t.sum)
-		}
-	}
-	for _, d := range c.monthDays {
-		f.days += d.Len()
-	}
-	return f
-}
-
-// metricOf returns what a month knows of a metric. Few metrics are asked for, so
-// that a search from the start is the fastest.
-func metricOf(m rollup.Month, metric string) rollup.MetricMonth {
-	for _, mm := range m.Metrics {
-		if mm.Metric == metric {
-			return mm
-		}
-	}
-	return rollup.MetricMonth{}
+	return out
 }
 
 // round makes a count of a sum: half away from zero, saturated where a float64

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"reflect"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
 
@@ -96,7 +95,7 @@ func TestCounting(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, "2026-04-10T00:00:00Z", Config{}, tc.lines...)
-			got, err := r.fold(window{monthID(t, tc.from), monthID(t, tc.to)}, everyMetric)
+			got, err := r.fold(window{monthID(t, tc.from), monthID(t, tc.to)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -127,7 +126,7 @@ func TestFiguresGrowWithReports(t *testing.T) {
 		var last figures
 		for _, l := range lines {
 			r.store.record(l.report(t))
-			got, err := r.fold(w, everyMetric)
+			got, err := r.fold(w)
 			if err != nil {
 				rt.Fatal(err)
 			}
@@ -140,46 +139,61 @@ func TestFiguresGrowWithReports(t *testing.T) {
 	})
 }
 
-// foldBench is a Store of many instances that costs nothing itself.
+// foldBench is a Store of many instances that costs nothing itself. Its last month
+// changes all the time.
 type foldBench struct {
 	Store
-	months [][]rollup.Month
+	instances []string
+	months    []rollup.Month
+	last      rollup.MonthID
+	looks     *uint64
 }
 
 func (s foldBench) Fold(_ context.Context, _ string, _, _ rollup.MonthID, _ []string, fn func(string, []rollup.Month) error) error {
-	for _, m := range s.months {
-		if err := fn("", m); err != nil {
+	for i := range s.months {
+		if err := fn(s.instances[i], s.months[i:i+1]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+func (s foldBench) Changes(month rollup.MonthID) uint64 {
+	if month == s.last {
+		*s.looks++
+		return *s.looks
+	}
+	return 1
+}
+
 func BenchmarkCount10000Instances(b *testing.B) {
 	for _, months := range []int{1, 12} {
 		b.Run(fmt.Sprintf("months=%d", months), func(b *testing.B) {
-			var s foldBench
+			s := foldBench{last: rollup.NewMonth(2026, 3), looks: new(uint64)}
 			for i := range 10_000 {
 				samples := []string{"cozy_cluster_info 1", fmt.Sprintf(`cozy_nodes_count{kernel="%d"} 3`, i%50)}
 				for k := range 28 {
 					samples = append(samples, fmt.Sprintf(`cozy_application_count{kind="Kind%02d"} %d`, k, i%7))
 				}
 				day := rollup.FromReport(line{"x", "2026-03-01T10:00:00Z", samples}.report(b))
-				var ms []rollup.Month
-				for range months {
-					ms = append(ms, rollup.FromDay(1, day))
-				}
-				s.months = append(s.months, ms)
+				s.instances = append(s.instances, fmt.Sprintf("%08x-0000-4000-8000-000000000000", i))
+				s.months = append(s.months, rollup.FromDay(1, day))
 			}
-			o, err := New(s, fakeApps{}, Config{Now: func() time.Time { return time.Unix(0, 0) }})
+			clock := &fakeClock{at: instant(b, "2026-03-10T00:00:00Z")}
+			o, err := New(s, fakeApps{}, Config{Now: clock.now})
 			if err != nil {
 				b.Fatal(err)
 			}
 			defer o.Close()
-			for b.Loop() {
-				if _, err := o.fold(lastMonths(rollup.NewMonth(2026, 3), months), everyMetric); err != nil {
+			count := func() {
+				clock.add(sharedTime)
+				if _, err := o.fold(lastMonths(s.last, months)); err != nil {
 					b.Fatal(err)
 				}
+			}
+			count() // the months that have ended are read once
+			for b.Loop() {
+				count()
 			}
 		})
 	}

@@ -38,7 +38,7 @@ func (o *Overview) unique(asking context.Context, w window, data []rollup.Snapsh
 	if len(data) == 1 {
 		return &data[0].Clusters, data[0].Confirmed, until // no other month adds any
 	}
-	own, err := o.fold(w, everyMetric[:1])
+	own, err := o.fold(w)
 	if err == nil && knowsAll(own, w, data) {
 		return &own.clusters, &own.confirmed, until
 	}

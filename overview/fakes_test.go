@@ -63,6 +63,7 @@ type fakeStore struct {
 	closed    map[rollup.MonthID]int
 	puts      []rollup.Snapshot
 	folds     int
+	changes   map[rollup.MonthID]uint64
 	failFold  error
 	failPut   error
 }
@@ -72,6 +73,7 @@ func newFakeStore() *fakeStore {
 		months:    map[string]map[rollup.MonthID]rollup.Month{},
 		snapshots: map[rollup.MonthID]rollup.Snapshot{},
 		closed:    map[rollup.MonthID]int{},
+		changes:   map[rollup.MonthID]uint64{},
 	}
 }
 
@@ -84,6 +86,13 @@ func (s *fakeStore) record(r rollup.Report) {
 	date := rollup.DateOf(r.Received)
 	m := rollup.FromDay(date.DayOfMonth(), rollup.FromReport(r))
 	s.months[r.Instance][date.Month()] = s.months[r.Instance][date.Month()].Merge(m)
+	s.changes[date.Month()]++
+}
+
+func (s *fakeStore) Changes(id rollup.MonthID) uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changes[id]
 }
 
 func (s *fakeStore) Fold(_ context.Context, product string, from, to rollup.MonthID, metrics []string,

@@ -41,6 +41,9 @@ type Overview struct {
 	answers       cache[question, *Answer]
 	months        cache[rollup.MonthID, rollup.Snapshot]
 	heard         cache[heardKey, figures]
+	// running has what was folded for windows that have not ended, ended for the
+	// others: who asks for the present does not wait for the past.
+	running, ended keeper
 }
 
 // question is what a client may ask.

@@ -42,7 +42,7 @@ func (o *Overview) recount(stored rollup.Snapshot) (changed bool, err error) {
 // countAgain counts a month from the rollups, with the kinds that a snapshot would
 // keep.
 func (o *Overview) countAgain(month rollup.MonthID) (figures, error) {
-	own, err := o.fold(window{month, month}, everyMetric)
+	own, err := o.fold(window{month, month})
 	own.kinds = o.apps.Keep(own.kinds)
 	return own, err
 }

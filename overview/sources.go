@@ -28,7 +28,7 @@ func (o *Overview) count(asking context.Context, w window) (counted, error) {
 	closed := o.closed(w, o.cfg.Now())
 	heard, vmErr := o.hear(asking, w, everything)
 	now := o.cfg.Now()
-	own, ownErr := o.fold(w, everyMetric)
+	own, ownErr := o.fold(w)
 
 	c := counted{figures: own, source: rollup.SourceRollups, at: now, until: now.Add(rollupsTTL)}
 	if heard.value.known && heard.value.clusters >= own.clusters {
@@ -56,21 +56,6 @@ func (o *Overview) count(asking context.Context, w window) (counted, error) {
 // period too.
 func (o *Overview) closed(w window, now time.Time) bool {
 	return !now.Before(w.end().Add(o.cfg.FinalGrace))
-}
-
-// fold counts a window from the rollups. With only some of the metrics the
-// figures of the others stay 0.
-func (o *Overview) fold(w window, metrics []string) (figures, error) {
-	c := newCounter(w.months(), o.cfg.ConfirmDays)
-	err := o.store.Fold(o.base, Product, w.from, w.to, metrics, func(_ string, months []rollup.Month) error {
-		c.add(months)
-		return nil
-	})
-	if err != nil {
-		o.cfg.Logger.Error().Err(err).Str("window", w.label()).Msg("the rollups can't be read")
-		return figures{}, err
-	}
-	return c.figures(), nil
 }
 
 // scope says how much is asked of vmselect.

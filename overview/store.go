@@ -19,6 +19,9 @@ type Store interface {
 	// ends the walk and is returned. What was recorded before the call is seen.
 	Fold(ctx context.Context, product string, from, to rollup.MonthID, metrics []string,
 		fn func(instance string, months []rollup.Month) error) error
+	// Changes returns a number that grows whenever what Fold says of a month may have
+	// changed. It has grown when the call returns that has made the change.
+	Changes(month rollup.MonthID) uint64
 	// FoldDays folds the days of a month, up to and including one, into the month's
 	// rollups, so that folds over the month stay cheap. Days that are folded already
 	// cost nothing.

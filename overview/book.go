@@ -1,0 +1,111 @@
+package overview
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// book has the numbers by which tables name clusters and series. Tables of one
+// book can be joined. It only grows; who wants to forget begins a new one.
+type book struct {
+	clusters numbering
+	// series are those that count applications or tenants; uses tells what for.
+	series numbering
+	uses   []use
+}
+
+// use is what a series is counted for.
+type use uint8
+
+const (
+	anApplication use = iota
+	newTenants        // an application of the kind of tenants
+	oldTenants        // as clients before v1.0 send them
+)
+
+// everyMetric is what all figures need.
+var everyMetric = []string{rollup.MetricInfo, rollup.MetricNodes, rollup.MetricApplications, rollup.MetricTenants}
+
+// read folds a month into a table.
+func (b *book) read(ctx context.Context, store Store, id rollup.MonthID) (*table, error) {
+	presence := monthPresence{month: id}
+	t := &table{}
+	var e entry
+	err := store.Fold(ctx, Product, id, id, everyMetric, func(instance string, months []rollup.Month) error {
+		seen := b.enter(&e, months[0])
+		if seen != 0 {
+			presence.clusters++
+			presence.days |= seen
+		}
+		cluster, _ := b.clusters.number(instance)
+		t.put(cluster, &e)
+		return nil
+	})
+	t.months = []monthPresence{presence}
+	return t, err
+}
+
+// enter writes down a cluster's month. It returns the days on which the cluster was
+// seen.
+func (b *book) enter(e *entry, m rollup.Month) (seen rollup.DaySet) {
+	e.reset()
+	seen = metricOf(m, rollup.MetricInfo).Days
+	e.days = seen.Len()
+	e.nodes = metricOf(m, rollup.MetricNodes).Peak
+	for _, p := range m.Peaks {
+		switch p.Series.Metric() {
+		case rollup.MetricApplications, rollup.MetricTenants:
+			e.peaks = append(e.peaks, seriesPeak{b.number(p.Series), p.Value})
+		}
+	}
+	slices.SortFunc(e.peaks, func(x, y seriesPeak) int { return cmp.Compare(x.series, y.series) })
+	return seen
+}
+
+func (b *book) number(s rollup.Series) uint32 {
+	i, added := b.series.number(shorten(s))
+	if added {
+		b.uses = append(b.uses, useOf(s))
+	}
+	return i
+}
+
+func useOf(s rollup.Series) use {
+	switch {
+	case s.Metric() == rollup.MetricTenants:
+		return oldTenants
+	case s.Label(rollup.LabelKind) == rollup.KindTenant:
+		return newTenants
+	}
+	return anApplication
+}
+
+// shorten leaves out what most series have in common, the applications' metric;
+// lengthen puts it back. No metric's name begins with a brace, nor is one empty.
+func shorten(s rollup.Series) string {
+	if s.Metric() == rollup.MetricApplications {
+		return string(s[len(rollup.MetricApplications):])
+	}
+	return string(s)
+}
+
+func lengthen(short []byte) rollup.Series {
+	if len(short) == 0 || short[0] == '{' {
+		return rollup.Series(rollup.MetricApplications + string(short))
+	}
+	return rollup.Series(short)
+}
+
+// metricOf returns what a month knows of a metric. Few metrics are asked for, so
+// that a search from the start is the fastest.
+func metricOf(m rollup.Month, metric string) rollup.MetricMonth {
+	for _, mm := range m.Metrics {
+		if mm.Metric == metric {
+			return mm
+		}
+	}
+	return rollup.MetricMonth{}
+}

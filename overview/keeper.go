@@ -1,0 +1,146 @@
+package overview
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// keeper keeps what was folded for as long as the store says that nothing of it has
+// changed: the figures of windows, and of the windows that end with one month the
+// tables, so that what changes all the time is the only thing to fold anew. It
+// folds one window at a time, since a fold uses all processors. The zero keeper is
+// empty and ready.
+type keeper struct {
+	mu      sync.Mutex
+	figures map[window]keptFigures
+
+	// All tables are of one book, and of windows that end with the month to. changes
+	// has what the store said of their months before they were read.
+	to      rollup.MonthID
+	book    *book
+	changes map[rollup.MonthID]uint64
+	// own has the month to alone, read at readAt, and runs by their first month what
+	// lies before it.
+	own    *table
+	readAt time.Time
+	runs   map[rollup.MonthID]*table
+}
+
+type keptFigures struct {
+	figures
+	changes []uint64 // of each month
+}
+
+// sharedTime is how long a running month that was read serves the windows that end
+// with it, though reports have come in: long enough for one answer to read it once.
+// The first report of all is seen at once: that nothing is known is never kept.
+const sharedTime = rollupsTTL / 4
+
+// fold counts a window from the rollups. What was recorded before the call is seen;
+// of a month that has not ended, all but the last quarter of a second.
+func (o *Overview) fold(w window) (figures, error) {
+	k, shared := &o.ended, time.Duration(0)
+	if o.cfg.Now().Before(w.end()) {
+		k, shared = &o.running, sharedTime
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	f, err := k.fold(o, w, shared)
+	if err != nil {
+		o.cfg.Logger.Error().Err(err).Str("window", w.label()).Msg("the rollups can't be read")
+	}
+	return f, err
+}
+
+func (k *keeper) fold(o *Overview, w window, shared time.Duration) (figures, error) {
+	now := o.cfg.Now()
+	changes := make([]uint64, w.months())
+	for i := range changes {
+		changes[i] = o.store.Changes(w.from + rollup.MonthID(i))
+	}
+	if age := now.Sub(k.readAt); k.own != nil && k.to == w.to && len(k.own.spans) > 0 && 0 <= age && age < shared {
+		changes[len(changes)-1] = k.changes[w.to]
+	}
+	if kept, ok := k.figures[w]; ok && slices.Equal(kept.changes, changes) {
+		return kept.figures, nil
+	}
+	k.forget(w, changes)
+	tables, err := k.tables(o.base, o.store, w, changes)
+	if err != nil {
+		return figures{}, err
+	}
+	k.readAt = o.cfg.Now()
+	f := k.book.count(w, o.cfg.ConfirmDays, o.apps.Keep, tables...)
+	if k.figures == nil {
+		k.figures = make(map[window]keptFigures)
+	}
+	k.figures[w] = keptFigures{f, changes}
+	return f, nil
+}
+
+// forget drops what is of no use for a window.
+func (k *keeper) forget(w window, changes []uint64) {
+	stale := k.book == nil || k.to != w.to
+	for i, now := range changes[:len(changes)-1] {
+		then, ok := k.changes[w.from+rollup.MonthID(i)]
+		stale = stale || ok && then != now
+	}
+	if stale {
+		k.to, k.book, k.own = w.to, &book{}, nil
+		k.changes, k.runs = make(map[rollup.MonthID]uint64), make(map[rollup.MonthID]*table)
+	}
+	if k.changes[w.to] != changes[len(changes)-1] {
+		k.own = nil
+	}
+}
+
+// tables returns tables that together have a window.
+func (k *keeper) tables(ctx context.Context, store Store, w window, changes []uint64) (all []*table, err error) {
+	if k.own == nil {
+		if k.own, err = k.book.read(ctx, store, w.to); err != nil {
+			k.own = nil
+			return nil, err
+		}
+		k.changes[w.to] = changes[len(changes)-1]
+	}
+	if w.from == w.to {
+		return []*table{k.own}, nil
+	}
+	run, err := k.run(ctx, store, w)
+	if err != nil {
+		return nil, err
+	}
+	for i, now := range changes[:len(changes)-1] {
+		k.changes[w.from+rollup.MonthID(i)] = now
+	}
+	return []*table{run, k.own}, nil
+}
+
+// run returns the table of a window's months but the last. It goes on from the
+// longest one that there is.
+func (k *keeper) run(ctx context.Context, store Store, w window) (t *table, err error) {
+	begin := w.to
+	for from, kept := range k.runs {
+		if w.from <= from && from < begin {
+			begin, t = from, kept
+		}
+	}
+	for begin > w.from {
+		begin--
+		month, err := k.book.read(ctx, store, begin)
+		if err != nil {
+			return nil, err
+		}
+		if t == nil {
+			t = month
+		} else {
+			t = join(t, month)
+		}
+	}
+	k.runs[w.from] = t
+	return t, nil
+}

@@ -1,0 +1,240 @@
+package overview
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// plainFold counts a window the plain way: all its months side by side, nothing kept.
+func plainFold(t fatal, r *rig, w window) figures {
+	f := figures{kinds: map[string]int64{}, monthClusters: make([]int64, w.months())}
+	days := make([]rollup.DaySet, w.months())
+	kinds := map[string]float64{}
+	var nodes, tenants float64
+	err := r.store.Fold(context.Background(), Product, w.from, w.to, everyMetric, func(_ string, months []rollup.Month) error {
+		var all rollup.Month
+		seen := 0
+		for i, m := range months {
+			all = all.Merge(m)
+			if d := metricOf(m, rollup.MetricInfo).Days; d != 0 {
+				f.monthClusters[i]++
+				days[i] |= d
+				seen += d.Len()
+			}
+		}
+		f.known = true
+		if seen > 0 {
+			f.clusters++
+		}
+		if seen >= r.cfg.ConfirmDays {
+			f.confirmed++
+		}
+		nodes += metricOf(all, rollup.MetricNodes).Peak
+		var now, before float64
+		for _, p := range all.Peaks {
+			switch p.Series.Metric() {
+			case rollup.MetricTenants:
+				before += p.Value
+			case rollup.MetricApplications:
+				kind := p.Series.Label(rollup.LabelKind)
+				kinds[kind] += p.Value
+				if kind == rollup.KindTenant {
+					now += p.Value
+				}
+			}
+		}
+		tenants += max(now, before)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	delete(kinds, "")
+	f.nodes, f.tenants, f.kinds = round(nodes), round(tenants), rounded(kinds)
+	for _, d := range days {
+		f.days += d.Len()
+	}
+	return f
+}
+
+type fatal interface{ Fatal(...any) }
+
+// Whatever comes in, late or not, is forgotten or removed, and whichever windows are
+// asked for in between: what is kept says what a plain fold says.
+func TestKeptFoldsAgreeWithPlainOnes(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		r := newRig(t, "2026-04-10T00:00:00Z", Config{ConfirmDays: 3})
+		first := rollup.NewMonth(2026, 1)
+		for range rapid.IntRange(1, 30).Draw(rt, "steps") {
+			month := first + rollup.MonthID(rapid.IntRange(0, 4).Draw(rt, "month"))
+			switch rapid.IntRange(0, 9).Draw(rt, "step") {
+			case 0, 1, 2, 3, 4:
+				r.store.record(anyReport(month).Draw(rt, "report").report(t))
+			case 5:
+				r.store.drop("a", month)
+			case 6:
+				r.clock.set(month.Start().AddDate(0, 0, rapid.IntRange(0, 40).Draw(rt, "days")))
+			default:
+				w := lastMonths(month, rapid.SampledFrom([]int{1, 2, 3, 5}).Draw(rt, "months"))
+				r.clock.add(sharedTime)
+				got, err := r.fold(w)
+				if err != nil {
+					rt.Fatal(err)
+				}
+				if want := plainFold(rt, r, w); !reflect.DeepEqual(got, want) {
+					rt.Fatalf("%s\ngot  %+v\nwant %+v", w.label(), got, want)
+				}
+			}
+		}
+	})
+}
+
+func anyReport(month rollup.MonthID) *rapid.Generator[line] {
+	return rapid.Custom(func(rt *rapid.T) line {
+		samples := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{
+			"cozy_cluster_info 1", `cozy_nodes_count{kernel="1"} 3`, `cozy_nodes_count{kernel="2"} 0.5`,
+			"cozy_tenants_count 2", `cozy_tenants_count{a="1"} 2`, "cozy_application_count 4", "cozy_other 1",
+			`cozy_application_count{kind="Tenant"} 5`, `cozy_application_count{a="1",kind="Tenant"} 1`,
+			`cozy_application_count{kind="Redis"} 0`, `cozy_application_count{a="1",kind="Redis"} 0.5`,
+			`cozy_application_count{a="2",kind="Redis"} 9007199254740992`, `cozy_application_count{kind="a\"b"} 1`,
+		}), 1, 6, func(s string) string { return s }).Draw(rt, "samples")
+		return line{
+			rapid.SampledFrom([]string{"a", "b", "c"}).Draw(rt, "instance"),
+			fmt.Sprintf("%s-%02dT10:00:00Z", month, rapid.IntRange(1, 9).Draw(rt, "day")), samples,
+		}
+	})
+}
+
+// drop takes an instance out of a month, as retention and a rebuilt file may.
+func (s *fakeStore) drop(instance string, month rollup.MonthID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.months[instance], month)
+	s.changes[month]++
+}
+
+// foldsOf counts the folds of f, each of one month.
+func (r *rig) foldsOf(t *testing.T, w window) int {
+	t.Helper()
+	before := r.store.foldCount()
+	if _, err := r.fold(w); err != nil {
+		t.Fatal(err)
+	}
+	return r.store.foldCount() - before
+}
+
+// Months that have ended are folded once, the running one when it has changed.
+func TestEndedMonthsAreFoldedOnce(t *testing.T) {
+	r := newRig(t, "2026-03-10T00:00:00Z", Config{}, infoOn("a", "2025-08", 1)...)
+	march := rollup.NewMonth(2026, 3)
+	year, quarter := lastMonths(march, 12), lastMonths(march, 3)
+	var got []int
+	step := func(w window) { got = append(got, r.foldsOf(t, w)) }
+	report := func(month string) {
+		r.store.record(infoOn("b", month, 2)[0].report(t))
+		r.clock.add(sharedTime)
+	}
+	step(quarter)
+	step(year)
+	step(window{march, march})
+	r.clock.add(rollupsTTL)
+	step(year) // nothing has come
+	report("2026-03")
+	step(year)
+	step(quarter)
+	report("2025-08") // late
+	step(quarter)
+	step(year)
+	closed := lastMonths(march-1, 3)
+	step(closed)
+	report("2026-03")
+	step(closed)
+	report("2026-02")
+	step(closed)
+	if want := []int{3, 9, 0, 0, 1, 0, 0, 12, 3, 0, 1}; !slices.Equal(got, want) {
+		t.Errorf("folds\ngot  %v\nwant %v", got, want)
+	}
+}
+
+// The first report is seen at once, others after sharedTime.
+func TestFirstReportIsSeenAtOnce(t *testing.T) {
+	r := newRig(t, "2026-03-10T00:00:00Z", Config{})
+	march := window{rollup.NewMonth(2026, 3), rollup.NewMonth(2026, 3)}
+	var got []int64
+	step := func() {
+		f, err := r.fold(march)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, f.clusters)
+	}
+	step()
+	r.store.record(infoOn("a", "2026-03", 10)[0].report(t))
+	step()
+	r.store.record(infoOn("b", "2026-03", 10)[0].report(t))
+	r.clock.add(sharedTime - 1)
+	step()
+	r.clock.add(1)
+	step()
+	if want := []int64{0, 1, 1, 2}; !slices.Equal(got, want) {
+		t.Errorf("clusters are %v, want %v", got, want)
+	}
+}
+
+// A flood of kinds is not held all at once, and what Keep always keeps is counted
+// in full.
+func TestFloodOfKindsIsBounded(t *testing.T) {
+	b := &book{}
+	tables := make([]*table, 2)
+	for month := range tables {
+		tables[month] = &table{}
+		for i := range manyKinds {
+			kind := fmt.Sprintf("Flood%d-%d", month, i)
+			m := rollup.FromDay(1, rollup.FromReport(line{"x", "2026-03-01T10:00:00Z", []string{
+				fmt.Sprintf(`cozy_application_count{kind=%q} 1`, kind), `cozy_application_count{kind="Redis"} 1`,
+				fmt.Sprintf(`cozy_application_count{kind="Redis",x="%d"} 2`, i),
+			}}.report(t)))
+			var e entry
+			b.enter(&e, m)
+			cluster, _ := b.clusters.number(kind)
+			tables[month].put(cluster, &e)
+		}
+	}
+	most := 0
+	f := b.count(window{1, 2}, 7, func(kinds map[string]int64) map[string]int64 {
+		most = max(most, len(kinds))
+		return map[string]int64{"Redis": kinds["Redis"]}
+	}, tables...)
+	if most != manyKinds+1 || len(f.kinds) > manyKinds+1 || f.kinds["Redis"] != 2*3*manyKinds {
+		t.Errorf("%d kinds at once, %d in the end, %d of Redis", most, len(f.kinds), f.kinds["Redis"])
+	}
+}
+
+func TestNumbering(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		var n numbering
+		want := map[string]uint32{}
+		for _, text := range rapid.SliceOf(rapid.StringN(0, 2, 3)).Draw(rt, "texts") {
+			id, known := want[text]
+			if !known {
+				id = uint32(len(want))
+				want[text] = id
+			}
+			if got, added := n.number(text); got != id || added == known {
+				rt.Fatalf("%q is %d, new: %t, want %d", text, got, added, id)
+			}
+		}
+		for text, id := range want {
+			if got := string(n.text(id)); got != text || n.len() != len(want) {
+				rt.Fatalf("%d is %q of %d, want %q", id, got, n.len(), text)
+			}
+		}
+	})
+}

@@ -1,0 +1,166 @@
+package overview
+
+import (
+	"encoding/binary"
+	"math"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// table has what some months say of each cluster, packed: some 60 bytes each. It
+// does not change once it is made.
+type table struct {
+	data  []byte
+	spans []span // by the number of the cluster
+	// months has what they say of all clusters, in no order.
+	months []monthPresence
+}
+
+// span is where a cluster's entry lies in the data; an empty one is none.
+type span struct{ start, end uint64 }
+
+// monthPresence is how many clusters a month has seen, and on which days.
+type monthPresence struct {
+	month    rollup.MonthID
+	clusters int64
+	days     rollup.DaySet
+}
+
+// put adds an entry. A cluster has one.
+func (t *table) put(cluster uint32, e *entry) {
+	for int(cluster) >= len(t.spans) {
+		t.spans = append(t.spans, span{})
+	}
+	start := len(t.data)
+	t.data = e.append(t.data)
+	t.spans[cluster] = span{uint64(start), uint64(len(t.data))}
+}
+
+// at returns a cluster's entry, nil if there is none.
+func (t *table) at(cluster int) []byte {
+	if cluster >= len(t.spans) {
+		return nil
+	}
+	return t.data[t.spans[cluster].start:t.spans[cluster].end]
+}
+
+// eachCluster calls fn with what tables of different months say together of each
+// cluster that any of them has. The entry is reused.
+func eachCluster(tables []*table, fn func(cluster uint32, e *entry)) {
+	clusters := 0
+	for _, t := range tables {
+		clusters = max(clusters, len(t.spans))
+	}
+	var e entry
+	for i := range clusters {
+		e.reset()
+		any := false
+		for _, t := range tables {
+			if b := t.at(i); len(b) > 0 {
+				e.merge(b)
+				any = true
+			}
+		}
+		if any {
+			fn(uint32(i), &e)
+		}
+	}
+}
+
+// join returns the table of the months of all.
+func join(tables ...*table) *table {
+	out := &table{}
+	size := 0
+	for _, t := range tables {
+		out.months = append(out.months, t.months...)
+		size = max(size, len(t.data))
+	}
+	out.data = make([]byte, 0, size+size/8)
+	eachCluster(tables, func(cluster uint32, e *entry) { out.put(cluster, e) })
+	return out
+}
+
+// entry is what some months say of one cluster.
+type entry struct {
+	// days is on how many days it was seen.
+	days  int
+	nodes float64
+	// peaks are those of series of applications and tenants, by number, ascending.
+	peaks []seriesPeak
+	spare []seriesPeak // room for merge
+}
+
+type seriesPeak struct {
+	series uint32
+	value  float64
+}
+
+func (e *entry) reset() { e.days, e.nodes, e.peaks = 0, 0, e.peaks[:0] }
+
+// append writes the entry behind b.
+func (e *entry) append(b []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(e.days))
+	b = appendValue(b, e.nodes)
+	next := uint32(0)
+	for _, p := range e.peaks {
+		b = binary.AppendUvarint(b, uint64(p.series-next))
+		b = appendValue(b, p.value)
+		next = p.series + 1
+	}
+	return b
+}
+
+// merge adds what other months say, as append has written it.
+func (e *entry) merge(b []byte) {
+	days, b := uvarint(b)
+	e.days += int(days)
+	nodes, b := value(b)
+	e.nodes = max(e.nodes, nodes)
+	old := e.peaks
+	merged := e.spare[:0]
+	next := uint32(0)
+	for len(b) > 0 {
+		var p seriesPeak
+		var distance uint64
+		distance, b = uvarint(b)
+		p.series = next + uint32(distance)
+		p.value, b = value(b)
+		next = p.series + 1
+		for len(old) > 0 && old[0].series < p.series {
+			merged, old = append(merged, old[0]), old[1:]
+		}
+		if len(old) > 0 && old[0].series == p.series {
+			p.value = max(p.value, old[0].value)
+			old = old[1:]
+		}
+		merged = append(merged, p)
+	}
+	e.peaks, e.spare = append(merged, old...), e.peaks
+}
+
+// uvarint reads a varint, with a short way for a single byte.
+func uvarint(b []byte) (uint64, []byte) {
+	if b[0] < 0x80 {
+		return uint64(b[0]), b[1:]
+	}
+	v, n := binary.Uvarint(b)
+	return v, b[n:]
+}
+
+// A value is a varint: an integer n as 2n; anything else as 1, followed by the bits
+// of the float64.
+
+func appendValue(b []byte, v float64) []byte {
+	if n := uint64(v); float64(n) == v {
+		return binary.AppendUvarint(b, n<<1)
+	}
+	return binary.BigEndian.AppendUint64(append(b, 1), math.Float64bits(v))
+}
+
+func value(b []byte) (float64, []byte) {
+	n, b := uvarint(b)
+	if n&1 == 0 {
+		return float64(n >> 1), b
+	}
+	return math.Float64frombits(binary.BigEndian.Uint64(b)), b[8:]
+}

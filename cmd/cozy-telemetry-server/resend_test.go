@@ -49,18 +49,21 @@ func lossyVictoria(t *testing.T) (v *victoria.Server, file string, truth map[rol
 		w.WriteHeader(resp.StatusCode)
 	}))
 	defer lossy.Close()
+	fillVictoria(t, lossy.URL)
+	return v, file, truth
+}
+
+// fillVictoria sends the reports of fleetFile's fleet.
+func fillVictoria(t *testing.T, url string) {
+	t.Helper()
 	last := thisMonth() - 1
 	_, err := load.History(t.Context(), load.HistoryOptions{
-		URL: lossy.URL, From: last - 1, To: last, Every: 8 * time.Hour, Now: time.Now, Derived: true,
+		URL: url, From: last - 1, To: last, Every: 8 * time.Hour, Now: time.Now, Derived: true,
 		Fleet: fleet.Config{Clusters: 40, UpgradeShare: 0.5, BirthShare: 0.3, DeathShare: 0.3},
 	})
-	if err == nil {
-		err = v.Flush(t.Context())
-	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	return v, file, truth
 }
 
 // heard returns what a server without any rollups answers from a VictoriaMetrics.
@@ -119,6 +122,42 @@ func TestResend(t *testing.T) {
 		t.Error("the file has changed")
 	}
 	t.Log(planned)
+}
+
+// A VictoriaMetrics that is killed has lost what it took in its last seconds; after a
+// resend, it lacks nothing.
+func TestResendAfterAKill(t *testing.T) {
+	file, truth := fleetFile(t)
+	dir := t.TempDir()
+	v := startVictoria(t, dir, "")
+	fillVictoria(t, v.URL)
+	before := countSamples(t, v)
+	v.Kill()
+	v = startVictoria(t, dir, "")
+	t.Logf("of %d samples %d are there after SIGKILL", before, countSamples(t, v)) // nearly always fewer
+	last := thisMonth() - 1
+	succeed(t, "resend", "--db", file, "--from", (last - 1).First().String(), "--to", last.Last().String(),
+		"--forward-url", v.URL+importPath)
+	for month := last - 1; month <= last; month++ {
+		checkTruth(t, month, heard(t, v, month, overview.Average)["month"], truth[month])
+	}
+}
+
+func countSamples(t *testing.T, v *victoria.Server) (n int) {
+	t.Helper()
+	if err := v.Flush(t.Context()); err != nil { // so that they are seen; they are not on disk
+		t.Fatal(err)
+	}
+	req, err := http.NewRequest(http.MethodGet, v.URL+`/api/v1/export?match[]={cluster_id!=""}&start=0`, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text := do(t, req)
+	for line := range strings.Lines(text) {
+		_, stamps, _ := strings.Cut(line, `"timestamps":[`)
+		n += strings.Count(stamps, ",") + 1
+	}
+	return n
 }
 
 // What was sent again says of a day what the file says: taken over into another

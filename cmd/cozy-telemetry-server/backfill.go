@@ -144,12 +144,11 @@ asked to, and takes from its own --vmselect-url.`,
 	f.BoolVar(&c.again, "again", false, "also take the days that an earlier run has taken")
 	f.StringVar(&c.adminAddr, "admin-addr", "", "let the server do it that has this private listener")
 	bindTakenFlags(f, &c.takes)
-	late := collectErrors(f)
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
-		if err := errors.Join(errors.Join(late.errs...), c.check(env.now())); err != nil {
-			return usageError{err}
+		if cmd.Flags().Changed("db-path") && !cmd.Flags().Changed("admin-addr") {
+			c.adminAddr = "" // the file that is named, whatever server the environment names
 		}
-		return nil
+		return c.check(env.now())
 	}
 	return cmd
 }

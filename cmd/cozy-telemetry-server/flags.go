@@ -1,9 +1,6 @@
 package main
 
 import (
-	"errors"
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -57,7 +54,7 @@ const (
 )
 
 // bindFlags declares every flag. The usage texts are the README's.
-func bindFlags(f *pflag.FlagSet, c *config) *lateErrors {
+func bindFlags(f *pflag.FlagSet, c *config) {
 	f.SortFlags = false
 	f.StringVar(&c.forwardURL, "forward-url", defaultForwardURL, "where ingested samples are forwarded; empty: nothing is forwarded")
 	f.StringVar(&c.listenAddr, "listen-addr", ":8081", "public listener")
@@ -97,47 +94,4 @@ func bindFlags(f *pflag.FlagSet, c *config) *lateErrors {
 
 	f.StringVar(&c.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&c.logFormat, "log-format", "json", "json or console")
-	return collectErrors(f)
-}
-
-// lateErrors gathers the errors of all flags, so that a user sees them at once.
-type lateErrors struct{ errs []error }
-
-// collectErrors makes every flag accept any text and note what is wrong with it.
-func collectErrors(f *pflag.FlagSet) *lateErrors {
-	late := &lateErrors{}
-	f.VisitAll(func(flag *pflag.Flag) {
-		flag.Value = &lateValue{Value: flag.Value, flag: flag.Name, late: late}
-	})
-	return late
-}
-
-// lateValue is a flag's value that reports errors late.
-type lateValue struct {
-	pflag.Value
-	flag string
-	late *lateErrors
-}
-
-func (v *lateValue) Set(text string) error {
-	if err := v.Value.Set(text); err != nil {
-		v.late.errs = append(v.late.errs, fmt.Errorf("--%s: %q is not a valid %s", v.flag, text, v.Type()))
-	}
-	return nil
-}
-
-// fromEnvironment sets the flags that were not given from their twins, and
-// returns what is wrong with any.
-func (l *lateErrors) fromEnvironment(f *pflag.FlagSet, getenv func(string) (string, bool)) error {
-	f.VisitAll(func(flag *pflag.Flag) {
-		if value, ok := getenv(twin(flag.Name)); ok && !flag.Changed {
-			l.errs = append(l.errs, f.Set(flag.Name, value))
-		}
-	})
-	return errors.Join(l.errs...)
-}
-
-// twin is the environment variable of a flag.
-func twin(flag string) string {
-	return "TELEMETRY_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }

@@ -31,10 +31,7 @@ func checked(cmd *cobra.Command, check func() error, needed ...string) *cobra.Co
 				errs = append(errs, fmt.Errorf("--%s: is required", flag))
 			}
 		}
-		if err := errors.Join(append(errs, check())...); err != nil {
-			return usageError{err}
-		}
-		return nil
+		return errors.Join(append(errs, check())...)
 	}
 	return cmd
 }

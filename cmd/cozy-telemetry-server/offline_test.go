@@ -34,12 +34,7 @@ type ran struct {
 // command runs the program in this process.
 func command(t *testing.T, args ...string) ran {
 	t.Helper()
-	var out, errs bytes.Buffer
-	code := run(t.Context(), environment{
-		args: args, stdout: &out, stderr: &errs, now: time.Now,
-		getenv: func(string) (string, bool) { return "", false },
-	})
-	return ran{code, out.String(), errs.String()}
+	return commandWith(t, nil, args...)
 }
 
 // succeed runs a command that must succeed, and returns what it prints.

@@ -88,10 +88,7 @@ func newRoot(env environment) *cobra.Command {
 		Short: "Receives usage reports of Cozystack clusters and publishes monthly statistics",
 		Long: `cozy-telemetry-server receives anonymous usage reports from Cozystack clusters,
 keeps them in one embedded file, forwards them to VictoriaMetrics, and answers
-with monthly statistics. Without a command it serves.
-
-Every flag has a twin in the environment, which the flag overrides:
---forward-url is TELEMETRY_FORWARD_URL.`,
+with monthly statistics. Without a command it serves.`,
 		Example: `  # without any VictoriaMetrics
   cozy-telemetry-server --forward-url= --vmselect-url= --db-path ./data/telemetry.db --snapshot-dir ./data/snapshots`,
 		Args:          noArguments,
@@ -101,17 +98,15 @@ Every flag has a twin in the environment, which the flag overrides:
 			return serve(cmd.Context(), cfg, env)
 		},
 	}
-	late := bindFlags(root.Flags(), &cfg)
-	root.PreRunE = func(cmd *cobra.Command, _ []string) error {
-		if err := errors.Join(late.fromEnvironment(cmd.Flags(), env.getenv), cfg.check()); err != nil {
-			return usageError{err}
-		}
-		return nil
-	}
+	bindFlags(root.Flags(), &cfg)
+	root.PreRunE = func(*cobra.Command, []string) error { return cfg.check() }
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(newVersion(), newHealthcheck(), newBackup(env), newBackfill(env))
 	root.AddCommand(newOffline(env)...)
+	for _, cmd := range append(root.Commands(), root) {
+		bindTwins(cmd, env.getenv)
+	}
 	return root
 }
 

@@ -118,8 +118,10 @@ them, so that the months are answered from the file too. Days that the file has
 are merged: a cluster that is already there is never counted twice. A run that
 was broken off goes on where it was when it is started again.
 
+What no report could bring is skipped and counted: the limits are the server's flags.
+
 A file that a server has open is filled by that server: with --admin-addr, it is
-asked to, and takes from its own --vmselect-url.`,
+asked to, and goes by its own flags.`,
 		Example: `  # before the first start
   cozy-telemetry-server backfill --vmselect-url http://vmselect-cozy-telemetry:8481 \
     --from 2026-01 --to 2026-10 --db-path /data/telemetry.db

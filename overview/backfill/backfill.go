@@ -112,8 +112,8 @@ type Progress struct {
 	Others int64
 }
 
-// Skipped counts samples by why they were skipped: what the Rules say, "series"
-// for one that has no valid name or belongs to no cluster, or "value".
+// Skipped counts samples by why they were skipped: what the Rules say, "series" for
+// those without a valid name or of no cluster, and "value".
 type Skipped map[string]int64
 
 // Total counts them all.

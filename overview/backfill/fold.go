@@ -80,7 +80,7 @@ func (f *fold) add(l line) error {
 			f.skipped[why]++
 			return nil
 		case !fine:
-			f.skipped["value"]++
+			f.skipped[noValue]++
 			return nil
 		case f.room <= 0:
 			return errTooMuch
@@ -98,8 +98,11 @@ func (f *fold) add(l line) error {
 	})
 }
 
-// noSeries is why a line is skipped that has no valid name, or is no cluster's.
-const noSeries = "series"
+// Why samples are skipped, beside what the rules say.
+const (
+	noSeries = "series" // without a valid name, or of no cluster
+	noValue  = "value"
+)
 
 // place finds out what a line is about, and why no report may have it.
 func (f *fold) place(labels map[string]string) (c *clusterFold, metric string, series rollup.Series, why string) {

@@ -12,10 +12,10 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
-	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/backup"
+	"github.com/cozystack/cozystack-telemetry-server/ingest"
 	"github.com/cozystack/cozystack-telemetry-server/overview"
 )
 
@@ -37,7 +37,7 @@ func (s *server) listen() (*listeners, error) {
 	if err := l.add("listen-addr", s.cfg.listenAddr, s.public()); err != nil {
 		return nil, err
 	}
-	l.sockets[0] = netutil.LimitListener(l.sockets[0], s.cfg.connections.most)
+	l.sockets[0] = s.lobby.Serve(l.servers[0], l.sockets[0])
 	if s.cfg.adminAddr == "" {
 		return l, nil
 	}
@@ -122,12 +122,35 @@ func shutdown(server *http.Server) error {
 func (s *server) public() http.Handler {
 	e := echo.New()
 	e.HTTPErrorHandler = s.httpError
-	e.Use(inert, s.recovered)
+	e.Use(inert, s.recovered, s.admitted)
 	s.ingest.Register(e)
 	overview.NewHandler(s.overview).Register(e)
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
 	e.GET("/readyz", s.ready)
 	return e
+}
+
+// admitted lets a request wait for room among the connections, unless it is a
+// probe's: those never wait behind clients.
+func (s *server) admitted(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) (err error) {
+		ctx, header := c.Request().Context(), c.Response().Header()
+		if path := c.Path(); path != "/healthz" && path != "/readyz" {
+			err = s.lobby.Enter(ctx)
+		}
+		if s.lobby.IsGuest(ctx) {
+			header.Set(echo.HeaderConnection, "close")
+		}
+		if err == nil {
+			return next(c)
+		}
+		if c.Path() == "/" {
+			s.onReport(ingest.Result{Status: http.StatusServiceUnavailable, Err: fmt.Errorf("%w: %w", ingest.ErrBusy, err)})
+		}
+		header.Set(echo.HeaderAccessControlAllowOrigin, "*") // it may be the overview's
+		header.Set(echo.HeaderRetryAfter, "30")
+		return c.JSON(http.StatusServiceUnavailable, map[string]string{"error": "too many connections, try again later"})
+	}
 }
 
 // inert marks every answer as data: a browser that opens it takes it for nothing

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/lobby"
 	"github.com/cozystack/cozystack-telemetry-server/ingest"
 )
 
@@ -86,8 +87,12 @@ type connectionLimits struct {
 	headerTimeout, bodyTimeout time.Duration
 }
 
+// lobby bounds the connections. What waits for room still has half of the time for
+// its body.
+func (l connectionLimits) lobby() *lobby.Lobby { return lobby.New(l.most, l.bodyTimeout/2) }
+
 func bindConnectionFlags(f *pflag.FlagSet, l *connectionLimits) {
-	f.IntVar(&l.most, "max-connections", 4096, "most connections of the public listener; more wait")
+	f.IntVar(&l.most, "max-connections", 4096, "most connections of the public listener; one more takes the place of an idle one, or waits")
 	f.DurationVar(&l.headerTimeout, "header-timeout", 10*time.Second, "how long a request's header may take")
 	f.DurationVar(&l.bodyTimeout, "body-timeout", 30*time.Second, "how long a whole request may take, its header too")
 }

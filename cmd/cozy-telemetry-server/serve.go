@@ -16,6 +16,7 @@ import (
 
 	"github.com/cozystack/cozystack-telemetry-server/appsource"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/backup"
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/lobby"
 	"github.com/cozystack/cozystack-telemetry-server/ingest"
 	"github.com/cozystack/cozystack-telemetry-server/overview"
 	"github.com/cozystack/cozystack-telemetry-server/store"
@@ -42,6 +43,7 @@ type server struct {
 	backfill  *backfillLoop
 	retention *retention
 	backups   *backup.Backups
+	lobby     *lobby.Lobby // of the public listener
 }
 
 // serve runs the server until ctx ends. It returns an error if it could not
@@ -65,7 +67,7 @@ func serve(ctx context.Context, cfg config, env environment) error {
 
 // newServer opens the file and builds everything upon it. Nothing runs yet.
 func newServer(cfg config, env environment, log zerolog.Logger) (*server, error) {
-	s := &server{cfg: cfg, log: log, metrics: newMetrics(env.now)}
+	s := &server{cfg: cfg, log: log, metrics: newMetrics(env.now), lobby: cfg.connections.lobby()}
 	var err error
 	if s.store, err = s.openStore(env); err != nil {
 		return nil, err

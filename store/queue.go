@@ -94,7 +94,7 @@ func (s *Store) Queue() QueueStats {
 	return s.queue.stats
 }
 
-// QueueBound returns the bound of the queue's bytes.
+// QueueBound returns the bound of the queue's bytes, 0 if there is none.
 func (s *Store) QueueBound() int64 { return s.opts.QueueBytes }
 
 // Queued returns a channel that receives after reports were queued. It is for

@@ -218,6 +218,19 @@ func TestBoundedQueueDropsTheOldest(t *testing.T) {
 	}
 }
 
+// Who names no bound has none: a backlog of any size stays, to the last block.
+func TestQueueWithoutABound(t *testing.T) {
+	s := open(t, Options{})
+	queueUp(t, s, 0, 10)
+	s.queue.mu.Lock()
+	s.queue.stats.Bytes += 1 << 40 // as if there were so much
+	s.queue.mu.Unlock()
+	queueUp(t, s, 10, 1)
+	if got := s.Queue(); got.Blocks != 11 || got.DroppedReports != 0 || s.QueueBound() != 0 {
+		t.Errorf("bound %d: got %+v", s.QueueBound(), got)
+	}
+}
+
 // A block above the bound stays as long as it is the newest.
 func TestNewestBlockAlwaysStays(t *testing.T) {
 	s := open(t, Options{QueueBytes: 1})

@@ -53,7 +53,7 @@ type queueTx struct {
 	bucket *bolt.Bucket
 	encode func([]*request) ([]byte, error)
 	size   int64 // before the change
-	bound  int64
+	bound  int64 // 0: none
 	change queueChange
 }
 
@@ -110,7 +110,7 @@ func (q *queueTx) makeRoom() error {
 			}
 			continue
 		}
-		if q.size+q.change.bytes <= q.bound || b.Seq == newest {
+		if q.bound == 0 || q.size+q.change.bytes <= q.bound || b.Seq == newest {
 			q.change.oldest = b.Received
 			return nil
 		}

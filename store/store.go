@@ -11,11 +11,12 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-// Options tune a Store. The zero Options are good defaults.
+// Options tune a Store. The zero Options bound nothing, so that a command on a file
+// takes nothing away; what a server bounds is said by its flags.
 type Options struct {
 	// QueueBytes bounds the forward queue, in bytes as they lie in the file.
 	// When a report does not fit, the oldest blocks are dropped and counted.
-	// 0 means 1 GiB. The bound is soft by one block.
+	// 0 means no bound. The bound is soft by one block.
 	QueueBytes int64
 	// MaxBytes bounds the file. 0 means no bound. bbolt makes the file grow 16 MiB
 	// ahead of need, and removals have a reserve of 8 MiB, so as many bytes of the
@@ -42,9 +43,6 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	if o.QueueBytes == 0 {
-		o.QueueBytes = 1 << 30
-	}
 	if o.OnCommit == nil {
 		o.OnCommit = func(Commit) {}
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/durable"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -93,7 +94,7 @@ func (m *Mirror) setAside(folder string) error {
 	if err := os.Rename(m.dayFolder(), filepath.Join(folder, dayFolderName)); err != nil {
 		return err
 	}
-	return errors.Join(syncFolder(folder), syncFolder(m.dir))
+	return errors.Join(durable.SyncFolder(folder), durable.SyncFolder(m.dir))
 }
 
 func copyFile(to, from string) error {

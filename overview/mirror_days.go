@@ -35,6 +35,9 @@ type dayEntry struct {
 
 // tidyDays removes left-over files, and warns of what is none of the mirror's.
 func (m *Mirror) tidyDays(found *Repaired) error {
+	if err := tidy(m.dayFolder()); err != nil {
+		return err
+	}
 	entries, err := readFolder(m.dayFolder())
 	if err != nil {
 		return err
@@ -51,10 +54,7 @@ func (m *Mirror) tidyDays(found *Repaired) error {
 		_, dropped := listed[day.String()]
 		switch {
 		case e.Name() == manifestName:
-		case isLeftOver(e):
-			if err := os.Remove(filepath.Join(m.dir, name)); err != nil {
-				return err
-			}
+		case isLeftOver(e.Name()): // of which tidy has left what is being written
 		case !ok || !e.Type().IsRegular():
 			found.warn("%q is not a file of the mirror: ignored", name)
 		case !known && !dropped:

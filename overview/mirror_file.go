@@ -1,7 +1,6 @@
 package overview
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -9,11 +8,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 
-	"github.com/google/renameio/v2"
-
+	"github.com/cozystack/cozystack-telemetry-server/store/durable"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -23,10 +20,6 @@ const (
 	// maxJSONFile bounds what is read of a file that anybody may have put there.
 	maxJSONFile = 1 << 20
 )
-
-// leftOver matches the temporary files that renameio makes beside a file of
-// ours: a dot, the file's name, and a number.
-var leftOver = regexp.MustCompile(`^\.(\d{4}-\d{2}\.json|\d{4}-\d{2}-\d{2}\.jsonl|manifest\.json)\d+$`)
 
 func monthFileName(m rollup.MonthID) string { return m.String() + ".json" }
 
@@ -44,37 +37,41 @@ func dayOfFile(name string) (d rollup.Date, ok bool) {
 	return d, err == nil && dayFileName(d) == name
 }
 
-// isLeftOver tells whether an entry of a folder is such a file.
-func isLeftOver(e fs.DirEntry) bool {
-	return e.Type().IsRegular() && leftOver.MatchString(e.Name())
+// isOurs tells whether a name is that of a file of the mirror.
+func isOurs(name string) bool {
+	_, month := monthOfFile(name)
+	_, day := dayOfFile(name)
+	return month || day || name == manifestName
 }
 
-// writeFile replaces a file with what fill writes. It returns once that is
-// durable: the bytes are on disk before the rename, and the rename after it. On
-// an error the old file stands, except when only the last step has failed.
-// The folder is made if it is missing.
+// isLeftOver tells whether a name is that of what is being made of such a file, or of
+// what a crash has left of it.
+func isLeftOver(name string) bool {
+	of, ok := durable.LeftOver(name)
+	return ok && isOurs(of)
+}
+
+// tidy removes what crashes have left of files of the mirror.
+func tidy(folders ...string) error {
+	for _, folder := range folders {
+		if err := durable.Tidy(folder, isOurs); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeFile replaces a file with what fill writes, durably. On an error the old file
+// stands, except when only the last step has failed. The folder is made if it is
+// missing.
 func writeFile(path string, fill func(io.Writer) error) error {
-	folder := filepath.Dir(path)
-	if err := makeFolder(folder); err != nil {
+	if err := makeFolder(filepath.Dir(path)); err != nil {
 		return err
 	}
-	p, err := renameio.NewPendingFile(path,
-		renameio.WithTempDir(folder), renameio.WithStaticPermissions(0o600))
-	if err != nil {
-		return err
-	}
-	defer p.Cleanup() // nothing after the rename; what it can't remove, Repair will
-	w := bufio.NewWriterSize(p, 64<<10)
-	if err := fill(w); err != nil {
+	if err := durable.Replace(path, durable.Writing(fill)); err != nil {
 		return fmt.Errorf("%s: %w", filepath.Base(path), err)
 	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	if err := p.CloseAtomicallyReplace(); err != nil {
-		return err
-	}
-	return syncFolder(folder)
+	return nil
 }
 
 // writeIfDifferent replaces a file unless it already has this content.
@@ -112,7 +109,7 @@ func makeFolder(path string) error {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return err
 	}
-	return syncFolder(filepath.Dir(path))
+	return durable.SyncFolder(filepath.Dir(path))
 }
 
 // readFolder returns the entries of a folder, sorted by name; none if there is
@@ -123,14 +120,4 @@ func readFolder(path string) ([]fs.DirEntry, error) {
 		return nil, nil
 	}
 	return entries, err
-}
-
-// syncFolder makes the names in a folder durable.
-func syncFolder(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return f.Sync()
 }

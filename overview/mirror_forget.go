@@ -35,7 +35,7 @@ func (m *Mirror) Forget(ctx context.Context, product, instance string) (lines in
 }
 
 func (m *Mirror) forgetDays(ctx context.Context, product, instance string) (lines int, err error) {
-	if err := removeLeftOvers(m.dir, m.dayFolder()); err != nil {
+	if err := tidy(m.dir, m.dayFolder()); err != nil {
 		return 0, err
 	}
 	days, _, err := dayFiles(m.dir)
@@ -60,24 +60,6 @@ func (m *Mirror) forgetDays(ctx context.Context, product, instance string) (line
 		return 0, nil
 	}
 	return lines, m.writeManifest(list)
-}
-
-func removeLeftOvers(folders ...string) error {
-	for _, folder := range folders {
-		entries, err := readFolder(folder)
-		if err != nil {
-			return err
-		}
-		for _, e := range entries {
-			if !isLeftOver(e) {
-				continue
-			}
-			if err := os.Remove(filepath.Join(folder, e.Name())); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // forgetDay writes a day's file without the instance's lines, if it has any.

@@ -140,7 +140,9 @@ func requireIgnored(t *testing.T, rubbish map[string]string) {
 
 func TestMirrorRemovesLeftOvers(t *testing.T) {
 	dir, s := t.TempDir(), filledStore()
-	for _, name := range []string{".2026-03.json123", "rollups/.2026-03-01.jsonl9", "rollups/.manifest.json77"} {
+	for _, name := range []string{
+		".2026-03.json.123.tmp", "rollups/.2026-03-01.jsonl.9.tmp", "rollups/.2026-03-02.jsonl.8.tmp/unfinished", "rollups/.manifest.json.77.tmp",
+	} {
 		put(t, dir, name, "half")
 	}
 	if found := repair(t, dir, s); len(found.Warnings) != 0 {

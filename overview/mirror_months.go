@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -21,6 +20,9 @@ func (m *Mirror) importMonths(ctx context.Context, found *Repaired) error {
 	if err != nil {
 		return err
 	}
+	if err := tidy(m.dir); err != nil {
+		return err
+	}
 	entries, err := readFolder(m.dir)
 	if err != nil {
 		return err
@@ -32,8 +34,7 @@ func (m *Mirror) importMonths(ctx context.Context, found *Repaired) error {
 		case e.Name() == dayFolderName:
 		case e.IsDir() && isAside(e.Name()):
 			found.warn("%q was set aside: take over what it has with restore and merge, then remove it", e.Name())
-		case isLeftOver(e):
-			err = os.Remove(filepath.Join(m.dir, e.Name()))
+		case isLeftOver(e.Name()): // of which tidy has left what is being written
 		case !ok || !e.Type().IsRegular():
 			found.warn("%q is not a file of the mirror: ignored", e.Name())
 		case !known:

@@ -23,9 +23,8 @@ type BackupInfo struct {
 // everything that was recorded before the call. Reports are recorded meanwhile and
 // do not wait. One copy is made at a time; a second caller waits for its turn.
 //
-// The copy comes into being under another name beside path, see [LeftOver], and is
-// durable and checked when it gets its own. Where there is a file of that name
-// already, Backup returns fs.ErrExist.
+// The copy gets its name when it is durable and checked. Where there is a file of that
+// name already, Backup returns fs.ErrExist.
 func (s *Store) Backup(ctx context.Context, path string) (BackupInfo, error) {
 	var info BackupInfo
 	select {
@@ -48,7 +47,7 @@ func (s *Store) Backup(ctx context.Context, path string) (BackupInfo, error) {
 // pages again that commits leave, so the file grows by what they write: it must
 // take no longer than the disk does, and never wait for anyone else.
 func (s *Store) spool(ctx context.Context, temp string) (info BackupInfo, keys int, err error) {
-	f, err := os.OpenFile(temp, os.O_WRONLY, 0)
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return info, 0, err
 	}

@@ -171,6 +171,22 @@ func TestDamagedCopyIsRefused(t *testing.T) {
 	}
 }
 
+// A file that somebody else makes while a copy is under way is not replaced.
+func TestFileThatComesMeanwhile(t *testing.T) {
+	s := open(t, Options{})
+	path := filepath.Join(t.TempDir(), "a.db")
+	err := newFile(path, func(temp string) (int, error) {
+		must(t, os.WriteFile(path, []byte("mine"), 0o600))
+		_, keys, err := s.spool(t.Context(), temp)
+		return keys, err
+	})
+	content, _ := os.ReadFile(path)
+	entries, _ := os.ReadDir(filepath.Dir(path))
+	if !errors.Is(err, fs.ErrExist) || string(content) != "mine" || len(entries) != 1 {
+		t.Errorf("%v; the file is %.10q in %v", err, content, entries)
+	}
+}
+
 // Commits do not wait for a backup, and the file stays below twice its size.
 func TestBackupBesideCommits(t *testing.T) {
 	s := open(t, Options{})
@@ -221,27 +237,6 @@ func latencies(t testing.TB, s *Store, more func(n int) bool) (took []time.Durat
 
 func median(d []time.Duration) time.Duration {
 	return slices.Sorted(slices.Values(d))[len(d)/2]
-}
-
-func TestLeftOver(t *testing.T) {
-	for name, want := range map[string]string{
-		".a.db.123.tmp":   "a.db",
-		".a.123.tmp":      "a",
-		".a.b.db.1.tmp":   "a.b.db",
-		".a.db.tmp":       "",
-		".a.db.12x.tmp":   "",
-		"a.db.123.tmp":    "",
-		".a.db..tmp":      "",
-		"..123.tmp":       "",
-		".a.db.123":       "",
-		"telemetry.db":    "",
-		".123.tmp":        "",
-		".a.db.1.new.tmp": "",
-	} {
-		if of, ok := LeftOver(name); of != want || ok != (want != "") {
-			t.Errorf("%s: got %q, %t, want %q", name, of, ok, want)
-		}
-	}
 }
 
 func TestCompact(t *testing.T) {

@@ -49,7 +49,7 @@ func Combine(ctx context.Context, into string, from []string, progress func(done
 	err := c.open(from)
 	if err == nil {
 		err = newFile(into, func(temp string) (int, error) {
-			return inTwoSteps(ctx, into, temp, c.build)
+			return inTwoSteps(ctx, temp, c.build)
 		})
 	}
 	if err = errors.Join(err, c.close()); err != nil {
@@ -98,9 +98,6 @@ func (c *combiner) close() (err error) {
 
 // build fills a new file.
 func (c *combiner) build(stage string) error {
-	if err := fillFile(stage); err != nil {
-		return err
-	}
 	return buildFile(stage, func(s *Store) error {
 		c.into = s
 		months, err := c.months()

@@ -39,7 +39,7 @@ func compact(ctx context.Context, from, to string, progress func(done, total int
 		if !older {
 			return copyFile(ctx, src, temp, copyOptions{progress: progress})
 		}
-		return inTwoSteps(ctx, to, temp, func(stage string) error {
+		return inTwoSteps(ctx, temp, func(stage string) error {
 			if _, err := copyFile(ctx, src, stage, copyOptions{progress: progress}); err != nil {
 				return err
 			}
@@ -57,20 +57,18 @@ func migrateFile(path string) error {
 	return errors.Join(guard(func() error { return db.Update(migrate) }), db.Close())
 }
 
-// inTwoSteps makes temp a compact copy of what fill makes of an empty file.
-func inTwoSteps(ctx context.Context, path, temp string, fill func(stage string) error) (keys int, err error) {
-	stage, err := createTemp(path)
+// inTwoSteps makes temp a compact copy of what fill makes of a file beside it.
+func inTwoSteps(ctx context.Context, temp string, fill func(stage string) error) (keys int, err error) {
+	stage := stageOf(temp)
+	if err := fill(stage); err != nil {
+		return 0, err
+	}
+	db, err := openBolt(stage, true)
 	if err != nil {
 		return 0, err
 	}
-	if err = fill(stage); err == nil {
-		var db *bolt.DB
-		if db, err = openBolt(stage, true); err == nil {
-			keys, err = copyFile(ctx, db, temp, copyOptions{})
-			err = errors.Join(err, db.Close())
-		}
-	}
-	return keys, errors.Join(err, os.Remove(stage))
+	keys, err = copyFile(ctx, db, temp, copyOptions{})
+	return keys, errors.Join(err, db.Close())
 }
 
 // copyOptions tune copyFile; the zero copyOptions copy everything.
@@ -80,7 +78,7 @@ type copyOptions struct {
 	skip func(path [][]byte) bool
 }
 
-// copyFile copies what is in a file to an empty one, key by key, and cuts off what
+// copyFile copies what is in a file to a new one, key by key, and cuts off what
 // bbolt has reserved behind it. It returns how many keys it has copied. The copy is
 // not synced.
 func copyFile(ctx context.Context, src *bolt.DB, to string, opts copyOptions) (keys int, err error) {

@@ -39,7 +39,7 @@ func Forget(ctx context.Context, path string, product, instance string, progress
 	}
 	if err == nil {
 		err = replaceFile(path, func(temp string) (int, error) {
-			return inTwoSteps(ctx, path, temp, f.build)
+			return inTwoSteps(ctx, temp, f.build)
 		})
 	}
 	if err = errors.Join(err, db.Close()); err != nil {

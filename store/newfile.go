@@ -6,71 +6,39 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 
 	bolt "go.etcd.io/bbolt"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/durable"
 )
 
-// newFile writes a file under a name of its own beside path, makes it durable,
-// checks it, and only then gives it its name. What a crash leaves behind is removed
-// by the next call for the same path. fill returns how many keys the file must have.
+// newFile makes a database file that gets its name only when it is durable and
+// checked. fill returns how many keys the file must have.
 func newFile(path string, fill func(temp string) (keys int, err error)) error {
-	if err := checkUnused(path); err != nil {
-		return err
-	}
-	return replaceFile(path, fill)
+	return durable.Create(path, func(temp string) error { return fillChecked(temp, fill) })
 }
 
-// checkUnused returns fs.ErrExist if there is something of that name.
-func checkUnused(path string) error {
-	_, err := os.Lstat(path)
-	switch {
-	case err == nil:
-		return fmt.Errorf("%s: %w", path, fs.ErrExist)
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	}
-	return err
-}
-
-// replaceFile does the same to a file that may be there already.
+// replaceFile does the same in place of a file, whose owner and mode it keeps.
 func replaceFile(path string, fill func(temp string) (keys int, err error)) error {
-	path = filepath.Clean(path)
-	if err := removeLeftOvers(path); err != nil {
-		return err
-	}
-	temp, err := createTemp(path)
-	if err != nil {
-		return err
-	}
-	keys, err := fill(temp)
-	if err == nil {
-		err = keepOwner(path, temp)
-	}
-	if err == nil {
-		err = syncFile(temp)
-	}
-	if err == nil {
-		err = checkKeys(temp, keys)
-	}
-	if err == nil {
-		err = os.Rename(temp, path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(temp))
-	}
-	return syncDir(filepath.Dir(path))
+	return durable.Replace(path, func(temp string) error {
+		if err := fillChecked(temp, fill); err != nil {
+			return err
+		}
+		return keepOwner(path, temp)
+	})
 }
 
-// createTemp makes an empty file for what shall become path.
-func createTemp(path string) (string, error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
+func fillChecked(temp string, fill func(temp string) (keys int, err error)) error {
+	keys, err := fill(temp)
 	if err != nil {
-		return "", err
+		return err
 	}
-	return f.Name(), f.Close()
+	return checkKeys(temp, keys)
 }
+
+// stageOf returns where a file lies that comes before an unfinished one.
+func stageOf(temp string) string { return filepath.Join(filepath.Dir(temp), "stage") }
 
 // keepOwner gives a file the owner and mode of the one that it replaces, if there is
 // one: root may run a command on the file of a server that is not.
@@ -88,37 +56,6 @@ func keepOwner(old, temp string) error {
 		}
 	}
 	return os.Chmod(temp, info.Mode().Perm())
-}
-
-// LeftOver tells whether a file of that name is what a crash has left of a backup
-// or of a command that writes a new file, and how that one was to be named.
-func LeftOver(name string) (of string, ok bool) {
-	of, isTemp := strings.CutSuffix(name, ".tmp")
-	of, hidden := strings.CutPrefix(of, ".")
-	i := strings.LastIndexByte(of, '.')
-	if !isTemp || !hidden || i <= 0 || i+1 == len(of) || strings.Trim(of[i+1:], "0123456789") != "" {
-		return "", false
-	}
-	return of[:i], true
-}
-
-func removeLeftOvers(path string) error {
-	folder := filepath.Dir(path)
-	entries, err := os.ReadDir(folder)
-	for _, e := range entries {
-		if of, ok := LeftOver(e.Name()); ok && of == filepath.Base(path) && e.Type().IsRegular() {
-			err = errors.Join(err, os.Remove(filepath.Join(folder, e.Name())))
-		}
-	}
-	return err
-}
-
-func syncFile(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }
 
 // checkKeys reads every page of a file, and compares how many keys it has.

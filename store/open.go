@@ -13,6 +13,8 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/durable"
 )
 
 // lockTimeout is how long Open waits for another process to let go of the file:
@@ -45,33 +47,21 @@ func openFile(path string) (*bolt.DB, error) {
 	return db, nil
 }
 
-// createFile makes a new database. It does so under a name of its own, so that a
-// crash leaves no half-made one behind, which the next start would have to refuse.
+// createFile makes a new database. A crash leaves no half-made one behind, which the
+// next start would have to refuse.
 func createFile(path string) error {
-	folder, name := filepath.Split(filepath.Clean(path))
-	folder = filepath.Clean(folder)
-	if err := os.MkdirAll(folder, 0o700); err != nil {
+	path = filepath.Clean(path)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("store: create the folder of %s: %w%s", path, err, remedy(err))
 	}
-	f, err := os.CreateTemp(folder, name+".*.new")
-	if err != nil {
-		return fmt.Errorf("store: create %s: %w%s", path, err, remedy(err))
-	}
-	unfinished := f.Name()
-	err = errors.Join(f.Close(), fillFile(unfinished))
-	if err == nil {
-		err = os.Link(unfinished, path)
-		if errors.Is(err, fs.ErrExist) {
-			err = nil // another server was quicker; a rename would have replaced its file
-		}
-	}
-	if err = errors.Join(err, os.Remove(unfinished), syncDir(folder)); err != nil {
+	// Where another server was quicker, its file is the one to open.
+	if err := durable.Create(path, fillFile); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("store: create %s: %w%s", path, err, remedy(err))
 	}
 	return nil
 }
 
-// fillFile makes a database of an empty file.
+// fillFile makes a new, empty database under a name that is not used.
 func fillFile(path string) error {
 	db, err := openBolt(path, false)
 	if err != nil {
@@ -204,7 +194,7 @@ func SetAside(path string, now time.Time) (string, error) {
 	// A link fails where a rename would replace.
 	err := os.Link(path, aside)
 	if err == nil {
-		err = errors.Join(os.Remove(path), syncDir(filepath.Dir(path)))
+		err = errors.Join(os.Remove(path), durable.SyncFolder(filepath.Dir(path)))
 	}
 	if err != nil {
 		return "", fmt.Errorf("store: set %s aside: %w%s", path, err, remedy(err))
@@ -231,13 +221,4 @@ func remedy(err error) string {
 		return "; give --db-path a place in a folder that takes writes"
 	}
 	return ""
-}
-
-// syncDir makes a new directory entry durable, which bbolt leaves to the caller.
-func syncDir(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }

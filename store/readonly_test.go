@@ -198,17 +198,24 @@ func TestReadersShareAFile(t *testing.T) {
 	openAt(t, path, Options{})
 }
 
-func TestCreateRefusesWhatIsThere(t *testing.T) {
+func TestBuildRefusesWhatIsThere(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.db")
-	s, err := Create(path, Options{})
-	must(t, err)
-	must(t, s.Close())
+	record := func(s *Store) error { return s.Record(t.Context(), report("a", march, "a"), nil) }
+	must(t, Build(t.Context(), path, record))
+	checkClean(t, path)
 	before := stateOf(t, path)
-	if _, err := Create(path, Options{}); !errors.Is(err, fs.ErrExist) {
+	if err := Build(t.Context(), path, record); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("got %v, want fs.ErrExist", err)
 	}
 	if after := stateOf(t, path); after != before {
 		t.Error("the file was changed")
+	}
+	broken := errors.New("broken")
+	if err := Build(t.Context(), path+"2", func(*Store) error { return broken }); !errors.Is(err, broken) {
+		t.Errorf("got %v, want the error of fill", err)
+	}
+	if entries, _ := os.ReadDir(filepath.Dir(path)); len(entries) != 1 {
+		t.Errorf("left behind: %v", entries)
 	}
 }
 

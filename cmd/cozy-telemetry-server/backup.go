@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -24,21 +25,17 @@ checksum is right.`,
 		Example: "  cozy-telemetry-server backup -o copy.db",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			out, err := createOut(output, force)
-			if err != nil {
+			var size int64
+			err := writeOut(output, force, func(out io.Writer) (err error) {
+				p := newSteps(env, "backup")
+				defer p.end()
+				size, err = backup.Fetch(cmd.Context(), "http://"+admin+backup.Path, out, p.tell)
 				return err
-			}
-			defer out.discard()
-			p := newSteps(env, "backup")
-			size, err := backup.Fetch(cmd.Context(), "http://"+admin+backup.Path, out, p.tell)
-			p.end()
+			})
 			if errors.Is(err, backup.ErrNotThere) {
 				err = fmt.Errorf("%w%s", err, askAdmin)
 			}
 			if err != nil {
-				return err
-			}
-			if err := out.commit(); err != nil {
 				return err
 			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s has %s\n", output, bytesText(size))

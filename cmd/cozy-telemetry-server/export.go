@@ -109,15 +109,7 @@ func (o *exportFlags) run(ctx context.Context, env environment, s *store.Store) 
 	if o.output == "" {
 		return export.Write(ctx, env.stdout, s, options)
 	}
-	out, err := createOut(o.output, o.force)
-	if err != nil {
-		return err
-	}
-	defer out.discard()
-	if err := export.Write(ctx, out, s, options); err != nil {
-		return err
-	}
-	return out.commit()
+	return writeOut(o.output, o.force, func(out io.Writer) error { return export.Write(ctx, out, s, options) })
 }
 
 func (o *exportFlags) options(env environment, s *store.Store) (export.Options, error) {

@@ -106,6 +106,9 @@ func killEachStart(t *testing.T, calls []string, prepare, check func(dir string)
 				t.Errorf("%s %d: exit code %d", call, n, code)
 			}
 			checkFile(t, filepath.Join(dir, "telemetry.db"))
+			if left, _ := filepath.Glob(filepath.Join(dir, ".*")); len(left) > 0 {
+				t.Errorf("%s %d: the kill has left %v", call, n, left)
+			}
 			check(dir)
 		}
 	}

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/cozystack/cozystack-telemetry-server/overview"
 	"github.com/cozystack/cozystack-telemetry-server/store"
+	"github.com/cozystack/cozystack-telemetry-server/store/durable"
 )
 
 // openStore opens the file. It begins a new one only where none can have been
@@ -33,6 +35,15 @@ func (s *server) openStore(env environment) (*store.Store, error) {
 			Msg("the mirror has data of the damaged file: to have it back, stop the server, move the new file away and run: " + s.cfg.restoreCommand())
 	}
 	return store.Open(s.cfg.dbPath, s.storeOptions(env))
+}
+
+// tidy removes what crashes have left beside the file: of its making, and of commands
+// on it. The server can do without.
+func (s *server) tidy() {
+	folder, file := filepath.Split(filepath.Clean(s.cfg.dbPath))
+	if err := durable.Tidy(filepath.Clean(folder), func(of string) bool { return of == file }); err != nil {
+		s.log.Warn().Err(err).Msg("what a crash has left beside --db-path was not removed")
+	}
 }
 
 func (s *server) storeOptions(env environment) store.Options {

@@ -3,39 +3,34 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 
 	"github.com/cozystack/cozystack-telemetry-server/store"
+	"github.com/cozystack/cozystack-telemetry-server/store/durable"
 )
 
-// outFile is a file that gets its name only when all of it is on disk. Until then
-// it lies beside it under another one.
-type outFile struct {
-	*os.File
-	path  string
-	force bool
-}
-
-// createOut begins a file. Without force there must be none of that name, and with
-// it none that a server has open: the server would go on with a file that has no name.
-func createOut(path string, force bool) (*outFile, error) {
+// writeOut writes a file that gets its name only when all of it is on disk. Without
+// force there must be none of that name, and with it none that a server has open: the
+// server would go on with a file that has no name.
+func writeOut(path string, force bool, write func(io.Writer) error) error {
 	err := checkPlace(path)
 	switch {
 	case errors.Is(err, errTaken) && !force:
-		return nil, fmt.Errorf("%w; --force replaces it", err)
+		return fmt.Errorf("%w; --force replaces it", err)
 	case errors.Is(err, errTaken):
 		err = checkNotServed(path)
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.part")
-	if err != nil {
-		return nil, err
+	publish := durable.Create
+	if force {
+		publish = durable.Replace
 	}
-	return &outFile{f, path, force}, nil
+	return publish(path, durable.Writing(write))
 }
 
 var errTaken = errors.New("there is such a file already")
@@ -99,42 +94,4 @@ func checkNotServed(path string) error {
 		return err
 	}
 	return nil // whatever it is, it may be replaced
-}
-
-// commit gives the file its name, durably.
-func (f *outFile) commit() error {
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := rename(f.Name(), f.path, f.force); err != nil {
-		return err
-	}
-	return syncFolderOf(f.path)
-}
-
-// discard removes the file if it was not committed.
-func (f *outFile) discard() {
-	_ = f.Close() // it may be closed already
-	_ = os.Remove(f.Name())
-}
-
-// rename gives a file another name, which must be free unless force is given. A
-// plain rename would replace what somebody else has made meanwhile.
-func rename(from, to string, force bool) error {
-	if force {
-		return os.Rename(from, to)
-	}
-	if err := os.Link(from, to); err != nil {
-		return err
-	}
-	return os.Remove(from)
-}
-
-// syncFolderOf makes the name of a file durable.
-func syncFolderOf(path string) error {
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }

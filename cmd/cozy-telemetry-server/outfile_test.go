@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -37,17 +38,10 @@ func TestOutputIsWholeOrNotThere(t *testing.T) {
 // What somebody else has made meanwhile is not replaced either.
 func TestOutputThatComesMeanwhile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out")
-	f, err := createOut(path, false)
-	if err != nil {
-		t.Fatal(err)
+	err := writeOut(path, false, func(io.Writer) error { return os.WriteFile(path, []byte("mine"), 0o600) })
+	if !errors.Is(err, fs.ErrExist) {
+		t.Errorf("it says %v", err)
 	}
-	if err := os.WriteFile(path, []byte("mine"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.commit(); !errors.Is(err, fs.ErrExist) {
-		t.Errorf("the commit says %v", err)
-	}
-	f.discard()
 	entries, err := os.ReadDir(filepath.Dir(path))
 	if content, _ := os.ReadFile(path); err != nil || string(content) != "mine" || len(entries) != 1 {
 		t.Errorf("the folder has %v, and the file %q", entries, content)

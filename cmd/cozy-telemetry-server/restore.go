@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -57,35 +55,33 @@ type restorer struct {
 	records, months, bad int
 }
 
-// run makes the file under another name, so that a half-made one is never taken for
-// a whole one.
 func (r *restorer) run(ctx context.Context) (err error) {
 	if err := errors.Join(checkMirror(r.mirror), checkNew(r.output)); err != nil {
 		return err
 	}
-	folder, err := os.MkdirTemp(filepath.Dir(r.output), ".restore-")
+	err = store.Build(ctx, r.output, func(s *store.Store) error {
+		r.into = s
+		if err := r.read(ctx); err != nil {
+			return err
+		}
+		return r.verdict()
+	})
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(folder)
-	unfinished := filepath.Join(folder, "unfinished.db")
-	if r.into, err = store.Create(unfinished, store.Options{}); err != nil {
-		return err
-	}
-	err = errors.Join(r.read(ctx), r.into.Close())
+	_, err = fmt.Fprintf(r.out, "%s has %s and %s\n", r.output, countOf(r.records, "day record"), countOf(r.months, "snapshot"))
+	return err
+}
+
+// verdict says why no file shall be made of what was read, if so.
+func (r *restorer) verdict() error {
 	switch {
-	case err != nil:
-		return err
 	case r.bad > 0 && !r.keepGoing:
 		return fmt.Errorf("what is named above can't be used (%d in all), so no file was made; --keep-going leaves it out", r.bad)
 	case r.records == 0 && r.months == 0:
 		return fmt.Errorf("%s has no days and no months: no file was made", r.mirror)
 	}
-	if err := errors.Join(rename(unfinished, r.output, false), syncFolderOf(r.output)); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(r.out, "%s has %s and %s\n", r.output, countOf(r.records, "day record"), countOf(r.months, "snapshot"))
-	return err
+	return nil
 }
 
 func (r *restorer) read(ctx context.Context) error {

@@ -299,7 +299,7 @@ func TestForgetLeavesNoByte(t *testing.T) {
 	if err := os.WriteFile(lost, []byte(line), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	leftOver := filepath.Join(mirror, "rollups", ".2025-01-01.jsonl123")
+	leftOver := filepath.Join(mirror, "rollups", ".2025-01-01.jsonl.123.tmp")
 	if err := os.WriteFile(leftOver, []byte(line[:100]), 0o600); err != nil {
 		t.Fatal(err)
 	}

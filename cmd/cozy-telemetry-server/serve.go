@@ -72,6 +72,7 @@ func newServer(cfg config, env environment, log zerolog.Logger) (*server, error)
 	if s.store, err = s.openStore(env); err != nil {
 		return nil, err
 	}
+	s.tidy()
 	if err := s.build(env); err != nil {
 		return nil, errors.Join(err, s.store.Close())
 	}

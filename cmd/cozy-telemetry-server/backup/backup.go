@@ -5,23 +5,18 @@
 package backup
 
 import (
-	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/cozystack/cozystack-telemetry-server/store"
+	"github.com/cozystack/cozystack-telemetry-server/store/durable"
 )
 
 // Path is where the private listener serves backups.
 const Path = "/backup"
-
-// spoolPrefix begins the names of folders for copies that are being made.
-const spoolPrefix = ".telemetry-spool-"
 
 // Config says where copies go. All but Dir, Every and Keep are required.
 type Config struct {
@@ -46,8 +41,8 @@ type Backups struct {
 	downloads chan struct{} // a token for each copy on the disk
 }
 
-// New makes Dir if it is missing, and removes what a crash has left in the folder of
-// copies.
+// New makes Dir if it is missing, and removes what a crash has left of copies, there
+// and in Spool. What can't be removed is told, for backups are made all the same.
 func New(s *store.Store, cfg Config) (*Backups, error) {
 	b := &Backups{cfg: cfg, store: s, downloads: make(chan struct{}, maxDownloads)}
 	if b.cfg.Dir != "" {
@@ -55,15 +50,13 @@ func New(s *store.Store, cfg Config) (*Backups, error) {
 			return nil, fmt.Errorf("--backup-dir: %w", err)
 		}
 	}
-	return b, b.tidy()
-}
-
-func (b *Backups) tidy() error {
-	entries, err := os.ReadDir(b.cfg.Spool)
-	for _, e := range entries {
-		if e.IsDir() && strings.HasPrefix(e.Name(), spoolPrefix) {
-			err = errors.Join(err, os.RemoveAll(filepath.Join(b.cfg.Spool, e.Name())))
+	for _, folder := range []string{b.cfg.Spool, b.cfg.Dir} {
+		if folder == "" {
+			continue
+		}
+		if err := durable.Tidy(folder, isName); err != nil {
+			b.cfg.Log.Warn().Err(err).Msg("what a crash has left of a backup was not removed")
 		}
 	}
-	return err
+	return b, nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/cozystack/cozystack-telemetry-server/store"
+	"github.com/cozystack/cozystack-telemetry-server/store/durable"
 )
 
 // testBackups makes backups of a small store into a folder, at a time that the test
@@ -42,7 +43,7 @@ func testBackups(t *testing.T, dir string, keep int) (b *Backups, now *time.Time
 // oldest are removed, and other files are not touched.
 func TestBackupDir(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "backups")
-	for _, name := range []string{"notes.txt", "telemetry-2026.db", spoolPrefix + "1"} {
+	for _, name := range []string{"notes.txt", "telemetry-2026.db", ".telemetry-20260228T120000Z.db.1.tmp"} {
 		if err := os.MkdirAll(filepath.Join(dir, name), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -118,6 +119,36 @@ func TestBackupDirAfterAClockJump(t *testing.T) {
 	}
 	if dated, err := b.dated(*now); err != nil || len(dated) != 3 || dated[0].Before(today) || dated[2].After(*now) {
 		t.Errorf("backups %v, %v", dated, err)
+	}
+}
+
+// At the start, what a crash has left of backups goes from the folder, of those for
+// clients too. What another process is making stays, and so does every other file.
+func TestLeftOversOfBackups(t *testing.T) {
+	dir := t.TempDir()
+	stay := []string{"notes.txt", ".mine.db.12.tmp", ".telemetry-2026.db.12.tmp", "telemetry-20260228T120000Z.db.12.tmp"}
+	for _, name := range append(slices.Clone(stay), ".telemetry-20260228T120000Z.db.12.tmp") {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("half"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.MkdirAll(filepath.Join(dir, ".telemetry-20260227T120000Z.db.7.tmp", "unfinished"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	works, err := durable.OpenWorkshop(filepath.Join(dir, "telemetry-20260226T120000Z.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer works.Close()
+	testBackups(t, dir, 1)
+	stay = append(stay, filepath.Base(filepath.Dir(works.Path("x"))))
+	var names []string
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	if !slices.Equal(names, slices.Sorted(slices.Values(stay))) {
+		t.Errorf("the folder has %q, want %q", names, stay)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/cozystack/cozystack-telemetry-server/store"
+	"github.com/cozystack/cozystack-telemetry-server/store/durable"
 )
 
 const (
@@ -85,12 +86,12 @@ func (b *Backups) send(w http.ResponseWriter, r *http.Request) error {
 // copy returns a copy of the file that has no name any more, so that it is gone
 // when it is closed, whatever happens to the process.
 func (b *Backups) copy(ctx context.Context, name string) (file *os.File, info store.BackupInfo, err error) {
-	folder, err := os.MkdirTemp(b.cfg.Spool, spoolPrefix)
+	shop, err := durable.OpenWorkshop(filepath.Join(b.cfg.Spool, name))
 	if err != nil {
 		return nil, info, err
 	}
-	defer os.RemoveAll(folder)
-	path := filepath.Join(folder, name)
+	defer shop.Close() // what it can't remove, the next start will
+	path := shop.Path(name)
 	if info, err = b.store.Backup(ctx, path); err != nil {
 		return nil, info, err
 	}

@@ -16,6 +16,17 @@ const retryTime = 10 * time.Minute
 
 func nameOf(at time.Time) string { return at.UTC().Format(layout) }
 
+// timeOf is the inverse of nameOf; ok is false for any other name.
+func timeOf(name string) (at time.Time, ok bool) {
+	at, err := time.Parse(layout, name)
+	return at, err == nil && nameOf(at) == name
+}
+
+func isName(name string) bool {
+	_, ok := timeOf(name)
+	return ok
+}
+
 // Run writes a backup to Dir, which there must be, whenever the newest one is old
 // enough. It returns when ctx is done.
 func (b *Backups) Run(ctx context.Context) {
@@ -88,8 +99,7 @@ func (b *Backups) dated(now time.Time) (dated []time.Time, err error) {
 	}
 	entries, err := os.ReadDir(b.cfg.Dir)
 	for _, e := range entries {
-		at, bad := time.Parse(layout, e.Name())
-		if bad == nil && nameOf(at) == e.Name() && e.Type().IsRegular() {
+		if at, ok := timeOf(e.Name()); ok && e.Type().IsRegular() {
 			dated = append(dated, at)
 		}
 	}

@@ -3,9 +3,13 @@ package export
 import (
 	"encoding/csv"
 	"io"
+	"strings"
+	"unicode/utf8"
 )
 
-// csvTable writes a head line, and cells that are not known as nothing.
+// csvTable writes a head line, and cells that are not known as nothing. Text that a
+// spreadsheet would take for a formula, for it is what a cluster says, gets an
+// apostrophe before it.
 type csvTable struct {
 	columns []column
 	w       *csv.Writer
@@ -26,8 +30,18 @@ func (t *csvTable) write(row []cell) error {
 		if c.known {
 			t.fields[i] = string(t.columns[i].kind.append(nil, c))
 		}
+		if t.columns[i].kind == kindText && isFormula(t.fields[i]) {
+			t.fields[i] = "'" + t.fields[i]
+		}
 	}
 	return t.w.Write(t.fields)
+}
+
+// isFormula tells whether a text begins as a formula does, in narrow or wide letters,
+// or with white space that a spreadsheet drops before it looks.
+func isFormula(s string) bool {
+	first, _ := utf8.DecodeRuneInString(s)
+	return strings.ContainsRune("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20", first)
 }
 
 func (t *csvTable) close() error {

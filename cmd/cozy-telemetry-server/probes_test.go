@@ -42,7 +42,7 @@ func TestProbesNeverWait(t *testing.T) {
 					}
 				}
 			}
-			client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Second}
+			client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 3 * time.Second}
 			for range 5 {
 				for _, path := range []string{"/healthz", "/readyz"} {
 					resp, err := client.Get(server.Public + path)

@@ -79,14 +79,14 @@ func (h *house) dial(t *testing.T, text string) net.Conn {
 	return c
 }
 
-// status reads an answer within a second, 0 if the connection is closed instead.
+// status reads an answer within 5 seconds, 0 if the connection is closed instead.
 func status(t *testing.T, c net.Conn) int {
 	t.Helper()
-	_ = c.SetReadDeadline(time.Now().Add(time.Second))
+	_ = c.SetReadDeadline(time.Now().Add(5 * time.Second))
 	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
 	var late net.Error
 	if errors.As(err, &late) && late.Timeout() {
-		t.Fatal("no answer within a second")
+		t.Fatal("no answer within 5 seconds")
 	}
 	if err != nil {
 		return 0

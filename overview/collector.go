@@ -17,8 +17,8 @@ const (
 )
 
 // Run collects the months that have ended, without being asked to, until ctx
-// ends. It closes a month in the store, stores its final snapshot, and asks
-// vmselect again about those that were built while it was down. It returns nil.
+// ends. It closes a month in the store, stores its final snapshot, and asks the
+// sources again a day later, and where vmselect was down. It returns nil.
 func (o *Overview) Run(ctx context.Context) error {
 	c := collector{Overview: o}
 	for {
@@ -97,50 +97,39 @@ func (c *collector) firstMonth(this rollup.MonthID) (rollup.MonthID, error) {
 	return max(first, from), nil
 }
 
-// settle gives a month that is closed its final snapshot. That vmselect fails is
-// no error here: it is logged where it is asked.
+// settle gives a month that is closed its final snapshot, and asks the sources again
+// about one that is due. That vmselect fails is no error here: it is logged where it
+// is asked.
 func (c *collector) settle(ctx context.Context, id rollup.MonthID) error {
+	var known *rollup.Snapshot
 	stored, ok, err := c.store.Snapshot(id)
 	if err != nil {
 		return err
 	}
-	asking, cancel := context.WithTimeout(ctx, c.cfg.QueryBudget)
-	defer cancel()
-	switch {
-	case ok && stored.Final && stored.Source == rollup.SourceImported:
-		// It may have come after days that show more.
-		_, err := c.recount(stored)
-		return err
-	case ok && stored.Final && c.needsAsking(stored):
-		return c.askAgain(asking, stored)
-	case ok && stored.Final:
-		return nil
+	now := c.cfg.Now()
+	if ok {
+		known = &stored
+		if !c.due(stored, now) || stored.Final && !c.complete(window{id, id}, now) {
+			return nil
+		}
 	}
 	if err := c.store.FoldDays(ctx, id, id.Last()); err != nil {
 		return err
 	}
-	l, err := c.month(ctx, asking, id)
-	if errors.Is(err, ErrNoData) || errors.Is(err, ErrUnavailable) {
+	asking, cancel := context.WithTimeout(ctx, c.cfg.QueryBudget)
+	defer cancel()
+	kept, err := c.collect(asking, id, known)
+	switch {
+	case errors.Is(err, ErrNoData), errors.Is(err, ErrUnavailable):
 		return nil
-	}
-	if err != nil || !l.value.Final {
+	case err != nil:
 		return err
+	case kept.Final && !stored.Final:
+		c.tell(kept, "a month is final")
+	case kept.CheckedAt.After(stored.CheckedAt):
+		c.tell(kept, "the sources were asked again about a month")
 	}
-	if stored, ok, err = c.store.Snapshot(id); err == nil && !(ok && stored.Final) {
-		err = c.keep(l.value)
-	}
-	if err == nil {
-		c.tell(l.value, "a month is final")
-	}
-	return err
-}
-
-func (c *collector) askAgain(asking context.Context, stored rollup.Snapshot) error {
-	s, err := c.reask(asking, stored)
-	if err == nil {
-		c.tell(s, "vmselect has been asked about a final month")
-	}
-	return err
+	return nil
 }
 
 func (c *collector) tell(s rollup.Snapshot, what string) {
@@ -155,7 +144,9 @@ func (c *collector) foldRunning(ctx context.Context) error {
 	return c.store.FoldDays(ctx, today.Month(), today-1)
 }
 
-// saveRunning stores the running month as it stands, once in a while.
+// saveRunning stores the running month as it stands, once in a while. A final
+// snapshot that has as much stays: it was made by a clock that was ahead, or this one
+// was set back.
 func (c *collector) saveRunning(ctx context.Context) error {
 	now := c.cfg.Now()
 	if since := now.Sub(c.saved); since >= 0 && since < saveEvery {
@@ -170,33 +161,9 @@ func (c *collector) saveRunning(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := c.saveIfNew(ctx, l.value); err != nil {
+	if _, err := c.store.OfferSnapshot(ctx, l.value); err != nil {
 		return err
 	}
 	c.saved = now
 	return nil
-}
-
-// saveIfNew stores the running month, unless there is a final snapshot of it that
-// has as much: it was made by a clock that was ahead, or this one was set back.
-func (c *collector) saveIfNew(ctx context.Context, s rollup.Snapshot) error {
-	if s.Source == rollup.SourceImported {
-		return nil
-	}
-	stored, ok, err := c.store.Snapshot(s.Month)
-	if err != nil || ok && stored.Final && !exceeds(s, stored) {
-		return err
-	}
-	return c.store.PutSnapshot(ctx, s)
-}
-
-// exceeds tells whether any figure of a month is above that of another snapshot.
-func exceeds(s, other rollup.Snapshot) bool {
-	for kind, n := range s.Kinds {
-		if n > other.Kinds[kind] {
-			return true
-		}
-	}
-	return s.Clusters > other.Clusters || s.TotalNodes > other.TotalNodes || s.TotalTenants > other.TotalTenants ||
-		s.DaysWithData > other.DaysWithData
 }

@@ -98,7 +98,7 @@ func TestFinalMonthThatIsRunningAgain(t *testing.T) {
 			Clusters: 3, TotalNodes: 1000, TotalTenants: 1000, DaysWithData: 31,
 			Source: rollup.SourceRollups, Final: true,
 		}
-		if err := r.store.PutSnapshot(t.Context(), final); err != nil {
+		if _, err := r.store.OfferSnapshot(t.Context(), final); err != nil {
 			t.Fatal(err)
 		}
 		r.until(t, "2000-01-30T00:00:00Z")

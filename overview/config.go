@@ -66,6 +66,10 @@ type Config struct {
 	// CurrentTTL is how long an answer of vmselect for a month that is not final
 	// is used. 0 means 1m. Less than the second of the rollups is a second.
 	CurrentTTL time.Duration
+	// OldestQueued returns when the oldest report came that still waits to be
+	// forwarded to VictoriaMetrics; zero if none waits. Until those of a month are
+	// through, vmselect is not heard for good about it. Nil: nothing is forwarded.
+	OldestQueued func() time.Time
 	// EmptyTTL is how long it is remembered that vmselect knows nothing of a
 	// month that has ended. 0 means 10m.
 	EmptyTTL time.Duration
@@ -110,6 +114,9 @@ func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.EmptyTTL, 10*time.Minute)
 	setDefault(&c.CollectEvery, 10*time.Minute)
 	setDefault(&c.Replicas, 1)
+	if c.OldestQueued == nil {
+		c.OldestQueued = func() time.Time { return time.Time{} }
+	}
 	if c.OnAnswer == nil {
 		c.OnAnswer = func(Outcome) {}
 	}

@@ -13,6 +13,8 @@ type figures struct {
 	known bool
 	// clusters, nodes and tenants are what the page shows.
 	clusters, nodes, tenants int64
+	// upperNodes is set where nodes is an upper bound.
+	upperNodes bool
 	// kinds has the applications by the kind that clusters report.
 	kinds map[string]int64
 	// confirmed counts the clusters that were seen on enough distinct days.

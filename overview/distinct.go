@@ -2,6 +2,7 @@ package overview
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
@@ -67,11 +68,5 @@ func knowsAll(own figures, w window, data []rollup.Snapshot) bool {
 
 // largestOf returns the month with the most clusters.
 func largestOf(data []rollup.Snapshot) rollup.Snapshot {
-	largest := data[0]
-	for _, s := range data[1:] {
-		if s.Clusters > largest.Clusters {
-			largest = s
-		}
-	}
-	return largest
+	return slices.MaxFunc(data, rollup.Snapshot.Compare)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -163,15 +164,21 @@ func (s *fakeStore) Snapshot(id rollup.MonthID) (rollup.Snapshot, bool, error) {
 	return snap, ok, nil
 }
 
-func (s *fakeStore) PutSnapshot(_ context.Context, snap rollup.Snapshot) error {
+func (s *fakeStore) OfferSnapshot(_ context.Context, snap rollup.Snapshot) (rollup.Snapshot, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.failPut != nil {
-		return s.failPut
+		return snap, s.failPut
 	}
-	s.snapshots[snap.Month] = snap
-	s.puts = append(s.puts, snap)
-	return nil
+	stored, ok := s.snapshots[snap.Month]
+	if ok {
+		snap = rollup.Keep(stored, snap)
+	}
+	if !reflect.DeepEqual(snap, stored) {
+		s.snapshots[snap.Month] = snap
+		s.puts = append(s.puts, snap)
+	}
+	return snap, nil
 }
 
 // closings returns how often each month was closed.

@@ -147,6 +147,9 @@ func (f figures) answer(text string) []byte {
 	case strings.HasPrefix(text, "count_over_time"):
 		n = int64(f.days)
 	case strings.Contains(text, "cozy_cluster_nodes"):
+		if f.nodes > 0 && !f.upperNodes {
+			return vectorOf("exact", map[string]int64{"true": f.nodes})
+		}
 		n = f.nodes
 	case strings.Contains(text, rollup.MetricTenants):
 		n = f.tenants

@@ -29,8 +29,9 @@ type MirrorStore interface {
 		fn func(product, instance string, d rollup.Day) error) error
 	// Snapshots returns all month snapshots, ascending by month.
 	Snapshots() ([]rollup.Snapshot, error)
-	// PutSnapshot stores a month's snapshot. It returns once that is durable.
-	PutSnapshot(ctx context.Context, s rollup.Snapshot) error
+	// OfferSnapshot stores a month's snapshot, unless a better one is stored, and
+	// returns what stands now. It returns once that is durable.
+	OfferSnapshot(ctx context.Context, s rollup.Snapshot) (kept rollup.Snapshot, err error)
 }
 
 // MirrorConfig holds what is optional about a Mirror.

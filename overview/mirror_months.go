@@ -61,7 +61,7 @@ func (m *Mirror) importMonth(ctx context.Context, month rollup.MonthID, found *R
 		found.warn("%q is not imported: %v", name, err)
 		return nil
 	}
-	if err := m.store.PutSnapshot(ctx, s); err != nil {
+	if _, err := m.store.OfferSnapshot(ctx, s); err != nil {
 		return fmt.Errorf("import %s: %w", name, err)
 	}
 	found.Imported = append(found.Imported, month)
@@ -88,7 +88,7 @@ func (m *Mirror) writeMonth(s rollup.Snapshot) error {
 }
 
 func encodeMonth(s rollup.Snapshot) ([]byte, error) {
-	s.CollectedAt = s.CollectedAt.UTC()
+	s.CollectedAt, s.CheckedAt = s.CollectedAt.UTC(), s.CheckedAt.UTC()
 	if s.Apps == nil {
 		s.Apps = map[string]int64{} // an object for every reader, never null
 	}
@@ -118,7 +118,7 @@ func decodeMonth(b []byte, month rollup.MonthID) (rollup.Snapshot, error) {
 	if s.Month != month {
 		return s, fmt.Errorf("the month inside is %s", s.Month)
 	}
-	s.CollectedAt = s.CollectedAt.UTC()
+	s.CollectedAt, s.CheckedAt = s.CollectedAt.UTC(), s.CheckedAt.UTC()
 	if _, ours := fields["source"]; !ours {
 		if s.Clusters == 0 {
 			return s, errors.New("clusters is 0, which the original server wrote when vmselect failed")

@@ -87,14 +87,17 @@ func (s *memStore) Snapshots() ([]rollup.Snapshot, error) {
 	return all, nil
 }
 
-func (s *memStore) PutSnapshot(_ context.Context, snap rollup.Snapshot) error {
+func (s *memStore) OfferSnapshot(_ context.Context, snap rollup.Snapshot) (rollup.Snapshot, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.failPut != nil {
-		return s.failPut
+		return snap, s.failPut
+	}
+	if stored, ok := s.snapshots[snap.Month]; ok {
+		snap = rollup.Keep(stored, snap)
 	}
 	s.snapshots[snap.Month] = snap
-	return nil
+	return snap, nil
 }
 
 // report merges a report of one instance into its day.

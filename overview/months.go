@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
+	"time"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -36,14 +38,16 @@ func (o *Overview) loadMonth(asking context.Context, id rollup.MonthID) (leased[
 		return none, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	w := window{id, id}
-	// A final snapshot of a month that is not closed comes from a clock that was
-	// ahead.
-	if ok && stored.Final && o.closed(w, now) {
+	closed := o.closed(w, now)
+	if ok && closed && (stored.Final || !o.due(stored, now)) {
 		return lease(stored, now, forever), nil
 	}
+	// A final snapshot of a month that is not closed comes from a clock that was
+	// ahead: it is not shown, and stays until the month has more.
+	rival := ok && (closed || !stored.Final)
 	c, err := o.count(asking, w)
 	switch {
-	case errors.Is(err, ErrNoData) && ok && stored.Source == rollup.SourceImported:
+	case errors.Is(err, ErrNoData) && rival && stored.Clusters > 0:
 		return lease(stored, now, rollupsTTL), nil
 	case errors.Is(err, errUnseen) && ok:
 		return none, fmt.Errorf("%w, though it was seen before: %v", ErrUnavailable, err)
@@ -51,10 +55,16 @@ func (o *Overview) loadMonth(asking context.Context, id rollup.MonthID) (leased[
 		return none, err
 	}
 	s := o.snapshot(id, c)
-	if c.settled {
-		if err := o.store.PutSnapshot(o.base, s); err != nil {
-			o.cfg.Logger.Error().Err(err).Stringer("month", id).Msg("a final month could not be stored")
+	switch {
+	case !c.checked.IsZero():
+		kept, err := o.store.OfferSnapshot(o.base, s)
+		if err == nil {
+			s = kept
+			break
 		}
+		o.cfg.Logger.Error().Err(err).Stringer("month", id).Msg("a final month could not be stored")
+	case rival:
+		s = rollup.Keep(stored, s)
 	}
 	return leased[rollup.Snapshot]{value: s, from: c.at, until: c.until}, nil
 }
@@ -67,6 +77,7 @@ func (o *Overview) snapshot(id rollup.MonthID, c counted) rollup.Snapshot {
 		CollectedAt:  c.at.UTC(),
 		Clusters:     c.clusters,
 		TotalNodes:   c.nodes,
+		ExactNodes:   !c.upperNodes,
 		TotalTenants: c.tenants,
 		Apps:         o.apps.ByApp(kinds),
 		Kinds:        kinds,
@@ -75,6 +86,7 @@ func (o *Overview) snapshot(id rollup.MonthID, c counted) rollup.Snapshot {
 		Source:       c.source,
 		Final:        c.final,
 		Asked:        c.asked,
+		CheckedAt:    c.checked.UTC(),
 	}
 }
 
@@ -84,27 +96,34 @@ func (o *Overview) needsAsking(s rollup.Snapshot) bool {
 	return o.vm != nil && s.Source == rollup.SourceRollups && !s.Asked
 }
 
-// reask asks vmselect about a final snapshot that was built while it was down.
-// Once it has answered, the source that counts more clusters stands for good.
-func (o *Overview) reask(asking context.Context, s rollup.Snapshot) (rollup.Snapshot, error) {
-	heard, err := o.hear(asking, window{s.Month, s.Month}, everything)
+// due tells whether the sources are still to be heard about the snapshot of a closed
+// month: once after it was closed, and once more a day after its end.
+func (o *Overview) due(s rollup.Snapshot, now time.Time) bool {
+	late := window{s.Month, s.Month}.late()
+	return o.needsAsking(s) || s.CheckedAt.IsZero() || s.CheckedAt.Before(late) && !now.Before(late)
+}
+
+// collect counts a closed month. It offers the store what is final, and returns what
+// stands then; what is stored may be nil. A month that no source knows any more is
+// noted to have been checked.
+func (o *Overview) collect(asking context.Context, id rollup.MonthID, stored *rollup.Snapshot) (rollup.Snapshot, error) {
+	c, err := o.count(asking, window{id, id})
+	s := o.snapshot(id, c)
+	switch {
+	case errors.Is(err, ErrNoData) && stored != nil:
+		s = *stored
+		s.CheckedAt, s.Asked = c.checked.UTC(), c.asked
+	case err != nil:
+		return s, err
+	case !c.final, stored != nil && stored.Final && stored.Source == s.Source && c.checked.IsZero():
+		return s, nil // vmselect has still to be heard
+	}
+	kept, err := o.store.OfferSnapshot(o.base, s)
 	if err != nil {
 		return s, err
 	}
-	s.Asked = true
-	if f := heard.value; f.known && f.clusters >= s.Clusters {
-		s = o.snapshot(s.Month, counted{
-			figures: f, source: rollup.SourceVictoriaMetrics, at: heard.from, final: true, asked: true,
-		})
+	if stored == nil || !reflect.DeepEqual(kept, *stored) {
+		o.forget()
 	}
-	return s, o.keep(s)
-}
-
-// keep stores a final snapshot in place of what was known of its month.
-func (o *Overview) keep(s rollup.Snapshot) error {
-	if err := o.store.PutSnapshot(o.base, s); err != nil {
-		return err
-	}
-	o.forget()
-	return nil
+	return kept, nil
 }

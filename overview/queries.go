@@ -38,14 +38,17 @@ func presenceQueries(w window, now time.Time, confirmDays int) []query {
 
 // everyQuery asks for all figures of a window, seen up to now. The derived
 // series cozy_cluster_nodes holds the sum of one report's cozy_nodes_count;
-// months from before it have only the series' own peaks.
+// months from before it have only the series' own peaks, an upper bound. The sum of
+// the clusters that have it is told apart from that of those that do not, so that
+// one query answers how many nodes there are, and whether they are exact.
 func everyQuery(w window, now time.Time, confirmDays int) []query {
 	at, span := w.span(now)
 	midnight, days := w.daySteps(now)
 	return append(presenceQueries(w, now, confirmDays), query{
-		fmt.Sprintf("sum(max by (cluster_id)(max_over_time(%s[%s]))"+
-			" or sum by (cluster_id)(max_over_time(%s[%s])))", rollup.MetricClusterNodes, span, rollup.MetricNodes, span), at,
-		single(func(f *figures, n int64) { f.nodes = n }),
+		fmt.Sprintf(`sum by (exact)(label_replace(max by (cluster_id)(max_over_time(%s[%s])), "exact", "true", "cluster_id", ".*")`+
+			" or on (cluster_id) sum by (cluster_id)(max_over_time(%s[%s])))",
+			rollup.MetricClusterNodes, span, rollup.MetricNodes, span), at,
+		fillNodes,
 	}, query{
 		fmt.Sprintf("sum(max by (cluster_id)("+
 			"sum by (cluster_id, kind)(max_over_time(%s{kind=%q}[%s]))"+

@@ -30,14 +30,16 @@ func TestRecount(t *testing.T) {
 		"imported, as many, all":  {stored: final(rollup.SourceImported, 1), lines: wholeMonth, want: "rollups 1"},
 		"imported, more":          {stored: final(rollup.SourceImported, 6), lines: clusters("2026-03", 5), want: "imported 6"},
 		"vmselect, fewer":         {stored: final(rollup.SourceVictoriaMetrics, 4), lines: clusters("2026-03", 5), want: "rollups 5"},
-		"vmselect, as many":       {stored: final(rollup.SourceVictoriaMetrics, 5), lines: clusters("2026-03", 5), want: "victoriametrics 5"},
+		"vmselect, as many":       {stored: exact(5, 1), lines: clusters("2026-03", 5), want: "victoriametrics 5"},
+		"vmselect, fewer days":    {stored: exact(5, 0), lines: clusters("2026-03", 5), want: "rollups 5"},
+		"vmselect, upper bound":   {stored: upper(5, 1), lines: clusters("2026-03", 5), want: "rollups 5"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, "2026-05-02T12:00:00Z", Config{}, tc.lines...)
 			month := monthID(t, "2026-03")
 			if tc.stored != nil {
 				tc.stored.Month = month
-				if err := r.store.PutSnapshot(t.Context(), *tc.stored); err != nil {
+				if _, err := r.store.OfferSnapshot(t.Context(), *tc.stored); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -74,7 +76,7 @@ func TestImportedMonthGivesWay(t *testing.T) {
 		r := newRig(t, "2026-05-02T12:00:00Z", Config{}, clusters("2026-03", 5)...)
 		stored := final(rollup.SourceImported, tc.imported)
 		stored.Month = monthID(t, "2026-03")
-		if err := r.store.PutSnapshot(t.Context(), *stored); err != nil {
+		if _, err := r.store.OfferSnapshot(t.Context(), *stored); err != nil {
 			t.Fatal(err)
 		}
 		c := collector{Overview: r.Overview}
@@ -123,6 +125,20 @@ func TestCountAgainKeepsKinds(t *testing.T) {
 	if changed, err := r.Recount(t.Context(), month); changed || err != nil {
 		t.Errorf("recounted: changed is %v, %v", changed, err)
 	}
+}
+
+// exact is what vmselect has said of a month of so many days, upper the same from
+// before the derived series.
+func exact(clusters int64, days int) *rollup.Snapshot {
+	s := upper(clusters, days)
+	s.ExactNodes = true
+	return s
+}
+
+func upper(clusters int64, days int) *rollup.Snapshot {
+	s := final(rollup.SourceVictoriaMetrics, clusters)
+	s.DaysWithData, s.TotalNodes = days, 1312
+	return s
 }
 
 func final(source rollup.Source, clusters int64) *rollup.Snapshot {

@@ -17,39 +17,53 @@ type counted struct {
 	at, until time.Time
 	// asked: vmselect has answered, whether or not it was believed.
 	asked bool
-	// final: the window was closed when it was read, and the rollups were heard.
-	// settled: so was vmselect, where there is one; the figures are the last ones.
-	final, settled bool
+	// final: the window was closed when it was read, and the rollups were heard;
+	// what vmselect says is final only where it had all reports.
+	final bool
+	// checked is set where a window was closed and both sources were heard, vmselect
+	// with all reports: when that was.
+	checked time.Time
 }
 
-// count asks both sources for all figures of a window. The error is ErrNoData
-// if they know nothing, errUnseen if the one that could be asked knows nothing.
+// count asks both sources for all figures of a window, and takes the better ones.
+// The error is ErrNoData if they know nothing, errUnseen if the one that could be
+// asked knows nothing.
 func (o *Overview) count(asking context.Context, w window) (counted, error) {
-	closed := o.closed(w, o.cfg.Now())
-	heard, vmErr := o.hear(asking, w, everything)
 	now := o.cfg.Now()
+	closed, complete := o.closed(w, now), o.complete(w, now)
+	heard, vmErr := o.hear(asking, w, everything)
+	now = o.cfg.Now()
 	own, ownErr := o.fold(w)
 
-	c := counted{figures: own, source: rollup.SourceRollups, at: now, until: now.Add(rollupsTTL)}
-	if heard.value.known && heard.value.clusters >= own.clusters {
-		c = counted{
-			figures: heard.value, source: rollup.SourceVictoriaMetrics,
-			at: heard.from, until: heard.from.Add(o.cfg.CurrentTTL),
+	c := o.better(w.to, counted{
+		figures: own, source: rollup.SourceRollups, at: now, until: now.Add(rollupsTTL),
+		final: closed && ownErr == nil,
+	}, counted{
+		figures: heard.value, source: rollup.SourceVictoriaMetrics, at: heard.from, until: heard.from.Add(o.cfg.CurrentTTL),
+		final: complete && ownErr == nil,
+	})
+	c.asked = o.vm != nil && vmErr == nil && complete == closed
+	if complete && errors.Join(vmErr, ownErr) == nil {
+		c.checked, c.until = now, now.Add(forever)
+		if o.vm != nil {
+			c.checked = heard.from
 		}
 	}
-	c.asked = o.vm != nil && vmErr == nil
-	c.final = closed && ownErr == nil
-	c.settled = c.final && vmErr == nil
-	if c.settled {
-		c.until = now.Add(forever)
+	switch {
+	case c.known:
+		return c, nil
+	case vmErr != nil || ownErr != nil:
+		return c, fmt.Errorf("%w: %s: %w", errUnseen, w.label(), errors.Join(vmErr, ownErr))
 	}
-	if !c.known {
-		if vmErr != nil || ownErr != nil {
-			return c, fmt.Errorf("%w: %s: %w", errUnseen, w.label(), errors.Join(vmErr, ownErr))
-		}
-		return c, fmt.Errorf("%w: %s", ErrNoData, w.label())
+	return c, fmt.Errorf("%w: %s", ErrNoData, w.label())
+}
+
+// better returns the better count of a window.
+func (o *Overview) better(to rollup.MonthID, a, b counted) counted {
+	if b.known && (!a.known || o.snapshot(to, b).Compare(o.snapshot(to, a)) > 0) {
+		return b
 	}
-	return c, nil
+	return a
 }
 
 // closed tells whether a window can't grow any more: it has ended, and the grace
@@ -57,6 +71,20 @@ func (o *Overview) count(asking context.Context, w window) (counted, error) {
 func (o *Overview) closed(w window, now time.Time) bool {
 	return !now.Before(w.end().Add(o.cfg.FinalGrace))
 }
+
+// complete tells whether a window is closed, and no report of it waits to be
+// forwarded: vmselect knows all that it will ever know.
+func (o *Overview) complete(w window, now time.Time) bool {
+	if !o.closed(w, now) {
+		return false
+	}
+	oldest := o.cfg.OldestQueued()
+	return o.vm == nil || oldest.IsZero() || !oldest.Before(w.end().Add(o.cfg.FinalGrace))
+}
+
+// late is when a window is asked about for the last time: by then the samples that
+// VictoriaMetrics has taken are certainly found.
+func (w window) late() time.Time { return w.end().Add(24 * time.Hour) }
 
 // scope says how much is asked of vmselect.
 type scope int
@@ -67,11 +95,11 @@ const (
 )
 
 // heardKey names what vmselect was asked. What was heard before a window was
-// closed is not mistaken for what is heard after.
+// complete is not mistaken for what is heard after.
 type heardKey struct {
-	window window
-	scope  scope
-	closed bool
+	window   window
+	scope    scope
+	complete bool
 }
 
 // hear returns what vmselect says of a window, and remembers it for a time.
@@ -82,7 +110,7 @@ func (o *Overview) hear(asking context.Context, w window, s scope) (leased[figur
 		return leased[figures]{}, nil
 	}
 	now := o.cfg.Now()
-	if l, _, ok := o.heard.get(heardKey{w, s, o.closed(w, now)}, now); ok {
+	if l, _, ok := o.heard.get(heardKey{w, s, o.complete(w, now)}, now); ok {
 		return l, nil
 	}
 	a := inquiry{w, s}
@@ -95,7 +123,7 @@ func (o *Overview) hear(asking context.Context, w window, s scope) (leased[figur
 // inquire asks vmselect, however it has answered before.
 func (o *Overview) inquire(asking context.Context, a inquiry) (leased[figures], error) {
 	now, w := o.cfg.Now(), a.window
-	key := heardKey{w, a.scope, o.closed(w, now)}
+	key := heardKey{w, a.scope, o.complete(w, now)}
 	_, since, _ := o.heard.get(key, now)
 	queries := presenceQueries
 	if a.scope == everything {
@@ -121,7 +149,9 @@ func (o *Overview) inquire(asking context.Context, a inquiry) (leased[figures], 
 	switch {
 	case !f.known && !now.Before(w.end()):
 		l.until = now.Add(o.cfg.EmptyTTL)
-	case key.closed:
+	case key.complete && now.Before(w.late()):
+		l.until = w.late()
+	case key.complete:
 		l.until = now.Add(forever)
 	}
 	o.heard.put(key, l, since)

@@ -32,9 +32,10 @@ type Store interface {
 	// Snapshot returns the stored snapshot of a month; ok is false if there is
 	// none.
 	Snapshot(month rollup.MonthID) (s rollup.Snapshot, ok bool, err error)
-	// PutSnapshot stores a month's snapshot in place of an earlier one. It
-	// returns once the snapshot is durable.
-	PutSnapshot(ctx context.Context, s rollup.Snapshot) error
+	// OfferSnapshot stores a month's snapshot, unless a better one is stored, by the
+	// rule of [rollup.Keep], and returns what stands now. It returns once that is
+	// durable.
+	OfferSnapshot(ctx context.Context, s rollup.Snapshot) (kept rollup.Snapshot, err error)
 }
 
 // Apps maps what clusters report to what the page shows. Methods may be called

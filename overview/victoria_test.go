@@ -172,8 +172,59 @@ func TestVictoriaMetricsWithoutDerivedSeries(t *testing.T) {
 	v.load(t, false, line{"new", at(1), []string{"cozy_cluster_info 1", `cozy_nodes_count{kernel="1"} 2`, `cozy_nodes_count{kernel="2"} 2`}})
 	m := rollup.NewMonth(thisYear(), 3)
 	r := newRig(t, fmt.Sprintf("%d-06-01T00:00:00Z", thisYear()), Config{VMSelectURL: v.URL + "/prometheus"})
-	if got := r.mustHear(t, window{m, m}, everything); got.nodes != 7 || got.clusters != 2 {
+	if got := r.mustHear(t, window{m, m}, everything); got.nodes != 7 || got.clusters != 2 || !got.upperNodes {
 		t.Errorf("%+v", got)
+	}
+}
+
+// The count of nodes is exact only where each cluster that has nodes also has the
+// derived series; only then it is kept beside the same count of the rollups.
+func TestVictoriaMetricsExactNodes(t *testing.T) {
+	v := startVictoria(t)
+	at := func(m, d int) string { return fmt.Sprintf("%d-%02d-%02dT10:00:00Z", thisYear(), m, d) }
+	upgrade := func(m int) []line {
+		return []line{
+			{"a", at(m, 1), []string{"cozy_cluster_info 1", `cozy_nodes_count{kernel="1"} 2`}},
+			{"a", at(m, 2), []string{"cozy_cluster_info 1", `cozy_nodes_count{kernel="2"} 2`}},
+			{"b", at(m, 2), []string{"cozy_cluster_info 1", "cozy_nodes_count 0"}},
+		}
+	}
+	v.load(t, false, upgrade(3)...)
+	v.load(t, true, upgrade(4)...)
+	v.load(t, false, upgrade(5)[:2]...)
+	v.load(t, true, upgrade(5)[2:]...)
+	v.load(t, false, line{"c", at(6, 1), []string{"cozy_cluster_info 1"}})
+	cfg := Config{VMSelectURL: v.URL + "/prometheus"}
+	now := fmt.Sprintf("%d-09-01T00:00:00Z", thisYear())
+	alone := newRig(t, now, cfg)
+	both := newRig(t, now, cfg, slices.Concat(upgrade(3), upgrade(4), upgrade(5))...)
+	for month, want := range map[time.Month]struct {
+		nodes  int64
+		upper  bool
+		source rollup.Source // beside the rollups
+	}{
+		3: {2, false, rollup.SourceVictoriaMetrics},
+		4: {4, true, rollup.SourceRollups},
+		5: {2, true, rollup.SourceRollups}, // of a cluster without nodes, too
+		6: {0, false, ""},
+	} {
+		m := rollup.NewMonth(thisYear(), month)
+		if got := alone.mustHear(t, window{m, m}, everything); got.nodes != want.nodes || got.upperNodes != want.upper {
+			t.Errorf("%s: %+v", m, got)
+		}
+		if want.source == "" {
+			continue
+		}
+		if p := both.ask(t, m.String(), Average).Periods.Month; p.Source != want.source || p.TotalNodes != 2 {
+			t.Errorf("%s, beside the rollups: %+v", m, p)
+		}
+		if s, _, err := alone.store.Snapshot(m); err != nil || s.ExactNodes {
+			t.Errorf("%s: %+v, %v", m, s, err)
+		}
+		alone.ask(t, m.String(), Average)
+		if s, _, err := alone.store.Snapshot(m); err != nil || s.ExactNodes == want.upper || !s.Final {
+			t.Errorf("%s: %+v, %v", m, s, err)
+		}
 	}
 }
 

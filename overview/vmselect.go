@@ -192,6 +192,26 @@ func single(set func(*figures, int64)) func(*figures, vector) error {
 	}
 }
 
+// fillNodes adds up the nodes of the clusters that are counted exactly, and of those
+// that are not.
+func fillNodes(f *figures, answer vector) error {
+	for _, s := range answer {
+		n, err := count(s.Value)
+		if err != nil {
+			return err
+		}
+		switch exact := s.Metric["exact"]; exact {
+		case "true":
+		case "":
+			f.upperNodes = true
+		default:
+			return fmt.Errorf("a series with exact=%q", exact)
+		}
+		f.nodes = min(f.nodes+n, rollup.MaxValue)
+	}
+	return nil
+}
+
 func fillKinds(f *figures, answer vector) error {
 	f.kinds = make(map[string]int64, len(answer))
 	for _, s := range answer {

@@ -55,7 +55,7 @@ func TestChangesOfOtherMonths(t *testing.T) {
 	must(t, s.Record(t.Context(), report("x", march.AddDate(0, 1, 0), "a"), nil))
 	must(t, s.FoldDays(t.Context(), month+1, (month+1).Last()))
 	must(t, s.FoldDays(t.Context(), month, month.Last()))
-	must(t, s.PutSnapshot(t.Context(), rollup.Snapshot{Month: month}))
+	offer(t, s, rollup.Snapshot{Month: month})
 	if s.Changes(month) != number || number == 0 || s.Changes(month+1) == 0 || s.Changes(month+2) != 0 {
 		t.Errorf("%d after %d, then %d and %d", s.Changes(month), number, s.Changes(month+1), s.Changes(month+2))
 	}

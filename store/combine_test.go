@@ -206,7 +206,8 @@ func TestCombineSnapshots(t *testing.T) {
 		aHas, bHas bool // records of the month
 		want       *rollup.Snapshot
 	}{
-		"final before not final":          {snap(vm, true, 5), snap(vm, false, 9), true, true, snap(vm, true, 5)},
+		"more clusters, not final":        {snap(vm, true, 5), snap(vm, false, 9), true, true, snap(vm, false, 9)},
+		"final before not final":          {snap(vm, true, 5), snap(vm, false, 5), true, true, snap(vm, true, 5)},
 		"more clusters":                   {snap(vm, true, 5), snap(rollup.SourceImported, true, 9), true, true, snap(rollup.SourceImported, true, 9)},
 		"later":                           {snap(vm, true, 5), later, false, false, later},
 		"rollups of both":                 {snap(rollups, true, 5), snap(rollups, true, 9), true, true, nil},
@@ -224,7 +225,7 @@ func TestCombineSnapshots(t *testing.T) {
 			fill := func(name string, snap *rollup.Snapshot, records bool) string {
 				return fileOf(t, filepath.Join(dir, name), func(s *Store) {
 					if snap != nil {
-						must(t, s.PutSnapshot(context.Background(), *snap))
+						offer(t, s, *snap)
 					}
 					if records {
 						must(t, s.Record(context.Background(), report(name, march, "a"), nil))

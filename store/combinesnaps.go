@@ -76,7 +76,7 @@ func choose(candidates []candidate) []byte {
 		if x.json == nil || stale && x.records && x.snap.Source == rollup.SourceRollups {
 			continue
 		}
-		if best == nil || compareSnapshots(*x, *best) > 0 {
+		if best == nil || compareCandidates(*x, *best) > 0 {
 			best = x
 		}
 	}
@@ -103,22 +103,10 @@ func disagree(candidates []candidate) bool {
 	return false
 }
 
-// compareSnapshots orders figures by how much they are worth. Only the very same
+// compareCandidates orders figures by how much they are worth. Only the very same
 // ones compare equal.
-func compareSnapshots(a, b candidate) int {
-	return cmp.Or(
-		cmp.Compare(number(a.snap.Final), number(b.snap.Final)),
-		cmp.Compare(a.snap.Clusters, b.snap.Clusters),
-		a.snap.CollectedAt.Compare(b.snap.CollectedAt),
-		bytes.Compare(a.json, b.json),
-	)
-}
-
-func number(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
+func compareCandidates(a, b candidate) int {
+	return cmp.Or(a.snap.Compare(b.snap), a.snap.CollectedAt.Compare(b.snap.CollectedAt), bytes.Compare(a.json, b.json))
 }
 
 // appList puts the list of applications that was fetched last.

@@ -69,7 +69,7 @@ func TestForget(t *testing.T) {
 				for _, m := range []rollup.MonthID{month - 1, month} {
 					must(t, s.FoldDays(t.Context(), m, rollup.DateOf(march)))
 				}
-				must(t, s.PutSnapshot(t.Context(), rollup.Snapshot{Month: month, Clusters: 4}))
+				offer(t, s, rollup.Snapshot{Month: month, Clusters: 4})
 				must(t, s.PutAppList(t.Context(), []byte(`{}`)))
 				// A day that was removed leaves its bytes in the file.
 				removeDay(t, s, (month-1).First()+13)

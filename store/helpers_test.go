@@ -85,6 +85,13 @@ func must(t fatal, err error) {
 	}
 }
 
+// offer stores a snapshot, if there is no better one.
+func offer(t fatal, s *Store, snap rollup.Snapshot) {
+	t.Helper()
+	_, err := s.OfferSnapshot(context.Background(), snap)
+	must(t, err)
+}
+
 // march is a day that most tests report on.
 var march = time.Date(2026, 3, 5, 10, 0, 0, 0, time.UTC)
 

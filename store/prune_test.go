@@ -72,7 +72,7 @@ func TestPruneMonths(t *testing.T) {
 	s := open(t, Options{})
 	want := yearOfReports(t, s)
 	snap := rollup.Snapshot{Month: rollup.MonthOf(march.AddDate(-1, 0, 0)), Apps: map[string]int64{}}
-	must(t, s.PutSnapshot(t.Context(), snap))
+	offer(t, s, snap)
 	keep := Keep{Days: rollup.DateOf(march.AddDate(0, 0, -60)), Months: rollup.MonthOf(march) - 5}
 	late := report(uuid(1), march.AddDate(0, -7, 0), `b{x="3"}`, `c{x="1"}`)
 	pruneAll(t, s, Keep{Days: keep.Days})

@@ -37,7 +37,7 @@ func fixture(t *testing.T) (path string) {
 		must(t, s.FoldDays(t.Context(), month, month.Last()))
 	}
 	removeDay(t, s, february.First())
-	must(t, s.PutSnapshot(t.Context(), rollup.Snapshot{Month: february, Clusters: 40, Source: rollup.SourceRollups, Final: true}))
+	offer(t, s, rollup.Snapshot{Month: february, Clusters: 40, Source: rollup.SourceRollups, Final: true})
 	must(t, s.PutAppList(t.Context(), []byte(`{"fetched_at":"2026-03-05T00:00:00Z"}`)))
 	must(t, s.Close())
 	return s.path
@@ -128,11 +128,12 @@ func TestReadOnlyChangesNothing(t *testing.T) {
 		t.Errorf("queue %+v, id %q", q, s.DatabaseID())
 	}
 	compareQueue(t, s)
+	_, offered := s.OfferSnapshot(t.Context(), rollup.Snapshot{Month: march})
 	writes := map[string]error{
-		"Record":      s.Record(t.Context(), report("x", march.Start(), "a"), nil),
-		"FoldDays":    s.FoldDays(t.Context(), march, march.Last()),
-		"PutSnapshot": s.PutSnapshot(t.Context(), rollup.Snapshot{Month: march}),
-		"PutAppList":  s.PutAppList(t.Context(), []byte("{}")),
+		"Record":        s.Record(t.Context(), report("x", march.Start(), "a"), nil),
+		"FoldDays":      s.FoldDays(t.Context(), march, march.Last()),
+		"OfferSnapshot": offered,
+		"PutAppList":    s.PutAppList(t.Context(), []byte("{}")),
 		"MergeDays": s.MergeDays(t.Context(), "cozystack", march.First(),
 			[]InstanceDay{{"x", rollup.FromReport(report("x", march.Start(), "a"))}}),
 		"Remove": s.Remove(t.Context(), allBlocks(t, s)),

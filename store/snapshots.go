@@ -46,19 +46,35 @@ func (s *Store) Snapshots() ([]rollup.Snapshot, error) {
 	return all, nil
 }
 
-// PutSnapshot stores a month's snapshot in place of an earlier one. It returns
-// once the snapshot is durable.
-func (s *Store) PutSnapshot(ctx context.Context, snap rollup.Snapshot) error {
-	v, err := json.Marshal(snap)
-	if err == nil {
-		err = s.update(ctx, func(tx *bolt.Tx) error {
-			return tx.Bucket(bucketSnapshots).Put([]byte(snap.Month.String()), v)
-		})
+// OfferSnapshot stores a month's snapshot, unless a better one is stored, by the rule
+// of [rollup.Keep], and returns what stands now. The two are
+// compared in the transaction that writes, so that of several who offer at a time
+// the best one stays. It returns once that is durable.
+func (s *Store) OfferSnapshot(ctx context.Context, offered rollup.Snapshot) (kept rollup.Snapshot, err error) {
+	if _, err := json.Marshal(offered); err != nil { // would fail all of the transaction
+		return rollup.Snapshot{}, fmt.Errorf("store: offer a snapshot of %s: %w", offered.Month, err)
 	}
+	err = s.update(ctx, func(tx *bolt.Tx) error {
+		b, key := tx.Bucket(bucketSnapshots), []byte(offered.Month.String())
+		kept = offered
+		before := b.Get(key)
+		if before != nil {
+			var stored rollup.Snapshot
+			if err := decodeSnapshot(before, &stored); err != nil {
+				return err
+			}
+			kept = rollup.Keep(stored, offered)
+		}
+		after, err := json.Marshal(kept)
+		if err != nil || bytes.Equal(before, after) {
+			return err
+		}
+		return b.Put(key, after)
+	})
 	if err != nil {
-		return fmt.Errorf("store: put snapshot of %s: %w", snap.Month, err)
+		return rollup.Snapshot{}, fmt.Errorf("store: offer a snapshot of %s: %w", offered.Month, err)
 	}
-	return nil
+	return kept, nil
 }
 
 func decodeSnapshot(v []byte, snap *rollup.Snapshot) error {

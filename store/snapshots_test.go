@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"reflect"
+	"sync"
 	"testing"
 	"time"
 
@@ -29,10 +30,10 @@ func TestSnapshots(t *testing.T) {
 		Source:       rollup.SourceRollups,
 	}
 	older := rollup.Snapshot{Month: month - 4, Source: rollup.SourceImported}
-	must(t, s.PutSnapshot(t.Context(), snap))
-	must(t, s.PutSnapshot(t.Context(), older))
+	offer(t, s, snap)
+	offer(t, s, older)
 	snap.Clusters, snap.Final = 5, true
-	must(t, s.PutSnapshot(t.Context(), snap))
+	offer(t, s, snap)
 
 	s = reopen(t, s)
 	got, ok, err := s.Snapshot(month)
@@ -45,6 +46,49 @@ func TestSnapshots(t *testing.T) {
 	}
 }
 
+// Of all that is offered the best one stays, whoever comes last, and is returned.
+func TestOfferSnapshotKeepsTheBest(t *testing.T) {
+	s := open(t, Options{})
+	month := rollup.MonthOf(march)
+	nine := rollup.Snapshot{Month: month, Clusters: 9, Source: rollup.SourceRollups, Final: true, CollectedAt: march}
+	offer(t, s, nine)
+	four := rollup.Snapshot{Month: month, Clusters: 4, Source: rollup.SourceVictoriaMetrics, Final: true, Asked: true, CheckedAt: march}
+	want := nine
+	want.Asked, want.CheckedAt = true, march
+	for range 2 {
+		if kept, err := s.OfferSnapshot(t.Context(), four); err != nil || !reflect.DeepEqual(kept, want) {
+			t.Errorf("kept %+v, %v", kept, err)
+		}
+	}
+	if got, _, err := s.Snapshot(month); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("stored %+v, %v", got, err)
+	}
+	var wg sync.WaitGroup
+	for i := range int64(50) {
+		wg.Go(func() {
+			offered := nine
+			offered.Clusters = 10 + i*7%50
+			if kept, err := s.OfferSnapshot(t.Context(), offered); err != nil || kept.Clusters < offered.Clusters {
+				t.Errorf("offered %d, kept %d, %v", offered.Clusters, kept.Clusters, err)
+			}
+		})
+	}
+	wg.Wait()
+	if got, _, err := s.Snapshot(month); err != nil || got.Clusters != 59 {
+		t.Errorf("of 10 to 59 clusters, %d are stored, %v", got.Clusters, err)
+	}
+}
+
+// What can't be written fails alone.
+func TestOfferSnapshotOfNoTime(t *testing.T) {
+	s := open(t, Options{})
+	_, err := s.OfferSnapshot(t.Context(), rollup.Snapshot{Month: rollup.MonthOf(march), CollectedAt: march.AddDate(9000, 0, 0)})
+	if err == nil {
+		t.Error("the year 11026 is stored")
+	}
+	must(t, s.Record(t.Context(), report("a", march, "a"), nil))
+}
+
 func TestDamagedSnapshot(t *testing.T) {
 	s := open(t, Options{})
 	must(t, s.update(t.Context(), func(tx *bolt.Tx) error {
@@ -55,6 +99,9 @@ func TestDamagedSnapshot(t *testing.T) {
 	}
 	if _, err := s.Snapshots(); !errors.Is(err, ErrDamaged) {
 		t.Errorf("all: %v", err)
+	}
+	if _, err := s.OfferSnapshot(t.Context(), rollup.Snapshot{Month: rollup.NewMonth(2026, time.March)}); !errors.Is(err, ErrDamaged) {
+		t.Errorf("offered: %v", err)
 	}
 }
 

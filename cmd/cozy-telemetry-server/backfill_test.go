@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cozystack/cozystack-telemetry-server/appsource"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/fleet"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/load"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/victoria"
@@ -144,7 +145,7 @@ func storeSnapshot(t *testing.T, file string, s rollup.Snapshot) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if err := db.PutSnapshot(t.Context(), s); err != nil {
+	if _, err := db.OfferSnapshot(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -313,4 +314,39 @@ func postBackfill(t *testing.T, server *process, query string) (status int, text
 		t.Errorf("not JSON: %s", text)
 	}
 	return status, text
+}
+
+// A server that started beside a VictoriaMetrics of the original has made months
+// final of what that says, which counts the nodes of kernel upgrades twice. The
+// backfill corrects them, and no later look at vmselect undoes that.
+func TestBackfillCorrectsFinalMonths(t *testing.T) {
+	const months = 2
+	v, truth := originalHistory(t, months, 60, 12*time.Hour)
+	file, last := filepath.Join(t.TempDir(), "telemetry.db"), thisMonth()-1
+	nodes := func(by func(load.Month) int64, source rollup.Source) {
+		t.Helper()
+		db, err := store.Open(file, store.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		apps := appsource.New(appsource.Config{Now: time.Now, Store: db})
+		o, err := overview.New(db, apps, overview.Config{Now: time.Now, VMSelectURL: v.URL})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer o.Close()
+		for id := last - months + 1; id <= last; id++ {
+			shown := ask(t, o, id, overview.Average)["month"]
+			if shown["total_nodes"] != float64(by(truth[id])) || shown["source"] != string(source) {
+				t.Errorf("%s: %v nodes from %v, not %d from %s", id, shown["total_nodes"], shown["source"], by(truth[id]), source)
+			}
+			if s, _, err := db.Snapshot(id); err != nil || !s.Final {
+				t.Errorf("%s: stored is %+v, %v", id, s, err)
+			}
+		}
+	}
+	nodes(func(m load.Month) int64 { return m.NodesUpper }, rollup.SourceVictoriaMetrics)
+	runBackfill(t, backfillCommand(months, v.URL, file))
+	nodes(func(m load.Month) int64 { return m.TotalNodes }, rollup.SourceRollups)
 }

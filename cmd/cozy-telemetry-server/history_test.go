@@ -153,7 +153,9 @@ func (readOnly) Snapshot(rollup.MonthID) (rollup.Snapshot, bool, error) {
 	return rollup.Snapshot{}, false, nil
 }
 
-func (readOnly) PutSnapshot(context.Context, rollup.Snapshot) error { return nil }
+func (readOnly) OfferSnapshot(_ context.Context, s rollup.Snapshot) (rollup.Snapshot, error) {
+	return s, nil
+}
 
 // periods are the periods of an answer, as JSON has them.
 type periods map[string]map[string]any

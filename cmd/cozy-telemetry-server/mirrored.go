@@ -42,14 +42,15 @@ type mirroredStore struct {
 	log    zerolog.Logger
 }
 
-// PutSnapshot stores a snapshot and mirrors it. A mirror that can't be written
-// is no error: the next run of its loop tries again.
-func (m mirroredStore) PutSnapshot(ctx context.Context, s rollup.Snapshot) error {
-	if err := m.Store.PutSnapshot(ctx, s); err != nil || m.mirror == nil {
-		return err
+// OfferSnapshot stores a snapshot, if it is the better one, and mirrors what stands.
+// A mirror that can't be written is no error: the next run of its loop tries again.
+func (m mirroredStore) OfferSnapshot(ctx context.Context, s rollup.Snapshot) (rollup.Snapshot, error) {
+	kept, err := m.Store.OfferSnapshot(ctx, s)
+	if err != nil || m.mirror == nil {
+		return kept, err
 	}
-	if err := m.mirror.WriteSnapshot(s); err != nil {
+	if err := m.mirror.WriteSnapshot(kept); err != nil {
 		m.log.Warn().Err(err).Msg("a month was stored but not mirrored; it will be tried again")
 	}
-	return nil
+	return kept, nil
 }

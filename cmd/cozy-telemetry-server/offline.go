@@ -51,8 +51,14 @@ func withFile(path string, run func(*store.Store) error) error {
 // would note there is passed over.
 type untouched struct{ *store.Store }
 
-// PutSnapshot keeps nothing.
-func (untouched) PutSnapshot(context.Context, rollup.Snapshot) error { return nil }
+// OfferSnapshot returns what would stand, and keeps nothing.
+func (u untouched) OfferSnapshot(_ context.Context, offered rollup.Snapshot) (rollup.Snapshot, error) {
+	stored, ok, err := u.Snapshot(offered.Month)
+	if err != nil || !ok {
+		return offered, err
+	}
+	return rollup.Keep(stored, offered), nil
+}
 
 // FoldDays does nothing: what was not folded is read day by day.
 func (untouched) FoldDays(context.Context, rollup.MonthID, rollup.Date) error { return nil }

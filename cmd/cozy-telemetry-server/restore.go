@@ -91,7 +91,11 @@ func (r *restorer) read(ctx context.Context) error {
 		Day: func(date rollup.Date, product, instance string, d rollup.Day) error {
 			return r.day(ctx, date, product, store.InstanceDay{Instance: instance, Day: d})
 		},
-		Month:    func(s rollup.Snapshot) error { r.months++; return r.into.PutSnapshot(ctx, s) },
+		Month: func(s rollup.Snapshot) error {
+			r.months++
+			_, err := r.into.OfferSnapshot(ctx, s)
+			return err
+		},
 		Bad:      r.tellBad,
 		Progress: p.tell,
 	})

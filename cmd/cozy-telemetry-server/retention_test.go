@@ -218,7 +218,7 @@ func TestRetention(t *testing.T) {
 
 func TestMonthRetention(t *testing.T) {
 	a := newAged(t, 200, "--rollup-retention=7d", "--month-retention=60d")
-	if err := a.store.PutSnapshot(t.Context(), rollup.Snapshot{Month: rollup.MonthOf(noon) - 6}); err != nil {
+	if _, err := a.store.OfferSnapshot(t.Context(), rollup.Snapshot{Month: rollup.MonthOf(noon) - 6}); err != nil {
 		t.Fatal(err)
 	}
 	a.rounds(t, 40)

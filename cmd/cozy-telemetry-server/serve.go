@@ -108,6 +108,8 @@ func (s *server) build(env environment) (err error) {
 		Replicas:    cfg.replicas,
 		OnAnswer:    s.metrics.onAnswer,
 		OnAsk:       s.metrics.onAsk,
+
+		OldestQueued: s.oldestQueued,
 	})
 	if err != nil {
 		return err
@@ -139,6 +141,14 @@ func (s *server) build(env environment) (err error) {
 		Limits:   limits,
 	})
 	return err
+}
+
+// oldestQueued returns when the oldest report came that will still be forwarded.
+func (s *server) oldestQueued() time.Time {
+	if s.cfg.forwardURL == "" {
+		return time.Time{}
+	}
+	return s.store.Queue().Oldest
 }
 
 // importMonths takes over the months that another server has left. What fails is

@@ -29,6 +29,9 @@ type Snapshot struct {
 	// TotalNodes and TotalTenants are the clusters' peaks, added up.
 	TotalNodes   int64 `json:"total_nodes"`
 	TotalTenants int64 `json:"total_tenants"`
+	// ExactNodes is set when TotalNodes counts no node twice. Without it, it is an
+	// upper bound, but for the rollups, whose count is always exact.
+	ExactNodes bool `json:"exact_nodes,omitempty"`
 	// Apps has the peaks by application name as they stood at CollectedAt. An
 	// answer is computed from Kinds where those are known, so that a newer table
 	// of kinds also serves older months.
@@ -42,9 +45,13 @@ type Snapshot struct {
 	DaysWithData int    `json:"days_with_data"`
 	Source       Source `json:"source"`
 	// Final is set when the figures were collected after the month's end and its
-	// grace period: they will not grow any more.
+	// grace period. They change only where a source shows more.
 	Final bool `json:"final"`
 	// Asked is set when vmselect has answered for the month too. A final snapshot
 	// without it is asked of vmselect once more.
 	Asked bool `json:"asked_vmselect,omitempty"`
+	// CheckedAt is when all sources were last heard about the month after it was
+	// closed, and after all reports of it were forwarded. It may be later than
+	// CollectedAt, where none of them had more. Zero: never.
+	CheckedAt time.Time `json:"checked_at,omitzero"`
 }

@@ -18,7 +18,7 @@ import (
 // clusters, nodes, tenants and kinds. W stands for the lookback window.
 var monthQueries = []string{
 	`count(count by (cluster_id)(max_over_time(cozy_cluster_info[W])))`,
-	`sum(max by (cluster_id)(max_over_time(cozy_cluster_nodes[W])) or sum by (cluster_id)(max_over_time(cozy_nodes_count[W])))`,
+	`sum by (exact)(label_replace(max by (cluster_id)(max_over_time(cozy_cluster_nodes[W])), "exact", "true", "cluster_id", ".*") or on (cluster_id) sum by (cluster_id)(max_over_time(cozy_nodes_count[W])))`,
 	`sum(max by (cluster_id)(sum by (cluster_id, kind)(max_over_time(cozy_application_count{kind="Tenant"}[W])) or sum by (cluster_id)(max_over_time(cozy_tenants_count[W]))))`,
 	`sum by (kind)(max_over_time(cozy_application_count[W]))`,
 }

@@ -212,3 +212,51 @@ func TestImportThatNobodyKnowsIsSettled(t *testing.T) {
 		t.Errorf("asked %d times; stored is %+v", vm.times(id), s)
 	}
 }
+
+// The tenants and the application of the tenants are one figure, whoever counts, in
+// each period and aggregate, and also where they were stored as two.
+func TestTenantsAreOneFigure(t *testing.T) {
+	old := []line{ // clients of before v1.0 count in the first only
+		{"old", "2026-03-10T10:00:00Z", []string{"cozy_cluster_info 1", "cozy_tenants_count 16"}},
+		{"new", "2026-03-10T10:00:00Z", []string{"cozy_cluster_info 1", `cozy_application_count{kind="Tenant"} 1014`}},
+	}
+	id := monthID(t, "2026-03")
+	for name, rig := range map[string]func() *rig{
+		"rollups": func() *rig { return newRig(t, "2026-04-05T00:00:00Z", Config{}, old...) },
+		"vmselect": func() *rig {
+			vm := newFakeVM()
+			for _, w := range []window{{id, id}, lastMonths(id, 3), lastMonths(id, 12)} {
+				vm.windows[w] = figures{known: true, clusters: 2, tenants: 1030, kinds: map[string]int64{"Tenant": 1014}, days: 1}
+			}
+			return newRig(t, "2026-04-05T00:00:00Z", vm.config())
+		},
+		"stored": func() *rig {
+			r := newRig(t, "2026-04-05T00:00:00Z", Config{})
+			r.store.put(t, "2026-03", rollup.Snapshot{Clusters: 2, TotalTenants: 1030, Kinds: map[string]int64{"Tenant": 1014}, Source: rollup.SourceVictoriaMetrics})
+			return r
+		},
+		"imported": func() *rig {
+			r := newRig(t, "2026-04-05T00:00:00Z", Config{})
+			r.store.put(t, "2026-03", rollup.Snapshot{Clusters: 2, TotalTenants: 1030, Apps: map[string]int64{"tenant": 1014}, Source: rollup.SourceImported})
+			return r
+		},
+		"no tenants": func() *rig { return newRig(t, "2026-04-05T00:00:00Z", Config{}, clusters("2026-03", 1)...) },
+	} {
+		for _, a := range []Aggregate{Average, Distinct} {
+			r := rig()
+			want := int64(1030)
+			if name == "no tenants" {
+				want = 0
+			}
+			all := r.ask(t, "2026-03", a).Periods
+			for _, p := range []period{all.Month, all.Quarter, all.Year} {
+				if n, listed := p.Apps["tenant"]; p.TotalTenants != want || n != want || !listed {
+					t.Errorf("%s, %s, %s: %d tenants, and the application has %d", name, a, p.Label, p.TotalTenants, p.Apps["tenant"])
+				}
+			}
+			if s, ok, _ := r.store.Snapshot(id); ok && s.Source == rollup.SourceRollups && s.Apps["tenant"] != s.TotalTenants {
+				t.Errorf("%s: stored are %d and %d", name, s.TotalTenants, s.Apps["tenant"])
+			}
+		}
+	}
+}

@@ -72,6 +72,8 @@ func (o *Overview) loadMonth(asking context.Context, id rollup.MonthID) (leased[
 // snapshot writes down what was counted of a month.
 func (o *Overview) snapshot(id rollup.MonthID, c counted) rollup.Snapshot {
 	kinds := o.apps.Keep(c.kinds)
+	apps := o.apps.ByApp(kinds)
+	o.nameTenants(apps, c.tenants)
 	return rollup.Snapshot{
 		Month:        id,
 		CollectedAt:  c.at.UTC(),
@@ -79,7 +81,7 @@ func (o *Overview) snapshot(id rollup.MonthID, c counted) rollup.Snapshot {
 		TotalNodes:   c.nodes,
 		ExactNodes:   !c.upperNodes,
 		TotalTenants: c.tenants,
-		Apps:         o.apps.ByApp(kinds),
+		Apps:         apps,
 		Kinds:        kinds,
 		Confirmed:    &c.confirmed,
 		DaysWithData: c.days,
@@ -87,6 +89,16 @@ func (o *Overview) snapshot(id rollup.MonthID, c counted) rollup.Snapshot {
 		Final:        c.final,
 		Asked:        c.asked,
 		CheckedAt:    c.checked.UTC(),
+	}
+}
+
+// nameTenants makes the application of the tenants show how many those are. Clients
+// before v1.0 do not count them as an application.
+func (o *Overview) nameTenants(apps map[string]int64, tenants int64) {
+	for name, n := range o.apps.ByApp(map[string]int64{rollup.KindTenant: 1}) {
+		if _, listed := apps[name]; n > 0 && (listed || tenants > 0) {
+			apps[name] = tenants
+		}
 	}
 }
 

@@ -114,6 +114,7 @@ func (o *Overview) mean(w window, data []rollup.Snapshot) period {
 	for app, sum := range p.Apps {
 		p.Apps[app] = divide(sum, n)
 	}
+	o.nameTenants(p.Apps, p.TotalTenants)
 	o.dropUnlisted(p.Apps)
 	p.AvgNodesPerCluster = perCluster(p.TotalNodes, p.Clusters)
 	p.AvgTenantsPerCluster = perCluster(p.TotalTenants, p.Clusters)

@@ -45,7 +45,7 @@ func TestPeriods(t *testing.T) {
 		"month": {got.Periods.Month, period{
 			Label: "March 2026", Start: "2026-03-01", End: "2026-03-31",
 			Clusters: 42, TotalNodes: 210, AvgNodesPerCluster: 50, TotalTenants: 84, AvgTenantsPerCluster: 20,
-			Apps:   map[string]int64{"postgres": 120, "redis": 85, "tenant": 0, "Odd": 1},
+			Apps:   map[string]int64{"postgres": 120, "redis": 85, "tenant": 84, "Odd": 1},
 			Source: rollup.SourceVictoriaMetrics, Complete: true, Months: 1, UniqueClusters: n(42),
 		}},
 		// 41.5 clusters, 205 nodes, 83.5 tenants; 63.5 postgres, 42.5 redis, 0.5 Odd,
@@ -53,7 +53,7 @@ func TestPeriods(t *testing.T) {
 		"quarter": {got.Periods.Quarter, period{
 			Label: "January 2026 \u2014 March 2026", Start: "2026-01-01", End: "2026-03-31",
 			Clusters: 42, TotalNodes: 205, AvgNodesPerCluster: 49, TotalTenants: 84, AvgTenantsPerCluster: 20,
-			Apps:   map[string]int64{"postgres": 64, "redis": 43, "tenant": 0, "Odd": 1, "Foo": 2},
+			Apps:   map[string]int64{"postgres": 64, "redis": 43, "tenant": 84, "Odd": 1, "Foo": 2},
 			Source: rollup.SourceVictoriaMetrics, Months: 2,
 		}},
 		// 30.33 clusters, 137 nodes, 55.67 tenants; 42.33 postgres, 30 redis, 0.33 Odd,
@@ -61,7 +61,7 @@ func TestPeriods(t *testing.T) {
 		"year": {got.Periods.Year, period{
 			Label: "April 2025 \u2014 March 2026", Start: "2025-04-01", End: "2026-03-31",
 			Clusters: 30, TotalNodes: 137, AvgNodesPerCluster: 46, TotalTenants: 56, AvgTenantsPerCluster: 19,
-			Apps:   map[string]int64{"postgres": 42, "redis": 30, "tenant": 0, "Foo": 1},
+			Apps:   map[string]int64{"postgres": 42, "redis": 30, "tenant": 56, "Foo": 1},
 			Source: rollup.SourceMixed, Months: 3,
 		}},
 	} {

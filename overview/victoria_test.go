@@ -218,9 +218,6 @@ func TestVictoriaMetricsExactNodes(t *testing.T) {
 		if p := both.ask(t, m.String(), Average).Periods.Month; p.Source != want.source || p.TotalNodes != 2 {
 			t.Errorf("%s, beside the rollups: %+v", m, p)
 		}
-		if s, _, err := alone.store.Snapshot(m); err != nil || s.ExactNodes {
-			t.Errorf("%s: %+v, %v", m, s, err)
-		}
 		alone.ask(t, m.String(), Average)
 		if s, _, err := alone.store.Snapshot(m); err != nil || s.ExactNodes == want.upper || !s.Final {
 			t.Errorf("%s: %+v, %v", m, s, err)

@@ -20,7 +20,9 @@ type house struct {
 	// inside counts the requests that were let in and are not done, most is their
 	// highest number.
 	inside, most atomic.Int64
-	refused      atomic.Int64
+	// idled receives after the lobby has noticed that a connection is idle: its
+	// client may know before.
+	idled chan struct{}
 }
 
 func open(t *testing.T, most int, patience time.Duration) *house {
@@ -29,9 +31,14 @@ func open(t *testing.T, most int, patience time.Duration) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{lobby: New(most, patience), addr: socket.Addr().String()}
+	h := &house{lobby: New(most, patience), addr: socket.Addr().String(), idled: make(chan struct{}, 1000)}
 	server := &http.Server{Handler: h}
 	socket = h.lobby.Serve(server, socket)
+	server.ConnState = func(c net.Conn, state http.ConnState) {
+		if h.lobby.changed(c, state); state == http.StateIdle {
+			h.idled <- struct{}{}
+		}
+	}
 	ended := make(chan error)
 	go func() { ended <- server.Serve(socket) }()
 	t.Cleanup(func() {
@@ -52,7 +59,6 @@ func (h *house) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Connection", "close")
 	}
 	if err != nil {
-		h.refused.Add(1)
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
@@ -116,11 +122,13 @@ func TestIdleGivesWay(t *testing.T) {
 		if got := status(t, c); got != http.StatusOK {
 			t.Fatal(got)
 		}
+		<-h.idled
 		idle = append(idle, c)
 	}
 	if _, err := io.WriteString(idle[0], get("/")); err != nil || status(t, idle[0]) != http.StatusOK {
-		t.Fatal(err) // now the second one is the longest
+		t.Fatal(err)
 	}
+	<-h.idled // now the second one is the longest
 	h.probe(t)
 	if got := status(t, idle[1]); got != 0 {
 		t.Errorf("the longest idle one got %d", got)

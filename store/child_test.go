@@ -16,6 +16,7 @@ var children = map[string]func(path string) error{
 	"hold":      childHolds,
 	"size":      childMeetsSizeLimit,
 	"forbidden": childMayNotWrite,
+	"disk":      childMeetsFullDisk,
 }
 
 const childVar = "STORE_TEST_CHILD"

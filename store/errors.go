@@ -16,7 +16,8 @@ var (
 )
 
 // ErrFull is returned by writes that need more room than Options.MaxBytes leaves.
-// Nothing of them is in the file. Reads, and writes that only remove, go on.
+// Nothing of them is in the file. Reads, and writes that only remove, go on. For a
+// while after it writes that add are refused without being tried.
 var ErrFull = errors.New("the database file has reached its bound")
 
 // ErrNameless is returned for a report or a day whose product or instance has no

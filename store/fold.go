@@ -22,8 +22,7 @@ func foldWorkers() int { return min(runtime.GOMAXPROCS(0), 8) }
 // restricted to the metrics; it is zero for a month without them. fn must not
 // keep months or what they point to, except for the strings. An error of fn ends
 // the walk and is returned, and a panic of fn is one of Fold; fn is not called
-// again. What was recorded before the
-// call is seen. nil metrics are all.
+// again. What was recorded before the call is seen. nil metrics are all.
 //
 // Memory grows with the months' dictionaries, not with the instances: 8 bytes for
 // each series, and some 80 beside its text for each that is of the metrics.

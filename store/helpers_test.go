@@ -177,7 +177,7 @@ func holdWriter(t testing.TB, s *Store) (release func()) {
 	busy, free := make(chan struct{}), make(chan struct{})
 	done := make(chan error, 1)
 	go func() {
-		done <- s.update(context.Background(), func(*bolt.Tx) error {
+		done <- s.remove(context.Background(), func(*bolt.Tx, *dictionaryCache) error {
 			close(busy)
 			<-free
 			return nil

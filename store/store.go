@@ -38,7 +38,9 @@ type Options struct {
 	// OnCommit, if set, is told of each commit, from the writer's goroutine. It
 	// must be quick.
 	OnCommit func(Commit)
-	// Now is the clock that times commits. nil means that durations are 0.
+	// Now is the clock that times commits, and the pauses between tries to write to a
+	// full file. nil means that durations are 0, and such a pause lasts until there is
+	// room.
 	Now func() time.Time
 }
 

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	bolt "go.etcd.io/bbolt"
-	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -77,11 +77,16 @@ type writer struct {
 	// the dictionaries.
 	recent *recentCache
 	blocks *blockEncoder
+	room   room
 }
 
 func newWriter(s *Store) (*writer, error) {
 	blocks, err := newBlockEncoder()
-	w := &writer{store: s, recent: newRecentCache(), blocks: blocks}
+	if err != nil {
+		return nil, err
+	}
+	room, err := openRoom(s.path)
+	w := &writer{store: s, recent: newRecentCache(), blocks: blocks, room: room}
 	w.dicts.limits = limits{Bounds: s.opts.Bounds, dictionary: s.opts.Dictionary, lasting: s.opts.Lasting}
 	return w, err
 }
@@ -89,6 +94,7 @@ func newWriter(s *Store) (*writer, error) {
 // run commits requests until the channel is closed and empty.
 func (w *writer) run() {
 	defer close(w.store.done)
+	defer w.room.close()
 	var batch []*request
 	for first := range w.store.requests {
 		batch = append(batch[:0], first)
@@ -118,36 +124,60 @@ func (w *writer) takeWaiting(batch []*request) []*request {
 }
 
 // commit applies a batch in one transaction and sets every request's outcome. If
-// the file is full, what only removes is applied once more without the rest: it
-// must not fail with those that wait for the room it makes.
+// it fails, what only removes is applied once more without the rest: it must not
+// fail with those that wait for the room it makes. While it is known that there is
+// no room, the rest is not even tried.
 func (w *writer) commit(batch []*request) {
-	err := w.transact(batch)
-	shrinking := onlyShrinking(batch)
-	again := errors.Is(err, ErrFull) && 0 < len(shrinking) && len(shrinking) < len(batch)
-	for _, r := range batch {
-		if !again || !r.shrinks {
-			r.err = errors.Join(r.err, err)
+	adding, shrinking := split(batch)
+	if len(adding) > 0 {
+		err := w.admit()
+		if err == nil {
+			err = w.transact(batch, false)
 		}
+		if err == nil {
+			return
+		}
+		fail(adding, err)
 	}
-	if again {
-		w.commit(shrinking)
+	if len(shrinking) > 0 {
+		fail(shrinking, w.transact(shrinking, true))
 	}
 }
 
-func onlyShrinking(batch []*request) (shrinking []*request) {
+// admit returns nil if what adds may find room.
+func (w *writer) admit() error {
+	used, err := w.store.SizeBytes()
+	if err != nil {
+		return fmt.Errorf("store: commit: %w", err)
+	}
+	return w.room.admit(used, w.store.opts.Now())
+}
+
+// fail adds an error, unless it is nil, to the outcome of requests.
+func fail(requests []*request, err error) {
+	for _, r := range requests {
+		r.err = errors.Join(r.err, err)
+	}
+}
+
+// split parts what adds from what only removes.
+func split(batch []*request) (adding, shrinking []*request) {
 	for _, r := range batch {
 		if r.shrinks {
 			shrinking = append(shrinking, r)
+		} else {
+			adding = append(adding, r)
 		}
 	}
-	return shrinking
+	return adding, shrinking
 }
 
-// transact applies a batch in one transaction and tells of it.
-func (w *writer) transact(batch []*request) error {
+// transact applies a batch in one transaction and tells of it. shrinks is set if
+// all of it only removes.
+func (w *writer) transact(batch []*request, shrinks bool) error {
 	start := w.store.opts.Now()
-	shrinks := len(onlyShrinking(batch)) == len(batch)
-	w.bound(shrinks)
+	maxBytes := w.store.opts.MaxBytes
+	w.store.db.MaxSize = w.room.bound(maxBytes, shrinks)
 	w.dicts.limits.leftOut = 0
 	var queued queueChange
 	err := guard(func() error {
@@ -162,17 +192,20 @@ func (w *writer) transact(batch []*request) error {
 	if err != nil {
 		w.dicts.drop()
 		w.recent.drop()
-		if errors.Is(err, bolterrors.ErrMaxSizeReached) {
-			err = fmt.Errorf("%w of %d bytes", ErrFull, w.store.opts.MaxBytes)
-		}
+		err = w.room.cause(err, maxBytes, shrinks)
 		err = fmt.Errorf("store: commit: %w", errors.Join(err, w.store.view(w.store.queue.load)))
+		w.store.health.failed(err)
 	} else {
 		w.store.queue.applied(queued)
 		commit.LeftOut, commit.Unreadable = w.dicts.limits.leftOut, queued.unreadable
 	}
-	// That something could be removed does not show that there is room.
-	if err != nil || !shrinks {
-		w.store.health.set(err)
+	now := w.store.opts.Now()
+	commit.Duration = now.Sub(start)
+	switch {
+	case !shrinks:
+		w.room.tried(err, now, commit.Duration)
+	case err == nil && freesPages(batch, queued):
+		w.room.freed()
 	}
 	commit.Err = err
 	for _, r := range batch {
@@ -180,26 +213,13 @@ func (w *writer) transact(batch []*request) error {
 			commit.Reports++
 		}
 	}
-	commit.Duration = w.store.opts.Now().Sub(start)
 	w.store.opts.OnCommit(commit)
 	return err
 }
 
-// removalReserve is what is left of the file's bound for transactions that only
-// remove: they too write the pages that they change anew, and bbolt joins a page
-// that has become small with the next one.
-const removalReserve = 2 * pieceBytes
-
-// bound sets how large the next transaction may make the file.
-func (w *writer) bound(shrinks bool) {
-	if w.store.opts.MaxBytes == 0 {
-		return
-	}
-	bound := w.store.opts.MaxBytes
-	if !shrinks {
-		bound -= removalReserve
-	}
-	w.store.db.MaxSize = int(max(bound, 1)) // 0 would be no bound
+// freesPages tells whether a batch that only removes has removed something.
+func freesPages(batch []*request, queued queueChange) bool {
+	return queued.blocks < 0 || slices.ContainsFunc(batch, func(r *request) bool { return r.apply != nil })
 }
 
 // apply makes a batch's changes. An error of it undoes them all. What a request

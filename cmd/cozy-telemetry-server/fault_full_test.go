@@ -27,7 +27,7 @@ func inNamespace(dir, script string, args ...string) *exec.Cmd {
 func TestF4DiskFull(t *testing.T) {
 	dir, sink := t.TempDir(), newFlakySink(t)
 	sink.only(http.StatusServiceUnavailable)
-	server := launch(t, inNamespace(dir, `mount -t tmpfs -o size=20m tmpfs "$DIR"`,
+	server := launch(t, inNamespace(dir, `mount -t tmpfs -o size=64m tmpfs "$DIR"`,
 		serverFlags(dir, "--limits=off", "--forward-url="+sink.url)...))
 	if err := server.await(); err != nil {
 		t.Fatalf("%v:\n%s", err, server.logged(t))
@@ -38,7 +38,7 @@ func TestF4DiskFull(t *testing.T) {
 	post := func(n int) int {
 		cluster := fmt.Sprintf("cluster-%d", n)
 		body := fmt.Sprintf("cozy_cluster_info 1\ncozy_application_count{kind=%q} %d\n", kindOf(cluster), n+1)
-		got, err := server.tryPost(cluster, body+noise(random, 20_000))
+		got, err := server.tryPost(cluster, body+noise(random, 80_000))
 		if err != nil {
 			t.Fatalf("%v:\n%s", err, server.logged(t))
 		}

@@ -1,0 +1,120 @@
+package store
+
+import (
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// fullFile is a file that has just found no room, with a clock that the test sets.
+type fullFile struct {
+	*Store
+	clock  atomic.Int64 // in nanoseconds
+	failed atomic.Int64 // how many commits have failed
+	want   model
+}
+
+func newFullFile(t *testing.T) *fullFile {
+	t.Helper()
+	f := &fullFile{want: make(model)}
+	f.Store = open(t, Options{
+		MaxBytes: smallBound,
+		Now:      func() time.Time { return time.Unix(0, f.clock.Load()) },
+		OnCommit: func(c Commit) {
+			if c.Err != nil {
+				f.failed.Add(1)
+			}
+		},
+	})
+	fill(t, f.Store, f.want, 700_000)
+	return f
+}
+
+// large is a report that finds no room, small is one that does.
+func (f *fullFile) large(t *testing.T) error {
+	return f.Record(t.Context(), report("large", march, "a"), noise(6_000_000))
+}
+
+func (f *fullFile) small(t *testing.T) error {
+	r := report("small", march, "a")
+	err := f.Record(t.Context(), r, nil)
+	if err == nil {
+		f.want.add(r)
+	}
+	return err
+}
+
+// bbolt scans the whole file after each commit that fails, so there are few of
+// them while the file is full.
+func TestFullFileIsTriedAtAPace(t *testing.T) {
+	f := newFullFile(t)
+	for range 50 {
+		if err := errors.Join(f.small(t), f.large(t)); !errors.Is(err, ErrFull) {
+			t.Fatalf("got %v", err)
+		}
+		if err := f.Ready(t.Context()); !errors.Is(err, ErrFull) {
+			t.Fatalf("ready: %v", err)
+		}
+	}
+	if n := f.failed.Load(); n != 1 {
+		t.Errorf("%d commits have failed, want the first one only", n)
+	}
+	f.clock.Add(int64(leastPause))
+	if err := f.large(t); !errors.Is(err, ErrFull) || f.failed.Load() != 2 {
+		t.Errorf("after the pause: %v, %d commits have failed", err, f.failed.Load())
+	}
+	f.clock.Add(int64(leastPause) - 1)
+	if err := f.large(t); !errors.Is(err, ErrFull) || f.failed.Load() != 2 {
+		t.Errorf("within the second pause: %v, %d commits have failed", err, f.failed.Load())
+	}
+	// A removal makes room: what adds need not wait for the clock.
+	must(t, f.Remove(t.Context(), allBlocks(t, f.Store)))
+	must(t, f.small(t))
+	must(t, f.large(t))
+	must(t, f.Ready(t.Context()))
+	compareQueue(t, f.Store)
+}
+
+// A small commit that finds room does not make the file ready: that shows nothing
+// of the next report.
+func TestReadyOnceAPieceFits(t *testing.T) {
+	f := newFullFile(t)
+	for range 3 {
+		f.clock.Add(int64(leastPause))
+		must(t, f.small(t))
+		if err := f.Ready(t.Context()); !errors.Is(err, ErrFull) {
+			t.Fatalf("ready after a small commit: %v", err)
+		}
+		must(t, f.Remove(t.Context(), nil))
+		if err := f.Ready(t.Context()); !errors.Is(err, ErrFull) {
+			t.Fatalf("ready after a removal of nothing: %v", err)
+		}
+	}
+	must(t, f.Remove(t.Context(), allBlocks(t, f.Store)))
+	must(t, f.Ready(t.Context()))
+	before := f.failed.Load()
+	must(t, f.Ready(t.Context()))
+	must(t, f.small(t))
+	if f.failed.Load() != before {
+		t.Error("a probe has failed")
+	}
+	compareModels(t, stored(t, f.Store), f.want)
+}
+
+// The pause grows with the time that a failed try takes.
+func TestPauseOfAFullFile(t *testing.T) {
+	now := time.Unix(1000, 0)
+	for took, want := range map[time.Duration]time.Duration{
+		0: leastPause, leastPause / pauseFactor: leastPause, time.Second: pauseFactor * time.Second,
+	} {
+		r := room{allocated: 1 << 40}
+		r.tried(ErrFull, now, took)
+		if err := r.admit(0, now.Add(want-1)); !errors.Is(err, ErrFull) {
+			t.Errorf("%s: admitted within %s: %v", took, want, err)
+		}
+		if err := r.admit(0, now.Add(want)); err != nil {
+			t.Errorf("%s: after %s: %v", took, want, err)
+		}
+	}
+}

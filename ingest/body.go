@@ -29,7 +29,7 @@ type bodyReader struct {
 func (br *bodyReader) read(r *http.Request, b *buffers) error {
 	encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding")))
 	if encoding != "" && encoding != "identity" && encoding != "gzip" {
-		return &Refusal{Status: http.StatusUnsupportedMediaType, Text: "Content-Encoding must be gzip or absent"}
+		return &Refusal{Status: http.StatusUnsupportedMediaType, Reason: BadEncoding, Text: "Content-Encoding must be gzip or absent"}
 	}
 	if r.ContentLength > br.max {
 		return refuseBody(br.max)
@@ -115,7 +115,7 @@ func bodyRefusal(text string, err error) error {
 	if errors.As(err, &refusal) {
 		return refusal
 	}
-	return &Refusal{Status: http.StatusBadRequest, Text: text, Cause: fmt.Errorf("read body: %w", withoutPeer(err))}
+	return &Refusal{Status: http.StatusBadRequest, Reason: BadBody, Text: text, Cause: fmt.Errorf("read body: %w", withoutPeer(err))}
 }
 
 // withoutPeer takes the addresses out of a network error: no address is logged.

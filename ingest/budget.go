@@ -103,6 +103,7 @@ func cost(id string, body []byte) int64 {
 func refuseBusy(cause error) error {
 	return &Refusal{
 		Status:     http.StatusServiceUnavailable,
+		Reason:     Busy,
 		Text:       "too many reports at once, try again later",
 		Cause:      errors.Join(ErrBusy, cause),
 		RetryAfter: retryAfterFailure,

@@ -27,7 +27,9 @@ func clusterID(h http.Header) (string, error) {
 	return values[0], nil
 }
 
-func refuseCluster(text string) error { return &Refusal{Status: http.StatusBadRequest, Text: text} }
+func refuseCluster(text string) error {
+	return &Refusal{Status: http.StatusBadRequest, Reason: BadID, Text: text}
+}
 
 func validClusterID(id string) bool {
 	if len(id) > maxClusterID {

@@ -13,7 +13,7 @@
 // format, read each spelling of a series once, and remembers what it meant. A
 // line with a known spelling and a plain number is taken without expfmt; every
 // other line is expfmt's, and so is each refusal. A fuzz test holds the two to
-// each other.
+// each other. Clients that print values without escapes get a second reading.
 //
 // The handler then records report and lines in one step and answers 200 only
 // when that is on disk. [Forwarder] sends the lines on in its own time; what

@@ -14,11 +14,16 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-// readExactly reads a line with expfmt, which decides what is refused and why.
+// readExactly reads a line with expfmt, which decides what is refused and why. A
+// line that expfmt refuses was not written by a client that escapes values: it is
+// read once more as one of a client that escapes nothing.
 func (s *scanner) readExactly(line []byte) error {
 	metric, m, err := s.expfmtLine(line)
 	if err != nil {
-		return err
+		var again error
+		if metric, m, again = s.expfmtLine(escaped(line)); again != nil {
+			return err
+		}
 	}
 	if err := s.limits.checkLabels(metric, m.Label); err != nil {
 		return err

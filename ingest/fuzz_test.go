@@ -38,6 +38,8 @@ var scanSeeds = []string{
 	"cozy_a{a=\"1\",b=\"2\",c=\"3\",d=\"4\"} 1", "cozy_a{a=\"1\",b=\"2\",c=\"3\",d=\"4\"} x", "cozy_a{a=\"1\",b=\"2\",c=\"3\",d=\"4\"} NaN", "cozy_a{x=\"0123456789012345678901234567890123456789\"} 1", "cozy_a01234567890123456789012345678901234567 1",
 	"cozy_a{l0123456789012345678901234567890123456789=\"1\"} 1", "cozy_a 1 5\ncozy_a 2\ncozy_a 3 x\n", "cozy_a 1\ncozy_a{} 1\ncozy_a  1\n cozy_a 1\n",
 	"cozy_nodes_count{os=\"linux (Talos (v1.9.5))\",kernel=\"6.12.18-talos\"} 1\ncozy_nodes_count{os=\"linux (Talos (v1.9.5))\",kernel=\"6.12.19-talos\"} 2\n",
+	`cozy_a{x="W "OS" \\ 1",y="2"} 1`, `cozy_a{x=""OS""} 1`, `cozy_a{x="C:\d"} 1`, `cozy_a{x="C:\"} 1`, `cozy_a{x="C:\",y="1"} 1`, `cozy_a{x="a\"b"c"} 1`, `cozy_a{x="a"b", y="1"} 1`, `cozy_a{x="a"b"}1 5`,
+	`cozy_a{x="a", b"} 1`, `cozy_a{x="a="b"} 1`, `cozy_a{x="a"b="} 1`, `cozy_a{x="a"} 1"} 2`, `cozy_a{x="a"b",x="2"} 1`, `cozy_a{x="a"b",cluster_id="v"} 1`, `cozy_a{x="a"b",__name__="cozy_b"} 1`, `cozy_a{x="a"b"} 1 # {}`,
 	"cozy_nodes_count 5\n", "cozy_nodes_count 5.5\n", "cozy_nodes_count 3\ncozy_nodes_count{os=\"x\"} 3\n", "cozy_nodes_count 9007199254740992\ncozy_nodes_count{a=\"1\"} 9007199254740992\n",
 	"cozy_nodes_count 3\ncozy_nodes_count 3\n", "cozy_nodes_count 3\ncozy_nodes_count 5\ncozy_nodes_count 4\n", "cozy_tenants_count 6\n", "cozy_tenants_count 7\n",
 	"cozy_application_count{kind=\"Tenant\"} 6\n", "cozy_application_count{kind=\"Tenant\"} 3\ncozy_application_count{a=\"1\",kind=\"Tenant\"} 4\n", "cozy_tenants_count 4\ncozy_application_count{kind=\"Tenant\"} 4\n",

@@ -44,6 +44,8 @@ type Result struct {
 	Samples, Dropped int
 	// Err is why the report was not taken, nil if it was.
 	Err error
+	// Reason sorts Err; empty without one.
+	Reason Reason
 }
 
 // Config tunes a Handler. Now is required; the zero value of all else is a good
@@ -126,7 +128,7 @@ func (h *Handler) post(c echo.Context) error {
 		return c.NoContent(http.StatusOK)
 	}
 	refusal := refusalOf(result.Err)
-	result.Status = refusal.Status
+	result.Status, result.Reason = refusal.Status, refusal.Reason
 	h.config.OnResult(result)
 	return answer(c, refusal)
 }
@@ -201,6 +203,7 @@ func refusalOf(err error) *Refusal {
 	}
 	return &Refusal{
 		Status:     http.StatusServiceUnavailable,
+		Reason:     NotStored,
 		Text:       "the report could not be stored, try again later",
 		Cause:      err,
 		RetryAfter: retryAfterFailure,

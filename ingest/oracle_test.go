@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -31,6 +32,12 @@ func parseOracle(body []byte, limits Limits) (samples []rollup.Sample, dropped i
 		}
 		metric, m, err := oracleLine(&parser, line)
 		if err != nil {
+			var again error
+			if metric, m, again = oracleLine(&parser, oracleEscaped(line)); again == nil {
+				err = nil
+			}
+		}
+		if err != nil {
 			return nil, 0, refuseLine(n, err.Error())
 		}
 		sample, err := oracleSample(limits, metric, m)
@@ -51,6 +58,30 @@ func parseOracle(body []byte, limits Limits) (samples []rollup.Sample, dropped i
 		return nil, 0, err
 	}
 	return samples, dropped, nil
+}
+
+var (
+	opening = regexp.MustCompile(`=[ \t]*"`)
+	closing = regexp.MustCompile(`"[ \t]*[,}]`)
+)
+
+// oracleEscaped escapes all that only a client that escapes nothing leaves so.
+func oracleEscaped(line []byte) []byte {
+	structure := make(map[int]bool)
+	for _, at := range opening.FindAllIndex(line, -1) {
+		structure[at[1]-1] = true
+	}
+	for _, at := range closing.FindAllIndex(line, -1) {
+		structure[at[0]] = true
+	}
+	var b []byte
+	for i, c := range line {
+		if c == '\\' || c == '"' && !structure[i] {
+			b = append(b, '\\')
+		}
+		b = append(b, c)
+	}
+	return b
 }
 
 func oraclePlausible(l Limits, samples []rollup.Sample) error {

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"errors"
 	"net/http"
 	"os"
@@ -124,7 +125,7 @@ func labels(n int) string {
 }
 
 func TestParseRealReports(t *testing.T) {
-	for file, want := range map[string]int{"operator-v1.prom": 11, "controller-v1.prom": 5, "controller-v0.prom": 7} {
+	for file, want := range map[string]int{"operator-v1.prom": 11, "controller-v1.prom": 5, "controller-v0.prom": 7, "operator-v1-odd-os.prom": 4} {
 		body, err := os.ReadFile("../testdata/" + file)
 		if err != nil {
 			t.Fatal(err)
@@ -164,6 +165,7 @@ func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		"cozy_a 1\n", `cozy_a{x="\"} 1\ncozy_b 2\\"} 1`, "# HELP cozy_a \\n x\ncozy_a{b=\"é\",a=\"\"} 1e3 5\n",
 		`{"cozy_a","x"="y"} 1`, "cozy_a{cluster_id=\"x\"} 1\ncozy_a 2", "cozy_nodes_count{k=\"1\"} 1\ncozy_nodes_count 2\n",
+		"cozy_nodes_count{os=\"Weird \"OS\" \\\\ 1\",kernel=\"6\"} 2\n", `cozy_a{x="\d",y="\"} 1`,
 		"cozy_a\t{ x = \"1\" , } 0.5 -3\n", "cozy_a 1\r\n", "cozy_a{x=\"\x00\"} 4",
 	} {
 		f.Add([]byte(seed))
@@ -172,7 +174,10 @@ func FuzzParse(f *testing.F) {
 		f.Add(body)
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		samples, _, err := parse(Limits{}, body)
+		samples, dropped, err := parse(Limits{}, body)
+		if lines := bytes.Count(body, []byte("\n")) + 1; len(samples)+dropped > lines {
+			t.Fatalf("%d samples of %d lines", len(samples)+dropped, lines)
+		}
 		if err != nil {
 			var refusal *Refusal
 			if !errors.As(err, &refusal) || refusal.Status/100 != 4 {

@@ -71,5 +71,5 @@ func mostOfAKind(samples []rollup.Sample) (most float64) {
 
 // refuseImplausible refuses a report for a figure that no cluster has.
 func refuseImplausible(format string, limit int) *Refusal {
-	return &Refusal{Status: http.StatusBadRequest, Text: fmt.Sprintf(format, limit)}
+	return &Refusal{Status: http.StatusBadRequest, Reason: Implausible, Text: fmt.Sprintf(format, limit)}
 }

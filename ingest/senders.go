@@ -162,5 +162,5 @@ func (s *senders) track(key uint64) *rate.Limiter {
 }
 
 func refuseSender(text string, retryAfter time.Duration) error {
-	return &Refusal{Status: http.StatusTooManyRequests, Text: text, RetryAfter: retryAfter}
+	return &Refusal{Status: http.StatusTooManyRequests, Reason: TooMany, Text: text, RetryAfter: retryAfter}
 }

@@ -25,6 +25,7 @@ type metrics struct {
 	now      func() time.Time
 
 	reports        *prometheus.CounterVec
+	refused        *prometheus.CounterVec
 	samples        *prometheus.CounterVec
 	commits        *prometheus.CounterVec
 	commitSeconds  prometheus.Histogram
@@ -45,10 +46,15 @@ type metrics struct {
 
 func newMetrics(now func() time.Time) *metrics {
 	outcomes := []string{string(ingest.Delivered), string(ingest.Rejected), string(ingest.Oversized), string(ingest.Misconfigured), string(ingest.Retry)}
+	var reasons []string
+	for _, r := range ingest.Reasons() {
+		reasons = append(reasons, string(r))
+	}
 	m := &metrics{
 		registry:       prometheus.NewRegistry(),
 		now:            now,
 		reports:        counter("reports_total", "Reports by the HTTP status of their answer.", "code", "200"),
+		refused:        counter("reports_refused_total", "Reports that were not taken, by reason.", "reason", reasons...),
 		samples:        counter("samples_total", "Samples of accepted reports: stored, or dropped for their metric's name.", "outcome", "stored", "dropped"),
 		commits:        counter("commits_total", "Transactions of the database file.", "outcome", "committed", "failed"),
 		commitSeconds:  histogram("commit_duration_seconds", "How long transactions took, disk included.", prometheus.ExponentialBuckets(0.0001, 2, 16)),
@@ -66,7 +72,7 @@ func newMetrics(now func() time.Time) *metrics {
 		backups: counter("backups_total", "Backups, written to --backup-dir or sent to a client: done, or failed.", "outcome", "done", "failed"),
 		started: now(),
 	}
-	m.registry.MustRegister(m.reports, m.samples, m.commits, m.commitSeconds, m.commitReports,
+	m.registry.MustRegister(m.reports, m.refused, m.samples, m.commits, m.commitSeconds, m.commitReports,
 		m.forwards, m.forwardSamples, m.asks, m.answers, m.mirrorSyncs, m.leftOut, m.removed, m.backups, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo())
 	m.gauge("last_report_timestamp_seconds", "When the last report was accepted; 0 before the first one since the start.", func() float64 {
@@ -145,7 +151,9 @@ func (m *metrics) queueDrops(reason string, value func() int64) {
 func (m *metrics) onReport(r ingest.Result) {
 	m.reports.WithLabelValues(strconv.Itoa(r.Status)).Inc()
 	m.samples.WithLabelValues("dropped").Add(float64(r.Dropped))
-	if r.Err == nil {
+	if r.Err != nil {
+		m.refused.WithLabelValues(string(r.Reason)).Inc()
+	} else {
 		m.lastReport.Store(m.now().UnixMilli())
 		m.samples.WithLabelValues("stored").Add(float64(r.Samples))
 	}

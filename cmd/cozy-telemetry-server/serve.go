@@ -44,6 +44,7 @@ type server struct {
 	retention *retention
 	backups   *backup.Backups
 	lobby     *lobby.Lobby // of the public listener
+	refusals  refusals
 }
 
 // serve runs the server until ctx ends. It returns an error if it could not
@@ -206,6 +207,7 @@ func (s *server) start(ctx context.Context, loops *errgroup.Group) {
 	loop(func() { s.overview.Run(ctx) })
 	loop(func() { s.backfill.loop(ctx) })
 	loop(func() { s.retention.run(ctx) })
+	loop(func() { s.refusals.run(ctx, s.log) })
 	loop(func() {
 		s.apps.Run(ctx, func(err error) { s.log.Warn().Err(err).Msg("the list of applications was not refreshed") })
 	})
@@ -237,6 +239,9 @@ func (s *server) close() error {
 // onReport counts a report, and logs why one could not be stored.
 func (s *server) onReport(r ingest.Result) {
 	s.metrics.onReport(r)
+	if r.Err != nil {
+		s.refusals.add(r.Reason)
+	}
 	switch {
 	case errors.Is(r.Err, context.Canceled):
 		s.log.Debug().Msg("a sender went away before its answer")

@@ -14,7 +14,8 @@ import (
 
 // Forget removes an instance from a file that no one has open: its records of all
 // days and months, and its lines in the queue. It returns how many records and lines
-// these were. The figures of months are sums over all instances; they stay.
+// these were. The figures of final months are sums over all instances; they stay.
+// Those of a month that is still counted are counted anew.
 //
 // The whole file is written anew, record by record, and takes the place of the old
 // one in one step: no byte of the instance is left in it, not even in space that is
@@ -82,6 +83,7 @@ func isProduct(path [][]byte) bool {
 }
 
 func (f *forgetter) month(month rollup.MonthID) error {
+	before := f.removed
 	names, err := f.from.partitions(month)
 	if err != nil {
 		return err
@@ -98,7 +100,10 @@ func (f *forgetter) month(month rollup.MonthID) error {
 			return err
 		}
 	}
-	return nil
+	if f.removed == before {
+		return nil
+	}
+	return f.figures(month)
 }
 
 func (f *forgetter) putMonths(name partitionName, chunk []instanceMonth) error {

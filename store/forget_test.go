@@ -283,3 +283,39 @@ func openFiles(t *testing.T, path string) (n int) {
 	}
 	return n
 }
+
+// A month that is still counted is counted without the instance; a final one, one of
+// the original server, and one that never had the instance keep their figures.
+func TestForgetAndFigures(t *testing.T) {
+	month := rollup.MonthOf(march)
+	had := rollup.Snapshot{Clusters: 2, Source: rollup.SourceVictoriaMetrics, CollectedAt: march}
+	for name, tc := range map[string]struct {
+		change func(*rollup.Snapshot)
+		want   int64 // after one cluster was counted
+	}{
+		"counted":       {func(*rollup.Snapshot) {}, 1},
+		"final":         {func(s *rollup.Snapshot) { s.Final = true }, 2},
+		"imported":      {func(s *rollup.Snapshot) { s.Source = rollup.SourceImported }, 2},
+		"another month": {func(s *rollup.Snapshot) { s.Month++ }, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			stored := had
+			stored.Month = month
+			tc.change(&stored)
+			path := fileOf(t, filepath.Join(t.TempDir(), "telemetry.db"), func(s *Store) {
+				must(t, s.Record(t.Context(), report("gone", march, "a"), nil))
+				must(t, s.Record(t.Context(), report("stays", march, "a"), nil))
+				offer(t, s, stored)
+			})
+			_, err := Forget(t.Context(), path, "cozystack", "gone", nil)
+			must(t, err)
+			s := openAt(t, path, Options{})
+			kept, err := s.OfferSnapshot(t.Context(), rollup.Snapshot{
+				Month: stored.Month, Clusters: 1, Source: rollup.SourceRollups, CollectedAt: march.Add(-time.Hour),
+			})
+			if err != nil || kept.Clusters != tc.want {
+				t.Errorf("kept %+v, %v", kept, err)
+			}
+		})
+	}
+}

@@ -1,0 +1,36 @@
+package store
+
+import (
+	"encoding/json"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// figures empties the snapshot of a month that had the instance and is not final. It
+// is counted anew, and must not stand against a count without the instance. It is not
+// removed, or the mirror would bring it back. What is final, or the original server's,
+// stays: a sum over all instances that nothing would count again.
+func (f *forgetter) figures(month rollup.MonthID) error {
+	return f.into.update(f.ctx, func(tx *bolt.Tx) error {
+		b, key := tx.Bucket(bucketSnapshots), []byte(month.String())
+		v := b.Get(key)
+		if v == nil {
+			return nil
+		}
+		var s rollup.Snapshot
+		if err := decodeSnapshot(v, &s); err != nil {
+			return err
+		}
+		counted := s.Source == rollup.SourceRollups || s.Source == rollup.SourceVictoriaMetrics
+		if s.Final || !counted {
+			return nil
+		}
+		v, err := json.Marshal(rollup.Snapshot{Month: month, CollectedAt: s.CollectedAt, Source: s.Source})
+		if err != nil {
+			return err
+		}
+		return b.Put(key, v)
+	})
+}

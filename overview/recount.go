@@ -17,7 +17,6 @@ func (o *Overview) Recount(ctx context.Context, month rollup.MonthID) (changed b
 	if err := o.store.FoldDays(ctx, month, month.Last()); err != nil {
 		return false, err
 	}
-	o.heard.clear()
 	o.forget() // the longer periods may have more clusters now, too
 	stored, ok, err := o.store.Snapshot(month)
 	if err != nil || !ok || !stored.Final {

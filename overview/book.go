@@ -56,26 +56,26 @@ func (b *book) enter(e *entry, m rollup.Month) (seen rollup.DaySet) {
 	e.days = seen.Len()
 	e.nodes = metricOf(m, rollup.MetricNodes).Peak
 	for _, p := range m.Peaks {
-		switch p.Series.Metric() {
+		switch metric := p.Series.Metric(); metric {
 		case rollup.MetricApplications, rollup.MetricTenants:
-			e.peaks = append(e.peaks, seriesPeak{b.number(p.Series), p.Value})
+			e.peaks = append(e.peaks, seriesPeak{b.number(metric, p.Series), p.Value})
 		}
 	}
 	slices.SortFunc(e.peaks, func(x, y seriesPeak) int { return cmp.Compare(x.series, y.series) })
 	return seen
 }
 
-func (b *book) number(s rollup.Series) uint32 {
-	i, added := b.series.number(shorten(s))
+func (b *book) number(metric string, s rollup.Series) uint32 {
+	i, added := b.series.number(shorten(metric, s))
 	if added {
-		b.uses = append(b.uses, useOf(s))
+		b.uses = append(b.uses, useOf(metric, s))
 	}
 	return i
 }
 
-func useOf(s rollup.Series) use {
+func useOf(metric string, s rollup.Series) use {
 	switch {
-	case s.Metric() == rollup.MetricTenants:
+	case metric == rollup.MetricTenants:
 		return oldTenants
 	case s.Label(rollup.LabelKind) == rollup.KindTenant:
 		return newTenants
@@ -85,9 +85,9 @@ func useOf(s rollup.Series) use {
 
 // shorten leaves out what most series have in common, the applications' metric;
 // lengthen puts it back. No metric's name begins with a brace, nor is one empty.
-func shorten(s rollup.Series) string {
-	if s.Metric() == rollup.MetricApplications {
-		return string(s[len(rollup.MetricApplications):])
+func shorten(metric string, s rollup.Series) string {
+	if metric == rollup.MetricApplications {
+		return string(s[len(metric):])
 	}
 	return string(s)
 }

@@ -53,7 +53,7 @@ func (c *collector) wait() time.Duration {
 
 func (c *collector) round(ctx context.Context) {
 	err := c.foldRunning(ctx)
-	err = errors.Join(err, c.collectEnded(ctx), c.saveRunning(ctx))
+	err = errors.Join(err, c.collectEnded(ctx), c.saveRunning(ctx), c.foldPeriods())
 	if ctx.Err() != nil {
 		return
 	}
@@ -142,6 +142,18 @@ func (c *collector) tell(s rollup.Snapshot, what string) {
 func (c *collector) foldRunning(ctx context.Context) error {
 	today := rollup.DateOf(c.cfg.Now())
 	return c.store.FoldDays(ctx, today.Month(), today-1)
+}
+
+// foldPeriods folds the long periods of the running month, of which all but that
+// month is kept: so the first one to ask does not wait for it.
+func (c *collector) foldPeriods() error {
+	this := rollup.MonthOf(c.cfg.Now())
+	for _, months := range []int{3, 12} {
+		if _, err := c.fold(lastMonths(this, months)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // saveRunning stores the running month as it stands, once in a while. A final

@@ -46,18 +46,23 @@ func parseCPU(stat []byte) (time.Duration, error) {
 
 // peakMemory returns the most bytes that a process had in memory, mapped files
 // included.
-func peakMemory(pid int) (int64, error) {
+func peakMemory(pid int) (int64, error) { return memory(pid, "VmHWM:") }
+
+// ownMemory returns the bytes that a process has in memory now, without files.
+func ownMemory(pid int) (int64, error) { return memory(pid, "RssAnon:") }
+
+func memory(pid int, name string) (int64, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, fmt.Errorf("bench: %w", err)
 	}
-	return parsePeak(status)
+	return parseMemory(status, name)
 }
 
-// parsePeak reads a line such as "VmHWM:	    7184 kB".
-func parsePeak(status []byte) (int64, error) {
+// parseMemory reads a line such as "VmHWM:	    7184 kB".
+func parseMemory(status []byte, name string) (int64, error) {
 	for line := range bytes.Lines(status) {
-		value, ok := bytes.CutPrefix(line, []byte("VmHWM:"))
+		value, ok := bytes.CutPrefix(line, []byte(name))
 		if !ok {
 			continue
 		}
@@ -68,5 +73,5 @@ func parsePeak(status []byte) (int64, error) {
 		}
 		return n << 10, nil
 	}
-	return 0, fmt.Errorf("%w: no VmHWM in status", errProc)
+	return 0, fmt.Errorf("%w: no %s in status", errProc, name)
 }

@@ -36,7 +36,7 @@ func TestParsePeak(t *testing.T) {
 		"other unit":   {"VmHWM:\t1 MB\n", 0},
 		"no number":    {"VmHWM:\tmany kB\n", 0},
 	} {
-		got, err := parsePeak([]byte(tt.status))
+		got, err := parseMemory([]byte(tt.status), "VmHWM:")
 		if got != tt.want || (tt.want == 0) != errors.Is(err, errProc) {
 			t.Errorf("%s: %v, error %v", name, got, err)
 		}
@@ -59,5 +59,8 @@ func TestProcOfThisProcess(t *testing.T) {
 	}
 	if peak, err := peakMemory(os.Getpid()); peak < 1<<20 || err != nil {
 		t.Errorf("%d bytes, error %v", peak, err)
+	}
+	if own, err := ownMemory(os.Getpid()); own < 1<<20 || err != nil {
+		t.Errorf("%d bytes of its own, error %v", own, err)
 	}
 }

@@ -55,6 +55,8 @@ func rows() []row {
 		{"memory-many", "peak memory, many clusters", within("256 MB"), (*lab).memoryMany},
 		{"month", "cold month", goal{"1/20 of VictoriaMetrics'", 0.05, 0, false}, (*lab).month},
 		{"year", "cold year of closed months", within("1 s"), (*lab).year},
+		{"distinct", "distinct year of a running month", goal{"0.05 s, least 0.1 s", 1, 2, false}, (*lab).distinct},
+		{"distinct-memory", "its own memory, many clusters", goal{"192 MB, least 256 MB", 1, 256.0 / 192, false}, (*lab).distinctMemory},
 		{"cached", "answered from cache, 32 connections", goal{"20000/s", 1, 0, true}, (*lab).cached},
 		{"cached-p99", "the same beside 1000 reports/s, p99", within("3 ms"), (*lab).cachedBesideIngest},
 		{"bytes", "bytes per cluster and day, compacted", within("300"), (*lab).bytes},

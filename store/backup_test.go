@@ -364,7 +364,7 @@ func ownMonths(t fatal, s *Store) map[ownMonth]rollup.Month {
 			if name.day != 0 {
 				continue
 			}
-			must(t, s.eachMonth(context.Background(), month, name.product, func(chunk []instanceMonth) error {
+			must(t, s.eachMonth(context.Background(), name, nil, func(chunk []instanceMonth) error {
 				for _, m := range chunk {
 					all[ownMonth{name.product, m.instance, month}] = m.month
 				}

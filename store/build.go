@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -30,12 +29,6 @@ func Build(ctx context.Context, path string, fill func(s *Store) error) error {
 	return newFile(path, func(temp string) (keys int, err error) {
 		return inTwoSteps(ctx, temp, func(stage string) error { return buildFile(stage, fill) })
 	})
-}
-
-// copyTo fills an empty file with what this one has, but for what skip leaves out.
-func (s *Store) copyTo(ctx context.Context, path string, skip func([][]byte) bool) error {
-	_, err := copyFile(ctx, s.db, path, copyOptions{skip: skip})
-	return err
 }
 
 // partitionName names a partition: a product's day, or its month's own records.
@@ -77,87 +70,81 @@ func (s *Store) allMonths() (months []rollup.MonthID, err error) {
 	return months, err
 }
 
-// eachMonth calls fn with the records of a month's own, some at a time and in the
-// order of their keys. fn may change what it is given.
-func (s *Store) eachMonth(ctx context.Context, month rollup.MonthID, product string, fn func([]instanceMonth) error) error {
-	var after []byte
-	for {
-		var chunk []instanceMonth
-		err := s.view(func(tx *bolt.Tx) (err error) {
-			chunk, after, err = someMonths(tx, month, product, after)
-			return err
-		})
-		if err = errors.Join(err, ctx.Err()); err != nil || len(chunk) == 0 {
-			return err
-		}
-		if err := fn(chunk); err != nil {
-			return err
-		}
-	}
-}
-
-// someMonths decodes the month's own records of the next instances behind a key, and
-// returns the key of the last.
-func someMonths(tx *bolt.Tx, month rollup.MonthID, product string, after []byte) (chunk []instanceMonth, last []byte, err error) {
-	parent := monthBucket(tx, month)
-	records, series := recordsOf(parent, product), seriesOf(parent, product)
-	if records == nil || series == nil {
-		return nil, nil, nil
-	}
-	dict, err := loadDictionary(series)
-	if err != nil {
-		return nil, nil, err
-	}
-	c := records.Cursor()
-	for k, v := seekBehind(c, after); k != nil && len(chunk) < buildChunk; k, v = c.Next() {
-		m, err := decodeMonth(v, dict)
-		if err != nil {
-			return nil, nil, err
-		}
-		chunk, last = append(chunk, instanceMonth{instanceOf(k), m}), k
-	}
-	return chunk, bytes.Clone(last), nil
-}
-
 // buildChunk is how many records one transaction of a rewrite takes.
 const buildChunk = 2000
 
-// eachDay does for a day what eachMonth does for a month.
-func (s *Store) eachDay(ctx context.Context, date rollup.Date, product string, fn func([]InstanceDay) error) error {
-	var chunk []InstanceDay
-	flush := func() error {
-		if len(chunk) == 0 {
-			return nil
-		}
-		err := fn(chunk)
-		chunk = nil
-		return err
-	}
-	err := s.productInstances(ctx, date, product, func(_, instance string, day rollup.Day) error {
-		if chunk = append(chunk, InstanceDay{instance, day}); len(chunk) < buildChunk {
-			return nil
-		}
-		return flush()
-	})
-	if err != nil {
-		return err
-	}
-	return flush()
+// eachMonth calls fn with the records of a month's own, as walk does.
+func (s *Store) eachMonth(ctx context.Context, name partitionName, keep func(instance string) bool, fn func([]instanceMonth) error) error {
+	return walk(ctx, s, name, buildChunk, keep, func(instance string, v []byte, dict *dictionary) (instanceMonth, error) {
+		m, err := decodeMonth(v, dict)
+		return instanceMonth{instance, m}, err
+	}, fn)
 }
 
-// buildMonths builds some months one after the other. progress, unless nil, is told how
-// many are built.
-func buildMonths(months []rollup.MonthID, build func(rollup.MonthID) error, progress func(done, total int64)) error {
-	if progress == nil {
-		progress = func(int64, int64) {}
-	}
-	total := int64(len(months))
-	for i, month := range months {
-		progress(int64(i), total)
-		if err := build(month); err != nil {
-			return fmt.Errorf("%s: %w", month, err)
+// eachDay calls fn with the records of a day, some at a time, as walk does.
+func (s *Store) eachDay(ctx context.Context, name partitionName, some int, keep func(instance string) bool, fn func([]InstanceDay) error) error {
+	return walk(ctx, s, name, some, keep, func(instance string, v []byte, dict *dictionary) (InstanceDay, error) {
+		d, err := decodeDay(v, dict)
+		return InstanceDay{instance, d}, err
+	}, fn)
+}
+
+// walk calls fn with a partition's records, some at a time and in the order of their
+// keys. No transaction is open while fn runs, which may change what it is given.
+// Records of instances that are not to be kept are not decoded; nil keeps all.
+func walk[R any](ctx context.Context, s *Store, name partitionName, some int, keep func(instance string) bool,
+	decode func(instance string, v []byte, dict *dictionary) (R, error), fn func([]R) error,
+) error {
+	// The walk goes on from the key that it met, not from that of the instance: another
+	// program may have written the key of a UUID as text, and ours lies before it.
+	var after []byte
+	for {
+		var chunk []R
+		var last []byte
+		err := s.view(func(tx *bolt.Tx) error {
+			return name.some(tx, after, some, func(k, v []byte, dict *dictionary) error {
+				last = append(last[:0], k...)
+				instance := instanceOf(k)
+				if keep != nil && !keep(instance) {
+					return nil
+				}
+				r, err := decode(instance, v, dict)
+				if err != nil {
+					return fmt.Errorf("%s: %w", instance, err)
+				}
+				chunk = append(chunk, r)
+				return nil
+			})
+		})
+		if err = errors.Join(err, ctx.Err()); err != nil || last == nil {
+			return err
 		}
+		if len(chunk) > 0 {
+			if err := fn(chunk); err != nil {
+				return err
+			}
+		}
+		after = last
 	}
-	progress(total, total)
-	return nil
+}
+
+// some calls fn with the next records behind a key. Where the partition is gone there
+// are none.
+func (name partitionName) some(tx *bolt.Tx, after []byte, n int, fn func(k, v []byte, dict *dictionary) error) error {
+	month := monthBucket(tx, name.month)
+	parent := month
+	if !name.own {
+		parent = dayBucket(tx, name.day)
+	}
+	records, series := recordsOf(parent, name.product), seriesOf(month, name.product)
+	if records == nil || series == nil {
+		return nil
+	}
+	dict, err := loadDictionary(series)
+	c := records.Cursor()
+	for k, v := seekBehind(c, after); k != nil && n > 0 && err == nil; k, v = c.Next() {
+		err = fn(k, v, dict)
+		n--
+	}
+	return err
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"slices"
 
@@ -45,25 +44,23 @@ type Combined struct {
 // Memory does not grow with the files. progress and the new file are as in
 // [Compact].
 func Combine(ctx context.Context, into string, from []string, progress func(done, total int64)) (Combined, error) {
-	c := combiner{ctx: ctx, progress: progress}
+	c := combiner{rebuild: rebuild{ctx: ctx, progress: progress, wholeDays: true}}
 	err := c.open(from)
 	if err == nil {
 		err = newFile(into, func(temp string) (int, error) {
-			return inTwoSteps(ctx, temp, c.build)
+			return c.fill(temp, nil, func() error { return errors.Join(c.snapshots(), c.appList(), c.queues()) })
 		})
 	}
 	if err = errors.Join(err, c.close()); err != nil {
 		return Combined{}, fmt.Errorf("store: merge into %s: %w", into, err)
 	}
+	c.left.DaysLeftOut = c.leftOut
 	return c.left, nil
 }
 
 type combiner struct {
-	ctx      context.Context
-	progress func(done, total int64)
-	from     []*Store
-	into     *Store
-	left     Combined
+	rebuild
+	left Combined
 }
 
 func (c *combiner) open(paths []string) error {
@@ -96,67 +93,6 @@ func (c *combiner) close() (err error) {
 	return err
 }
 
-// build fills a new file.
-func (c *combiner) build(stage string) error {
-	return buildFile(stage, func(s *Store) error {
-		c.into = s
-		months, err := c.months()
-		if err != nil {
-			return err
-		}
-		if err := buildMonths(months, c.month, c.progress); err != nil {
-			return err
-		}
-		return errors.Join(c.snapshots(), c.appList(), c.queues())
-	})
-}
-
-// months returns the months of which any file has something.
-func (c *combiner) months() ([]rollup.MonthID, error) {
-	all := make(map[rollup.MonthID]bool)
-	for _, s := range c.from {
-		months, err := s.allMonths()
-		if err != nil {
-			return nil, err
-		}
-		for _, m := range months {
-			all[m] = true
-		}
-	}
-	return slices.Sorted(maps.Keys(all)), nil
-}
-
-// month merges a month. The months' own records come first: they tell which days
-// are not whole any more.
-func (c *combiner) month(month rollup.MonthID) error {
-	var folded, removed, present rollup.DaySet
-	for _, s := range c.from {
-		own, err := c.ownRecords(s, month)
-		if err != nil {
-			return err
-		}
-		var days rollup.DaySet
-		err = s.view(func(tx *bolt.Tx) error {
-			folded |= daySet(monthBucket(tx, month), keyPending)
-			removed |= daySet(monthBucket(tx, month), keyRemoved)
-			days = presentDays(tx, month)
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		removed |= own &^ days // which files of earlier versions do not note
-		present |= days
-	}
-	c.left.DaysLeftOut += (removed & present).Len()
-	for _, s := range c.from {
-		if err := c.days(s, month, removed); err != nil {
-			return err
-		}
-	}
-	return errors.Join(c.into.foldAll(c.ctx, month, folded|removed), c.into.noteRemoved(c.ctx, month, removed))
-}
-
 // presentDays returns the days of a month that a file has records of.
 func presentDays(tx *bolt.Tx, month rollup.MonthID) (days rollup.DaySet) {
 	for date := month.First(); date <= month.Last(); date++ {
@@ -165,89 +101,6 @@ func presentDays(tx *bolt.Tx, month rollup.MonthID) (days rollup.DaySet) {
 		}
 	}
 	return days
-}
-
-// ownRecords merges a file's own records of a month, and returns their days.
-func (c *combiner) ownRecords(s *Store, month rollup.MonthID) (days rollup.DaySet, err error) {
-	names, err := s.partitions(month)
-	if err != nil {
-		return 0, err
-	}
-	for _, name := range names {
-		if !name.own {
-			continue
-		}
-		err := s.eachMonth(c.ctx, month, name.product, func(chunk []instanceMonth) error {
-			for _, m := range chunk {
-				days |= m.month.Days()
-			}
-			return c.putMonths(name.product, month, chunk)
-		})
-		if err != nil {
-			return 0, err
-		}
-	}
-	return days, nil
-}
-
-func (c *combiner) putMonths(product string, month rollup.MonthID, chunk []instanceMonth) error {
-	return c.into.submit(c.ctx, &request{apply: func(tx *bolt.Tx, dicts *dictionaryCache) error {
-		return putMonths(tx, dicts, product, month, chunk)
-	}})
-}
-
-// days merges a file's days of a month; those that are removed elsewhere go into
-// the month only.
-func (c *combiner) days(s *Store, month rollup.MonthID, removed rollup.DaySet) error {
-	names, err := s.partitions(month)
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		if name.own {
-			continue
-		}
-		err := s.eachDay(c.ctx, name.day, name.product, func(chunk []InstanceDay) error {
-			if removed&rollup.DaySetOf(name.day.DayOfMonth()) == 0 {
-				return c.into.MergeDays(c.ctx, name.product, name.day, chunk)
-			}
-			return c.putMonths(name.product, month, monthsOfDay(name.day, chunk))
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func monthsOfDay(date rollup.Date, days []InstanceDay) []instanceMonth {
-	months := make([]instanceMonth, len(days))
-	for i, d := range days {
-		months[i] = instanceMonth{d.Instance, rollup.FromDay(date.DayOfMonth(), d.Day)}
-	}
-	return months
-}
-
-// foldAll folds some days of a month that no one else writes to meanwhile. Days
-// without records are noted only.
-func (s *Store) foldAll(ctx context.Context, month rollup.MonthID, days rollup.DaySet) error {
-	if days == 0 {
-		return nil
-	}
-	if err := s.foldProducts(ctx, month, days); err != nil {
-		return err
-	}
-	return s.update(ctx, func(tx *bolt.Tx) error {
-		return errors.Join(addDays(tx, month, keyPending, days), addDays(tx, month, keyFolded, days))
-	})
-}
-
-// noteRemoved notes that days are not whole, if they come back.
-func (s *Store) noteRemoved(ctx context.Context, month rollup.MonthID, days rollup.DaySet) error {
-	if days == 0 {
-		return nil
-	}
-	return s.update(ctx, func(tx *bolt.Tx) error { return addDays(tx, month, keyRemoved, days) })
 }
 
 // queues counts what is left out. What can't be read counts as nothing.

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -96,50 +95,15 @@ func (s *Store) dayProducts(date rollup.Date) (products []string, err error) {
 func (s *Store) productInstances(ctx context.Context, date rollup.Date, product string,
 	fn func(product, instance string, day rollup.Day) error,
 ) error {
-	var after []byte
-	for {
-		chunk, last, err := s.readSome(date, product, after)
-		if err != nil || len(chunk) == 0 {
-			return errors.Join(err, ctx.Err())
-		}
+	name := partitionName{product: product, month: date.Month(), day: date}
+	return s.eachDay(ctx, name, readChunk, nil, func(chunk []InstanceDay) error {
 		for _, c := range chunk {
 			if err := errors.Join(ctx.Err(), fn(product, c.Instance, c.Day)); err != nil {
 				return err
 			}
 		}
-		after = last
-	}
-}
-
-// readSome decodes the next records behind a key, and returns the key of the last.
-// No walk may make that of the instance: another program may have written the key of
-// a UUID as text, and ours lies before it.
-func (s *Store) readSome(date rollup.Date, product string, after []byte) (chunk []InstanceDay, last []byte, err error) {
-	err = s.view(func(tx *bolt.Tx) error {
-		parent := tx.Bucket(bucketDays).Bucket([]byte(date.String()))
-		if parent == nil {
-			return nil // removed meanwhile
-		}
-		records, series := recordsOf(parent, product), seriesOf(monthBucket(tx, date.Month()), product)
-		if records == nil || series == nil {
-			return nil
-		}
-		dict, err := loadDictionary(series)
-		if err != nil {
-			return err
-		}
-		c := records.Cursor()
-		for k, v := seekBehind(c, after); k != nil && len(chunk) < readChunk; k, v = c.Next() {
-			day, err := decodeDay(v, dict)
-			if err != nil {
-				return fmt.Errorf("%s: %w", instanceOf(k), err)
-			}
-			chunk, last = append(chunk, InstanceDay{instanceOf(k), day}), k
-		}
-		last = bytes.Clone(last)
 		return nil
 	})
-	return chunk, last, err
 }
 
 // knownDays is how far back Known looks, today included.

@@ -49,7 +49,7 @@ func TestWalksEndOnForeignKeys(t *testing.T) {
 	s := openRead(t, path)
 	seen := make(map[string]int)
 	must(t, s.Instances(ctx, date, func(_, instance string, _ rollup.Day) error { seen[instance]++; return nil }))
-	must(t, s.eachMonth(ctx, month, "cozystack", func(chunk []instanceMonth) error {
+	must(t, s.eachMonth(ctx, partitionName{product: "cozystack", month: month, own: true}, nil, func(chunk []instanceMonth) error {
 		for _, m := range chunk {
 			seen[m.instance]++
 		}

@@ -5,11 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
-
-	bolt "go.etcd.io/bbolt"
-
-	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
 // Forget removes an instance from a file that no one has open: its records of all
@@ -34,14 +29,15 @@ func Forget(ctx context.Context, path string, product, instance string, progress
 	if err != nil {
 		return 0, err
 	}
-	f := forgetter{ctx: ctx, product: product, instance: instance, progress: progress}
-	if f.from, err = newReader(db, path); err == nil {
-		err = f.from.view(checkPresent)
+	f := forgetter{rebuild: rebuild{ctx: ctx, progress: progress}, instance: instance}
+	f.keep = func(p, i string) bool { return p != product || i != instance }
+	s, err := newReader(db, path)
+	if err == nil {
+		err = s.view(checkPresent)
 	}
 	if err == nil {
-		err = replaceFile(path, func(temp string) (int, error) {
-			return inTwoSteps(ctx, temp, f.build)
-		})
+		f.from = []*Store{s}
+		err = replaceFile(path, func(temp string) (int, error) { return f.fill(temp, f.begin, f.rest) })
 	}
 	if err = errors.Join(err, db.Close()); err != nil {
 		return 0, fmt.Errorf("store: forget in %s: %w%s", path, err, offlineRemedy(err))
@@ -50,30 +46,14 @@ func Forget(ctx context.Context, path string, product, instance string, progress
 }
 
 type forgetter struct {
-	ctx               context.Context
-	product, instance string
-	progress          func(done, total int64)
-	from, into        *Store
-	removed           int
+	rebuild
+	instance string
 }
 
-// build copies the file but for the records, which follow one by one: only the
-// series that they name come into the new dictionaries.
-func (f *forgetter) build(stage string) error {
-	if err := f.from.copyTo(f.ctx, stage, isProduct); err != nil {
-		return err
-	}
-	return buildFile(stage, func(s *Store) error {
-		f.into = s
-		months, err := f.from.allMonths()
-		if err != nil {
-			return err
-		}
-		if err := buildMonths(months, f.month, f.progress); err != nil {
-			return err
-		}
-		return f.queue()
-	})
+// begin copies the file but for the records.
+func (f *forgetter) begin(stage string) error {
+	_, err := copyFile(f.ctx, f.from[0].db, stage, copyOptions{skip: isProduct})
+	return err
 }
 
 // isProduct tells whether a path is that of a product in a day or a month.
@@ -82,74 +62,12 @@ func isProduct(path [][]byte) bool {
 	return len(path) == 3 && (root == string(bucketDays) || root == string(bucketMonths))
 }
 
-func (f *forgetter) month(month rollup.MonthID) error {
-	before := f.removed
-	names, err := f.from.partitions(month)
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		if !name.own {
-			err = f.day(name)
-		} else {
-			err = f.from.eachMonth(f.ctx, month, name.product, func(chunk []instanceMonth) error {
-				return f.putMonths(name, chunk)
-			})
-		}
-		if err != nil {
+// rest takes the instance out of what is no record.
+func (f *forgetter) rest() error {
+	for _, month := range f.touched {
+		if err := f.figures(month); err != nil {
 			return err
 		}
 	}
-	if f.removed == before {
-		return nil
-	}
-	return f.figures(month)
-}
-
-func (f *forgetter) putMonths(name partitionName, chunk []instanceMonth) error {
-	chunk = slices.DeleteFunc(chunk, func(m instanceMonth) bool { return f.forgets(name.product, m.instance) })
-	return f.into.submit(f.ctx, &request{apply: func(tx *bolt.Tx, dicts *dictionaryCache) error {
-		return putMonths(tx, dicts, name.product, name.month, chunk)
-	}})
-}
-
-// forgets tells whether a record is the instance's, and counts it.
-func (f *forgetter) forgets(product, instance string) bool {
-	if product != f.product || instance != f.instance {
-		return false
-	}
-	f.removed++
-	return true
-}
-
-func (f *forgetter) day(name partitionName) error {
-	before := f.removed
-	err := f.from.eachDay(f.ctx, name.day, name.product, func(chunk []InstanceDay) error {
-		return f.putDays(name, chunk)
-	})
-	if err != nil || f.removed == before {
-		return err
-	}
-	return f.into.update(f.ctx, func(tx *bolt.Tx) error {
-		_, err := dayBucket(tx, name.day).NextSequence()
-		return err
-	})
-}
-
-// putDays writes records as they are. MergeDays would merge them into the month too,
-// and give the day a new version.
-func (f *forgetter) putDays(name partitionName, chunk []InstanceDay) error {
-	chunk = slices.DeleteFunc(chunk, func(d InstanceDay) bool { return f.forgets(name.product, d.Instance) })
-	return f.into.submit(f.ctx, &request{apply: func(tx *bolt.Tx, dicts *dictionaryCache) error {
-		p, err := dicts.day(tx, name.day, name.product)
-		if err != nil {
-			return err
-		}
-		for _, d := range chunk {
-			if _, err := mergeDay(p, instanceKey(d.Instance), d.Day); err != nil {
-				return err
-			}
-		}
-		return nil
-	}})
+	return f.queue()
 }

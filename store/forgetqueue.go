@@ -24,7 +24,7 @@ const maxBlockText = 64 << 20
 // is in it, and it can't be forwarded.
 func (f *forgetter) queue() error {
 	var keys [][]byte
-	err := f.from.view(func(tx *bolt.Tx) error {
+	err := f.from[0].view(func(tx *bolt.Tx) error {
 		return tx.Bucket(bucketQueue).ForEach(func(k, _ []byte) error {
 			keys = append(keys, bytes.Clone(k))
 			return nil
@@ -41,7 +41,7 @@ func (f *forgetter) queue() error {
 func (f *forgetter) block(key []byte) error {
 	var b rollup.Block
 	var lines []byte
-	err := f.from.view(func(tx *bolt.Tx) (err error) {
+	err := f.from[0].view(func(tx *bolt.Tx) (err error) {
 		if b, err = decodeBlock(key, tx.Bucket(bucketQueue).Get(key)); err == nil {
 			lines, err = unpackBlock(b)
 		}

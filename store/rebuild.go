@@ -1,0 +1,251 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// rebuild makes a file of the records of some others, one by one, with dictionaries
+// made anew: only the series that a record names come into them. What several files
+// have is merged. Memory does not grow with the files.
+type rebuild struct {
+	ctx  context.Context
+	from []*Store
+	into *Store
+	// keep tells whose records are kept; nil keeps all. removed counts the others, and
+	// touched are the months that had any.
+	keep    func(product, instance string) bool
+	removed int
+	touched []rollup.MonthID
+	// wholeDays leaves a day out that any of the files has removed, and merges it into
+	// its month alone. leftOut counts those that a file still has.
+	wholeDays bool
+	leftOut   int
+	// progress, unless nil, is told how many months are done.
+	progress func(done, total int64)
+}
+
+// fill makes an unfinished file: begin, unless nil, makes what the records come into,
+// and rest adds what else the file shall have.
+func (r *rebuild) fill(temp string, begin func(stage string) error, rest func() error) (keys int, err error) {
+	return inTwoSteps(r.ctx, temp, func(stage string) error {
+		if begin != nil {
+			if err := begin(stage); err != nil {
+				return err
+			}
+		}
+		return buildFile(stage, func(s *Store) error {
+			r.into = s
+			if err := r.months(); err != nil {
+				return err
+			}
+			return rest()
+		})
+	})
+}
+
+// months takes over the months of which any file has something.
+func (r *rebuild) months() error {
+	all := make(map[rollup.MonthID]bool)
+	for _, s := range r.from {
+		months, err := s.allMonths()
+		if err != nil {
+			return err
+		}
+		for _, m := range months {
+			all[m] = true
+		}
+	}
+	tell := r.progress
+	if tell == nil {
+		tell = func(int64, int64) {}
+	}
+	total := int64(len(all))
+	for i, month := range slices.Sorted(maps.Keys(all)) {
+		tell(int64(i), total)
+		before := r.removed
+		if err := r.month(month); err != nil {
+			return fmt.Errorf("%s: %w", month, err)
+		}
+		if r.removed > before {
+			r.touched = append(r.touched, month)
+		}
+	}
+	tell(total, total)
+	return nil
+}
+
+// month takes over a month. The months' own records come first: they tell which days
+// are not whole any more. What any file has folded is folded.
+func (r *rebuild) month(month rollup.MonthID) error {
+	var all monthDays
+	var gone rollup.DaySet
+	for _, s := range r.from {
+		days, err := s.monthDays(month)
+		if err != nil {
+			return err
+		}
+		own, err := r.own(s, month)
+		if err != nil {
+			return err
+		}
+		all.add(days)
+		if r.wholeDays {
+			gone |= days.removed | own&^days.days // files of earlier versions do not note it
+		}
+	}
+	r.leftOut += (gone & all.days).Len()
+	for _, s := range r.from {
+		if err := r.days(s, month, gone); err != nil {
+			return err
+		}
+	}
+	if unfolded := all.pending & all.unfolded &^ gone; unfolded != 0 {
+		if err := r.into.foldProducts(r.ctx, month, unfolded); err != nil {
+			return err
+		}
+	}
+	return r.note(month, all.pending|gone, gone)
+}
+
+// note notes which days are folded, and which were removed.
+func (r *rebuild) note(month rollup.MonthID, folded, removed rollup.DaySet) error {
+	return r.into.update(r.ctx, func(tx *bolt.Tx) (err error) {
+		for _, set := range []struct {
+			key  []byte
+			days rollup.DaySet
+		}{{keyPending, folded}, {keyFolded, folded}, {keyRemoved, removed}} {
+			if set.days != 0 {
+				err = errors.Join(err, addDays(tx, month, set.key, set.days))
+			}
+		}
+		return err
+	})
+}
+
+// own merges a file's own records of a month, and returns their days.
+func (r *rebuild) own(s *Store, month rollup.MonthID) (days rollup.DaySet, err error) {
+	err = r.partitions(s, month, func(name partitionName) error {
+		if !name.own {
+			return nil
+		}
+		return s.eachMonth(r.ctx, name, r.keeps(name), func(chunk []instanceMonth) error {
+			for _, m := range chunk {
+				days |= m.month.Days()
+			}
+			return r.putMonths(name, chunk)
+		})
+	})
+	return days, err
+}
+
+// days merges a file's days of a month; those that are gone go into the month only.
+func (r *rebuild) days(s *Store, month rollup.MonthID, gone rollup.DaySet) error {
+	return r.partitions(s, month, func(name partitionName) error {
+		switch {
+		case name.own:
+			return nil
+		case gone&rollup.DaySetOf(name.day.DayOfMonth()) != 0:
+			return s.eachDay(r.ctx, name, buildChunk, r.keeps(name), func(chunk []InstanceDay) error {
+				return r.putMonths(name, monthsOfDay(name.day, chunk))
+			})
+		}
+		before := r.removed
+		err := s.eachDay(r.ctx, name, buildChunk, r.keeps(name), func(chunk []InstanceDay) error { return r.putDays(name, chunk) })
+		if err != nil {
+			return err
+		}
+		return r.version(name.day, r.removed > before)
+	})
+}
+
+func (r *rebuild) partitions(s *Store, month rollup.MonthID, fn func(partitionName) error) error {
+	names, err := s.partitions(month)
+	for _, name := range names {
+		if err == nil {
+			err = fn(name)
+		}
+	}
+	return err
+}
+
+// keeps tells of a partition's instances whether they are kept, and counts.
+func (r *rebuild) keeps(name partitionName) func(instance string) bool {
+	return func(instance string) bool {
+		if r.keep == nil || r.keep(name.product, instance) {
+			return true
+		}
+		r.removed++
+		return false
+	}
+}
+
+func (r *rebuild) putMonths(name partitionName, chunk []instanceMonth) error {
+	return r.into.submit(r.ctx, &request{apply: func(tx *bolt.Tx, dicts *dictionaryCache) error {
+		return putMonths(tx, dicts, name.product, name.month, chunk)
+	}})
+}
+
+// putDays merges records into a day alone. MergeDays would merge them into the month
+// too, which has them already, and give the day a new version.
+func (r *rebuild) putDays(name partitionName, chunk []InstanceDay) error {
+	return r.into.submit(r.ctx, &request{apply: func(tx *bolt.Tx, dicts *dictionaryCache) error {
+		p, err := dicts.day(tx, name.day, name.product)
+		if err != nil {
+			return err
+		}
+		for _, d := range chunk {
+			if _, err := mergeDay(p, instanceKey(d.Instance), d.Day); err != nil {
+				return err
+			}
+		}
+		return nil
+	}})
+}
+
+// version gives a day a higher version if it is not what it was, and one that is new
+// its first.
+func (r *rebuild) version(date rollup.Date, changed bool) error {
+	return r.into.update(r.ctx, func(tx *bolt.Tx) (err error) {
+		if b := dayBucket(tx, date); b != nil && (changed || b.Sequence() == 0) {
+			_, err = b.NextSequence()
+		}
+		return err
+	})
+}
+
+func monthsOfDay(date rollup.Date, days []InstanceDay) []instanceMonth {
+	months := make([]instanceMonth, len(days))
+	for i, d := range days {
+		months[i] = instanceMonth{d.Instance, rollup.FromDay(date.DayOfMonth(), d.Day)}
+	}
+	return months
+}
+
+// monthDays are sets of a month's days: those that have records, those of them that
+// are not folded, and those that the month notes.
+type monthDays struct{ days, unfolded, pending, removed rollup.DaySet }
+
+func (d *monthDays) add(other monthDays) {
+	d.days |= other.days
+	d.unfolded |= other.unfolded
+	d.pending |= other.pending
+}
+
+func (s *Store) monthDays(month rollup.MonthID) (d monthDays, err error) {
+	err = s.view(func(tx *bolt.Tx) error {
+		b := monthBucket(tx, month)
+		d.days = presentDays(tx, month)
+		d.unfolded = d.days &^ daySet(b, keyFolded)
+		d.pending, d.removed = daySet(b, keyPending), daySet(b, keyRemoved)
+		return nil
+	})
+	return d, err
+}

@@ -1,0 +1,77 @@
+package store
+
+import (
+	"errors"
+	"path/filepath"
+	"testing"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// A file whose server was killed while it folded: some of the days' records are in
+// the month, and no day is noted as folded. What is made of it is folded.
+func TestRebuildFinishesAFold(t *testing.T) {
+	dir := t.TempDir()
+	month := rollup.MonthOf(march)
+	want := make(model)
+	path := fileOf(t, filepath.Join(dir, "a"), func(s *Store) {
+		recordAll(t, s, want,
+			report(uuid(1), march, "a", "b"), report(uuid(2), march.AddDate(0, 0, 1), "a"), report("gone", march, "c"))
+		must(t, s.FoldDays(t.Context(), month, month.Last()))
+		must(t, s.update(t.Context(), func(tx *bolt.Tx) error {
+			b := monthBucket(tx, month)
+			return errors.Join(b.Delete(keyFolded), recordsOf(b, "cozystack").Delete(instanceKey(uuid(2))))
+		}))
+	})
+	merged := filepath.Join(dir, "merged")
+	combined(t, merged, path)
+	_, err := Forget(t.Context(), path, "cozystack", "gone", nil)
+	must(t, err)
+	for file, without := range map[string]string{merged: "nobody", path: "gone"} {
+		checkClean(t, file)
+		s := openRead(t, file)
+		must(t, s.view(func(tx *bolt.Tx) error {
+			if b := monthBucket(tx, month); daySet(b, keyFolded) == 0 || daySet(b, keyFolded) != daySet(b, keyPending) {
+				t.Errorf("%s: folded %b of %b", file, daySet(b, keyFolded), daySet(b, keyPending))
+			}
+			return nil
+		}))
+		expect := make(model)
+		for k, d := range want {
+			if k.instance != without {
+				expect[k] = d
+			}
+		}
+		compareModels(t, stored(t, s), expect)
+		compareFolds(t, folded(t, s, "cozystack", month, month, nil), expect.fold("cozystack", month, month, nil))
+		must(t, s.Close())
+	}
+}
+
+// A record that does not decode stops a rewrite, which names it. To forget its
+// instance needs no look at it.
+func TestForgetOfAnUnreadableRecord(t *testing.T) {
+	path := fileOf(t, filepath.Join(t.TempDir(), "a"), func(s *Store) {
+		for _, instance := range []string{"bad", "good"} {
+			must(t, s.Record(t.Context(), report(instance, march, "a"), nil))
+		}
+		must(t, s.update(t.Context(), func(tx *bolt.Tx) error {
+			return recordsOf(dayBucket(tx, rollup.DateOf(march)), "cozystack").Put(instanceKey("bad"), []byte{1})
+		}))
+	})
+	before := stateOf(t, path)
+	if _, err := Forget(t.Context(), path, "cozystack", "good", nil); !errors.Is(err, ErrDamaged) {
+		t.Errorf("got %v, want ErrDamaged", err)
+	}
+	if stateOf(t, path) != before {
+		t.Error("the file was changed")
+	}
+	removed, err := Forget(t.Context(), path, "cozystack", "bad", nil)
+	must(t, err)
+	if removed != 1 {
+		t.Errorf("%d were removed", removed)
+	}
+	checkClean(t, path)
+}

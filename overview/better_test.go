@@ -108,6 +108,16 @@ func TestUnfinishedImportStays(t *testing.T) {
 	if vm.times(id) != asked || r.store.folds != folds {
 		t.Errorf("asked %d times, then %d; folded %d times, then %d", asked, vm.times(id), folds, r.store.folds)
 	}
+	// What a backfill brings is seen all the same.
+	for _, l := range clusters("2026-03", 120) {
+		r.store.record(l.report(t))
+	}
+	if changed, err := r.Recount(t.Context(), id); !changed || err != nil {
+		t.Errorf("changed is %v, %v", changed, err)
+	}
+	if m := r.ask(t, "2026-03", Average).Periods.Month; m.Clusters != 120 || m.Source != rollup.SourceRollups {
+		t.Errorf("after a backfill: %+v", m)
+	}
 }
 
 // October: VictoriaMetrics has samples of before the derived series, and counts the

@@ -122,9 +122,9 @@ func (o *Overview) collect(asking context.Context, id rollup.MonthID, stored *ro
 	c, err := o.count(asking, window{id, id})
 	s := o.snapshot(id, c)
 	switch {
-	case errors.Is(err, ErrNoData) && stored != nil:
+	case errors.Is(err, ErrNoData) && stored != nil && !c.checked.IsZero():
 		s = *stored
-		s.CheckedAt, s.Asked = c.checked.UTC(), c.asked
+		s.CheckedAt, s.Asked = c.checked.UTC(), s.Asked || c.asked
 	case err != nil:
 		return s, err
 	case !c.final, stored != nil && stored.Final && stored.Source == s.Source && c.checked.IsZero():

@@ -36,7 +36,7 @@ type dayEntry struct {
 // tidyDays removes left-over files, and warns of what is none of the mirror's.
 func (m *Mirror) tidyDays(found *Repaired) error {
 	if err := tidy(m.dayFolder()); err != nil {
-		return err
+		found.warn("what a crash has left was not removed: %v", err)
 	}
 	entries, err := readFolder(m.dayFolder())
 	if err != nil {

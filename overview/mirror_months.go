@@ -21,7 +21,7 @@ func (m *Mirror) importMonths(ctx context.Context, found *Repaired) error {
 		return err
 	}
 	if err := tidy(m.dir); err != nil {
-		return err
+		found.warn("what a crash has left was not removed: %v", err)
 	}
 	entries, err := readFolder(m.dir)
 	if err != nil {

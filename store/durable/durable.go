@@ -20,7 +20,7 @@ import (
 //
 // If there is something of that name already, or it comes while fill runs, Create
 // returns fs.ErrExist and leaves it alone. What crashes have left of the same file
-// is removed first.
+// is removed first, as far as that can be done.
 func Create(path string, fill func(unfinished string) error) error {
 	if err := checkUnused(path); err != nil {
 		return err
@@ -64,9 +64,8 @@ func checkUnused(path string) error {
 
 func publish(path string, fill func(unfinished string) error, name func(from, to string) error) error {
 	path = filepath.Clean(path)
-	if err := Tidy(filepath.Dir(path), func(of string) bool { return of == filepath.Base(path) }); err != nil {
-		return err
-	}
+	// What can't be removed, since it is another user's, is in nobody's way.
+	_ = Tidy(filepath.Dir(path), func(of string) bool { return of == filepath.Base(path) })
 	shop, err := OpenWorkshop(path)
 	if err != nil {
 		return err

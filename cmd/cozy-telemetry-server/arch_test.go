@@ -112,6 +112,33 @@ func TestClockIsHandedIn(t *testing.T) {
 	}
 }
 
+// TestOnlyTheServerBounds holds that no command on a file bounds its queue or its size:
+// it does not know what the server was told, and would cut what the server has kept.
+func TestOnlyTheServerBounds(t *testing.T) {
+	found := 0
+	for _, files := range sourceFiles(t) {
+		for _, f := range files {
+			ast.Inspect(f.ast, func(n ast.Node) bool {
+				pair, ok := n.(*ast.KeyValueExpr)
+				if !ok {
+					return true
+				}
+				key, ok := pair.Key.(*ast.Ident)
+				if !ok || key.Name != "QueueBytes" && key.Name != "MaxBytes" {
+					return true
+				}
+				if found++; f.path != "cmd/cozy-telemetry-server/open.go" {
+					t.Errorf("%s bounds %s", f.path, key.Name)
+				}
+				return true
+			})
+		}
+	}
+	if found == 0 {
+		t.Error("nobody does")
+	}
+}
+
 type sourceFile struct {
 	path string
 	ast  *ast.File

@@ -11,6 +11,8 @@ import (
 // book has the numbers by which tables name clusters and series. Tables of one
 // book can be joined. It only grows; who wants to forget begins a new one.
 type book struct {
+	// keep bounds the kinds of a flood, as [Apps] has it.
+	keep     func(kinds map[string]int64) map[string]int64
 	clusters numbering
 	// series are those that count applications or tenants; uses tells what for.
 	series numbering
@@ -29,10 +31,15 @@ const (
 // everyMetric is what all figures need.
 var everyMetric = []string{rollup.MetricInfo, rollup.MetricNodes, rollup.MetricApplications, rollup.MetricTenants}
 
+// manySeries is far more than a month has that no other one has: only a flood
+// reaches it.
+const manySeries = 20_000
+
 // read folds a month into a table.
 func (b *book) read(ctx context.Context, store Store, id rollup.MonthID) (*table, error) {
 	presence := monthPresence{month: id}
 	t := &table{}
+	known := b.series.len()
 	var e entry
 	err := store.Fold(ctx, Product, id, id, everyMetric, func(instance string, months []rollup.Month) error {
 		seen := b.enter(&e, months[0])
@@ -45,6 +52,9 @@ func (b *book) read(ctx context.Context, store Store, id rollup.MonthID) (*table
 		return nil
 	})
 	t.months = []monthPresence{presence}
+	if err == nil && b.series.len()-known > manySeries {
+		t = b.sift(t, known)
+	}
 	return t, err
 }
 

@@ -36,8 +36,7 @@ type counter struct {
 }
 
 // count returns the figures of tables that together have the months of a window.
-// keep bounds the kinds if there are very many.
-func (b *book) count(w window, confirmDays int, keep func(map[string]int64) map[string]int64, tables ...*table) figures {
+func (b *book) count(w window, confirmDays int, tables ...*table) figures {
 	c := counter{book: b, confirmDays: confirmDays, totals: slices.Repeat([]float64{-1}, b.series.len())}
 	eachCluster(tables, func(_ uint32, e *entry) { c.add(e) })
 	c.monthClusters = make([]int64, w.months())
@@ -48,7 +47,7 @@ func (b *book) count(w window, confirmDays int, keep func(map[string]int64) map[
 		}
 	}
 	c.figures.nodes, c.figures.tenants = round(c.nodes), round(c.tenants)
-	c.kinds = c.byKind(keep)
+	c.kinds = c.byKind()
 	return c.figures
 }
 
@@ -71,13 +70,10 @@ func (c *counter) add(e *entry) {
 	c.tenants += max(tenants[newTenants], tenants[oldTenants])
 }
 
-// manyKinds is far more than there are: only a flood reaches it.
-const manyKinds = 20_000
-
 // byKind adds up the totals by kind. From a flood it keeps what is kept of a part
 // of it at a time, so that memory is bounded; kinds that keep always keeps are
 // counted in full.
-func (c *counter) byKind(keep func(map[string]int64) map[string]int64) map[string]int64 {
+func (c *counter) byKind() map[string]int64 {
 	sums := make(map[string]float64)
 	for i, total := range c.totals {
 		if total < 0 || c.book.uses[i] == oldTenants {
@@ -86,8 +82,8 @@ func (c *counter) byKind(keep func(map[string]int64) map[string]int64) map[strin
 		if kind := lengthen(c.book.series.text(uint32(i))).Label(rollup.LabelKind); kind != "" {
 			sums[kind] += total
 		}
-		if len(sums) > manyKinds {
-			kept := keep(rounded(sums))
+		if len(sums) > manySeries {
+			kept := c.book.keep(rounded(sums))
 			clear(sums)
 			for kind, n := range kept {
 				sums[kind] = float64(n)

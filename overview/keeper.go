@@ -68,13 +68,13 @@ func (k *keeper) fold(o *Overview, w window, shared time.Duration) (figures, err
 	if kept, ok := k.figures[w]; ok && slices.Equal(kept.changes, changes) {
 		return kept.figures, nil
 	}
-	k.forget(w, changes)
+	k.forget(w, changes, o.apps.Keep)
 	tables, err := k.tables(o.base, o.store, w, changes)
 	if err != nil {
 		return figures{}, err
 	}
 	k.readAt = o.cfg.Now()
-	f := k.book.count(w, o.cfg.ConfirmDays, o.apps.Keep, tables...)
+	f := k.book.count(w, o.cfg.ConfirmDays, tables...)
 	if k.figures == nil {
 		k.figures = make(map[window]keptFigures)
 	}
@@ -83,14 +83,14 @@ func (k *keeper) fold(o *Overview, w window, shared time.Duration) (figures, err
 }
 
 // forget drops what is of no use for a window.
-func (k *keeper) forget(w window, changes []uint64) {
+func (k *keeper) forget(w window, changes []uint64, keep func(map[string]int64) map[string]int64) {
 	stale := k.book == nil || k.to != w.to
 	for i, now := range changes[:len(changes)-1] {
 		then, ok := k.changes[w.from+rollup.MonthID(i)]
 		stale = stale || ok && then != now
 	}
 	if stale {
-		k.to, k.book, k.own = w.to, &book{}, nil
+		k.to, k.book, k.own = w.to, &book{keep: keep}, nil
 		k.changes, k.runs = make(map[rollup.MonthID]uint64), make(map[rollup.MonthID]*table)
 	}
 	if k.changes[w.to] != changes[len(changes)-1] {

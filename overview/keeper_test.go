@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -188,32 +189,51 @@ func TestFirstReportIsSeenAtOnce(t *testing.T) {
 	}
 }
 
-// A flood of kinds is not held all at once, and what Keep always keeps is counted
-// in full.
-func TestFloodOfKindsIsBounded(t *testing.T) {
-	b := &book{}
-	tables := make([]*table, 2)
-	for month := range tables {
-		tables[month] = &table{}
-		for i := range manyKinds {
-			kind := fmt.Sprintf("Flood%d-%d", month, i)
-			m := rollup.FromDay(1, rollup.FromReport(line{"x", "2026-03-01T10:00:00Z", []string{
-				fmt.Sprintf(`cozy_application_count{kind=%q} 1`, kind), `cozy_application_count{kind="Redis"} 1`,
-				fmt.Sprintf(`cozy_application_count{kind="Redis",x="%d"} 2`, i),
-			}}.report(t)))
-			var e entry
-			b.enter(&e, m)
-			cluster, _ := b.clusters.number(kind)
-			tables[month].put(cluster, &e)
+// floodApps keeps the kinds that are known.
+type floodApps struct{ fakeApps }
+
+func (floodApps) Keep(kinds map[string]int64) map[string]int64 {
+	kept := map[string]int64{}
+	for _, kind := range []string{"Redis", "Tenant"} {
+		if n, ok := kinds[kind]; ok {
+			kept[kind] = n
 		}
 	}
-	most := 0
-	f := b.count(window{1, 2}, 7, func(kinds map[string]int64) map[string]int64 {
-		most = max(most, len(kinds))
-		return map[string]int64{"Redis": kinds["Redis"]}
-	}, tables...)
-	if most != manyKinds+1 || len(f.kinds) > manyKinds+1 || f.kinds["Redis"] != 2*3*manyKinds {
-		t.Errorf("%d kinds at once, %d in the end, %d of Redis", most, len(f.kinds), f.kinds["Redis"])
+	return kept
+}
+
+// Months that were flooded leave no more than what can be shown of them, and that
+// is counted in full.
+func TestFloodOfSeriesIsBounded(t *testing.T) {
+	s, clock := newFakeStore(), &fakeClock{at: instant(t, "2026-03-10T00:00:00Z")}
+	march := rollup.NewMonth(2026, 3)
+	o, err := New(s, floodApps{}, Config{Now: clock.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	for month := march - 2; month <= march; month++ {
+		for c := range 10 {
+			samples := []string{"cozy_cluster_info 1", `cozy_application_count{kind="Tenant"} 1`}
+			for i := range manySeries / 5 {
+				samples = append(samples, fmt.Sprintf(`cozy_application_count{kind="Flood%d-%d-%d"} 1`, month, c, i))
+			}
+			for i := range 3 {
+				samples = append(samples, fmt.Sprintf(`cozy_application_count{kind="Redis",x="%d-%d-%d"} 2`, month, c, i),
+					fmt.Sprintf(`cozy_tenants_count{x="%d-%d-%d"} 1`, month, c, i))
+			}
+			s.record(line{fmt.Sprintf("c%d", c), month.Start().Format(time.RFC3339), samples}.report(t))
+		}
+	}
+	f, err := o.fold(lastMonths(march, 3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.clusters != 10 || f.tenants != 30 || f.kinds["Redis"] != 60 || f.kinds["Tenant"] != 10 || len(f.kinds) != 2 {
+		t.Errorf("%+v", f)
+	}
+	if n := o.running.book.series.len(); n != 3 {
+		t.Errorf("%d series are kept", n)
 	}
 }
 

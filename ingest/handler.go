@@ -14,6 +14,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"golang.org/x/sync/semaphore"
 
+	"github.com/cozystack/cozystack-telemetry-server/internal/jsonerror"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -130,7 +131,8 @@ func (h *Handler) post(c echo.Context) error {
 	refusal := refusalOf(result.Err)
 	result.Status, result.Reason = refusal.Status, refusal.Reason
 	h.config.OnResult(result)
-	return answer(c, refusal)
+	answer(c.Response(), refusal)
+	return nil
 }
 
 // take carries a request from its header to the disk.
@@ -212,13 +214,13 @@ func refusalOf(err error) *Refusal {
 
 // answer writes a refusal. After 413 the connection is closed: what is left of
 // the body is not worth reading.
-func answer(c echo.Context, r *Refusal) error {
-	header := c.Response().Header()
+func answer(w http.ResponseWriter, r *Refusal) {
+	header := w.Header()
 	if r.Status == http.StatusRequestEntityTooLarge {
 		header.Set("Connection", "close")
 	}
 	if r.RetryAfter > 0 {
 		header.Set("Retry-After", strconv.Itoa(int(math.Ceil(r.RetryAfter.Seconds()))))
 	}
-	return c.JSON(r.Status, map[string]string{"error": r.Text})
+	jsonerror.Write(w, r.Status, r.Text)
 }

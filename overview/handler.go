@@ -10,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/cozystack/cozystack-telemetry-server/internal/jsonerror"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -51,7 +52,7 @@ func (h *Handler) Serve(c echo.Context) error {
 		w.WriteHeader(http.StatusNoContent)
 	default:
 		w.Header().Set("Allow", allowedMethods)
-		writeError(w, http.StatusMethodNotAllowed, "method not allowed")
+		jsonerror.Write(w, http.StatusMethodNotAllowed, "method not allowed")
 	}
 	return nil
 }
@@ -59,7 +60,7 @@ func (h *Handler) Serve(c echo.Context) error {
 func (h *Handler) get(w http.ResponseWriter, r *http.Request) {
 	q, message := h.parse(r)
 	if message != "" {
-		writeError(w, http.StatusBadRequest, message)
+		jsonerror.Write(w, http.StatusBadRequest, message)
 		return
 	}
 	a, err := h.overview.Answer(r.Context(), q.month, q.aggregate)
@@ -67,10 +68,10 @@ func (h *Handler) get(w http.ResponseWriter, r *http.Request) {
 	case err == nil:
 		writeAnswer(w, r, a)
 	case errors.Is(err, ErrNoData):
-		writeError(w, http.StatusNotFound, fmt.Sprintf("no telemetry data for %s", q.month))
+		jsonerror.Write(w, http.StatusNotFound, fmt.Sprintf("no telemetry data for %s", q.month))
 	default:
 		w.Header().Set("Retry-After", retryAfter)
-		writeError(w, http.StatusServiceUnavailable, "no telemetry data available")
+		jsonerror.Write(w, http.StatusServiceUnavailable, "no telemetry data available")
 	}
 }
 
@@ -108,13 +109,6 @@ func (h *Handler) parse(r *http.Request) (q question, message string) {
 func decimal(s string) (int, bool) {
 	n, err := strconv.ParseUint(s, 10, 31)
 	return int(n), err == nil
-}
-
-func writeError(w http.ResponseWriter, status int, message string) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	fmt.Fprintf(w, "{\"error\":%q}\n", message)
 }
 
 func writeAnswer(w http.ResponseWriter, r *http.Request, a *Answer) {

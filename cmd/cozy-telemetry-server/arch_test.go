@@ -21,16 +21,17 @@ const (
 // imports says what each folder may import: of the project, and of the outside
 // beyond the standard library. docs/decisions.md says why.
 var imports = map[string][]string{
-	"store/rollup":  {},
-	"store/durable": {},
-	"store":         {module + "store/rollup", module + "store/durable", "go.etcd.io/bbolt", "github.com/klauspost/compress", "golang.org/x/sync"},
+	"store/rollup":       {},
+	"store/durable":      {},
+	"store":              {module + "store/rollup", module + "store/durable", "go.etcd.io/bbolt", "github.com/klauspost/compress", "golang.org/x/sync"},
+	"internal/jsonerror": {},
 	"ingest": {
-		module + "store/rollup", "github.com/prometheus/common", "github.com/prometheus/client_model",
+		module + "internal/jsonerror", module + "store/rollup", "github.com/prometheus/common", "github.com/prometheus/client_model",
 		"github.com/labstack/echo/v4", "github.com/rs/zerolog", "github.com/cenkalti/backoff/v5",
 		"github.com/hashicorp/golang-lru/v2", "golang.org/x/sync", "golang.org/x/time",
 	},
 	"overview": {
-		module + "store/rollup", module + "store/durable", "github.com/prometheus/client_golang/api",
+		module + "internal/jsonerror", module + "store/rollup", module + "store/durable", "github.com/prometheus/client_golang/api",
 		"github.com/prometheus/common/model", "github.com/labstack/echo/v4", "github.com/rs/zerolog", "golang.org/x/sync",
 	},
 	"overview/backfill": {
@@ -38,7 +39,7 @@ var imports = map[string][]string{
 	},
 	"appsource":  {},
 	exportFolder: {module + "store", module + "overview", module + "appsource", parquetModule, "golang.org/x/mod"},
-	backupFolder: {module + "store", "github.com/rs/zerolog"},
+	backupFolder: {module + "internal/jsonerror", module + "store", "github.com/rs/zerolog"},
 	".ci":        {},
 }
 

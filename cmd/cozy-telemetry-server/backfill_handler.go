@@ -8,6 +8,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/cozystack/cozystack-telemetry-server/internal/jsonerror"
 	"github.com/cozystack/cozystack-telemetry-server/overview/backfill"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -106,31 +107,31 @@ func (b *backfillLoop) begin(t takeover) bool {
 // register adds the requests to the private listener.
 func (b *backfillLoop) register(mux *http.ServeMux) {
 	mux.HandleFunc("GET /backfill", func(w http.ResponseWriter, _ *http.Request) {
-		b.answer(w, http.StatusOK, b.current())
+		b.answer(w, http.StatusOK)
 	})
 	mux.HandleFunc("POST /backfill", b.post)
 }
 
 func (b *backfillLoop) post(w http.ResponseWriter, r *http.Request) {
-	refuse := func(status int, text string) { b.answer(w, status, map[string]string{"error": text}) }
 	q := r.URL.Query()
 	t, err := parseTakeover("", q.Get("from"), q.Get("to"), q.Has("again"), b.now())
 	switch {
 	case err != nil:
-		refuse(http.StatusBadRequest, err.Error())
+		jsonerror.Write(w, http.StatusBadRequest, err.Error())
 	case b.url == "":
-		refuse(http.StatusConflict, "the server has no --vmselect-url to take from")
+		jsonerror.Write(w, http.StatusConflict, "the server has no --vmselect-url to take from")
 	case !b.begin(t):
-		refuse(http.StatusConflict, "a backfill is running")
+		jsonerror.Write(w, http.StatusConflict, "a backfill is running")
 	default:
-		b.answer(w, http.StatusAccepted, b.current())
+		b.answer(w, http.StatusAccepted)
 	}
 }
 
-func (b *backfillLoop) answer(w http.ResponseWriter, status int, v any) {
+// answer tells how it goes.
+func (b *backfillLoop) answer(w http.ResponseWriter, status int) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	if json.NewEncoder(w).Encode(v) != nil {
+	if json.NewEncoder(w).Encode(b.current()) != nil {
 		b.log.Debug().Msg("an answer was not sent") // the error would name the peer
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/backup"
 	"github.com/cozystack/cozystack-telemetry-server/ingest"
+	"github.com/cozystack/cozystack-telemetry-server/internal/jsonerror"
 	"github.com/cozystack/cozystack-telemetry-server/overview"
 )
 
@@ -149,7 +150,8 @@ func (s *server) admitted(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		header.Set(echo.HeaderAccessControlAllowOrigin, "*") // it may be the overview's
 		header.Set(echo.HeaderRetryAfter, "30")
-		return c.JSON(http.StatusServiceUnavailable, map[string]string{"error": "too many connections, try again later"})
+		jsonerror.Write(c.Response(), http.StatusServiceUnavailable, "too many connections, try again later")
+		return nil
 	}
 }
 
@@ -212,7 +214,5 @@ func (s *server) httpError(err error, c echo.Context) {
 	} else {
 		s.log.Error().Err(err).Str("path", c.Path()).Msg("a request failed")
 	}
-	if c.JSON(status, map[string]string{"error": http.StatusText(status)}) != nil {
-		s.log.Debug().Msg("an answer was not sent") // the error would name the peer
-	}
+	jsonerror.Write(c.Response(), status, http.StatusText(status))
 }

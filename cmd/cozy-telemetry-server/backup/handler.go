@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -12,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/cozystack/cozystack-telemetry-server/internal/jsonerror"
 	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/durable"
 )
@@ -31,7 +31,7 @@ const (
 func (b *Backups) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet {
 		w.Header().Set("Allow", http.MethodGet)
-		refuse(w, http.StatusMethodNotAllowed, "method not allowed")
+		jsonerror.Write(w, http.StatusMethodNotAllowed, "method not allowed")
 		return
 	}
 	select {
@@ -39,7 +39,7 @@ func (b *Backups) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		defer func() { <-b.downloads }()
 	default:
 		w.Header().Set("Retry-After", retryAfter)
-		refuse(w, http.StatusServiceUnavailable, "other backups are being sent")
+		jsonerror.Write(w, http.StatusServiceUnavailable, "other backups are being sent")
 		return
 	}
 	err := b.send(w, r)
@@ -54,19 +54,12 @@ func (b *Backups) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func refuse(w http.ResponseWriter, status int, message string) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	fmt.Fprintf(w, "{\"error\":%q}\n", message)
-}
-
 func (b *Backups) send(w http.ResponseWriter, r *http.Request) error {
 	name := nameOf(b.cfg.Now())
 	file, info, err := b.copy(r.Context(), name)
 	if err != nil {
 		w.Header().Set("Retry-After", retryAfter)
-		refuse(w, http.StatusServiceUnavailable, "the backup could not be made")
+		jsonerror.Write(w, http.StatusServiceUnavailable, "the backup could not be made")
 		return err
 	}
 	defer file.Close()

@@ -25,7 +25,7 @@ func foldWorkers() int { return min(runtime.GOMAXPROCS(0), 8) }
 // again. What was recorded before the call is seen. nil metrics are all.
 //
 // Memory grows with the months' dictionaries, not with the instances: 8 bytes for
-// each series, and some 80 beside its text for each that is of the metrics.
+// each series, and some 50 beside its text for each that is of the metrics.
 func (s *Store) Fold(ctx context.Context, product string, from, to rollup.MonthID, metrics []string,
 	fn func(instance string, months []rollup.Month) error,
 ) error {

@@ -20,7 +20,7 @@ import (
 	"time"
 )
 
-// ceiling is what README.md promises of the memory of the process, without the
+// ceiling is what docs/reference.md promises of the memory of the process, without the
 // pages of the database file, which the system takes back when it needs them.
 const ceiling = 256 << 20
 
@@ -55,8 +55,8 @@ func TestS6DearReports(t *testing.T) {
 		time.Sleep(5 * time.Millisecond)
 	}
 	wg.Wait()
-	if promise := fmt.Sprintf("below %d MiB", ceiling>>20); !strings.Contains(readDoc(t, "README.md"), promise) {
-		t.Errorf("README.md does not say %q", promise)
+	if promise := fmt.Sprintf("below %d MiB", ceiling>>20); !strings.Contains(readDoc(t, "docs/reference.md"), promise) {
+		t.Errorf("docs/reference.md does not say %q", promise)
 	}
 	if anonymous > ceiling {
 		t.Errorf("the process took %d MiB", anonymous>>20)

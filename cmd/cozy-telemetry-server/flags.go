@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// config is what the flags say. README.md has a table of them, which a test
+// config is what the flags say. docs/reference.md has a table of them, which a test
 // holds against bindFlags.
 type config struct {
 	forwardURL, vmselectURL string
@@ -53,7 +53,8 @@ const (
 	defaultAppsURL     = "https://api.github.com/repos/cozystack/cozystack/contents/packages/apps"
 )
 
-// bindFlags declares every flag. The usage texts are the README's.
+// bindFlags declares every flag. The usage texts are those of
+// docs/reference.md.
 func bindFlags(f *pflag.FlagSet, c *config) {
 	f.SortFlags = false
 	f.StringVar(&c.forwardURL, "forward-url", defaultForwardURL, "where ingested samples are forwarded; empty: nothing is forwarded")

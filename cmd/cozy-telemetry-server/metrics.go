@@ -18,7 +18,7 @@ import (
 // namespace is the prefix of the server's own metrics.
 const namespace = "cozy_telemetry"
 
-// metrics are what the server says of itself. README.md has a table of them. No
+// metrics are what the server says of itself. docs/reference.md has a table of them. No
 // label grows with the number of clusters.
 type metrics struct {
 	registry *prometheus.Registry

@@ -324,9 +324,9 @@ func TestInspect(t *testing.T) {
 	}
 }
 
-// TestReadmeCommands holds the table of commands, and that of their flags, against
+// TestDocumentedCommands holds the table of commands, and that of their flags, against
 // the program. Each command has an example.
-func TestReadmeCommands(t *testing.T) {
+func TestDocumentedCommands(t *testing.T) {
 	documented, flags := map[string]string{}, map[string]string{}
 	for _, row := range table(t, "| Command | Does |") {
 		documented[row[0]] = row[1]
@@ -338,7 +338,7 @@ func TestReadmeCommands(t *testing.T) {
 	}
 	for _, cmd := range newRoot(environment{}).Commands() {
 		if documented[cmd.Name()] != cmd.Short {
-			t.Errorf("%s in README.md %q\nin --help %q", cmd.Name(), documented[cmd.Name()], cmd.Short)
+			t.Errorf("%s documented %q\nin --help %q", cmd.Name(), documented[cmd.Name()], cmd.Short)
 		}
 		delete(documented, cmd.Name())
 		if !strings.Contains(cmd.Example, name+" "+cmd.Name()) {
@@ -347,7 +347,7 @@ func TestReadmeCommands(t *testing.T) {
 		checkFlagRows(t, cmd, flags)
 	}
 	if len(documented)+len(flags) > 0 {
-		t.Errorf("README.md has too much: %q %q", documented, flags)
+		t.Errorf("docs/reference.md has too much: %q %q", documented, flags)
 	}
 }
 
@@ -362,7 +362,7 @@ func checkFlagRows(t *testing.T, cmd *cobra.Command, rows map[string]string) {
 			value = "1h"
 		}
 		if want := value + " " + f.Usage; rows[key] != want {
-			t.Errorf("%s:\nin README.md %q\nin --help    %q", key, rows[key], want)
+			t.Errorf("%s:\ndocumented %q\nin --help  %q", key, rows[key], want)
 		}
 		delete(rows, key)
 	})

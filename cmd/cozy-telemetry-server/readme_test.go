@@ -25,13 +25,13 @@ import (
 // readmeTime is when the README's example was made.
 var readmeTime = time.Date(2026, 3, 15, 12, 0, 0, 0, time.UTC)
 
-// table returns the rows of the README's table with this head, without the
-// quotes of code.
+// table returns the rows of the table of docs/reference.md with this head, without
+// the quotes of code.
 func table(t *testing.T, head string) [][]string {
 	t.Helper()
-	_, text, found := strings.Cut(readDoc(t, "README.md"), "\n"+head+"\n")
+	_, text, found := strings.Cut(readDoc(t, "docs/reference.md"), "\n"+head+"\n")
 	if !found {
-		t.Fatalf("README.md has no table %q", head)
+		t.Fatalf("docs/reference.md has no table %q", head)
 	}
 	var rows [][]string
 	for line := range strings.Lines(text) {
@@ -48,7 +48,7 @@ func table(t *testing.T, head string) [][]string {
 }
 
 // The defaults may be spelled as a person would: 1h is 1h0m0s.
-func TestReadmeFlags(t *testing.T) {
+func TestDocumentedFlags(t *testing.T) {
 	flags, documented := newFlags(), newFlags()
 	var names []string
 	for _, row := range table(t, "| Flag | Default | Meaning |") {
@@ -63,13 +63,13 @@ func TestReadmeFlags(t *testing.T) {
 			t.Errorf("--%s: the default is %q, not %q", name, flag.DefValue, value)
 		}
 		if usage != flag.Usage {
-			t.Errorf("--%s:\nin README.md %q\nin --help    %q", name, usage, flag.Usage)
+			t.Errorf("--%s:\ndocumented %q\nin --help  %q", name, usage, flag.Usage)
 		}
 	}
 	var all []string
 	flags.VisitAll(func(f *pflag.Flag) { all = append(all, f.Name) })
 	if !slices.Equal(names, all) {
-		t.Errorf("flags in README.md %q\nof the program     %q", names, all)
+		t.Errorf("flags that are documented %q\nof the program            %q", names, all)
 	}
 }
 
@@ -82,7 +82,7 @@ func newFlags() *pflag.FlagSet {
 // metricRow is a line of the table of metrics.
 type metricRow struct{ kind, labels, help string }
 
-func TestReadmeMetrics(t *testing.T) {
+func TestDocumentedMetrics(t *testing.T) {
 	s := newTestServer(t)
 	documented := make(map[string]metricRow)
 	for _, row := range table(t, "| Metric | Type | Labels | Meaning |") {
@@ -91,7 +91,7 @@ func TestReadmeMetrics(t *testing.T) {
 	registered := gatherOwn(t, s.metrics)
 	for _, name := range slices.Sorted(maps.Keys(registered)) {
 		if documented[name] != registered[name] {
-			t.Errorf("%s:\nin README.md %q\nof the program %q", name, documented[name], registered[name])
+			t.Errorf("%s:\ndocumented %q\nof the program %q", name, documented[name], registered[name])
 		}
 	}
 	for name := range documented {
@@ -173,7 +173,8 @@ func newTestServer(t *testing.T) *server {
 	return s
 }
 
-// TestReadmeExample sends what the README sends and gets what it shows.
+// TestReadmeExample sends what the README sends and gets what it shows: of the
+// answer, which the golden file has whole, its first period to the byte.
 func TestReadmeExample(t *testing.T) {
 	public := httptest.NewServer(newTestServer(t).public())
 	defer public.Close()
@@ -204,9 +205,23 @@ func TestReadmeExample(t *testing.T) {
 	if got := indented.String(); got != string(golden) {
 		t.Errorf("the answer is\n%s\nand not the golden file's\n%s", got, golden)
 	}
-	if !strings.Contains(readDoc(t, "README.md"), "\n```json\n"+string(golden)+"```\n") {
-		t.Error("README.md does not show testdata/readme-overview.json")
+	if shown := firstPeriod(t, text); !strings.Contains(readDoc(t, "README.md"), "\n```json\n"+shown+"\n```\n") {
+		t.Errorf("README.md does not show\n%s", shown)
 	}
+}
+
+// firstPeriod returns the month of an overview's answer, indented.
+func firstPeriod(t *testing.T, answer string) string {
+	t.Helper()
+	var parsed struct{ Periods map[string]json.RawMessage }
+	var indented bytes.Buffer
+	if err := json.Unmarshal([]byte(answer), &parsed); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Indent(&indented, parsed.Periods["month"], "", "  "); err != nil {
+		t.Fatal(err)
+	}
+	return indented.String()
 }
 
 func do(t *testing.T, req *http.Request) (status int, text string) {

@@ -19,8 +19,8 @@ var otherValues = map[string]string{
 // Every flag of every command is set by its twin, if it is not given, and its help
 // tells so.
 func TestEveryFlagHasItsTwin(t *testing.T) {
-	if rule := "Every flag, also of the commands, has a twin in the environment: `--forward-url` is `" + twin("forward-url") + "`"; !strings.Contains(readDoc(t, "README.md"), rule) {
-		t.Errorf("README.md does not say: %s", rule)
+	if rule := "Every flag, also of the commands, has a twin in the environment: `--forward-url` is `" + twin("forward-url") + "`"; !strings.Contains(readDoc(t, "docs/reference.md"), rule) {
+		t.Errorf("docs/reference.md does not say: %s", rule)
 	}
 	names := []string{name}
 	for _, cmd := range newRoot(environment{}).Commands() {

@@ -65,17 +65,3 @@ func TestOperationsFlags(t *testing.T) {
 		}
 	}
 }
-
-// TestOperationsLinks holds that links within the page lead to a heading.
-func TestOperationsLinks(t *testing.T) {
-	page := operations(t)
-	headings := make(map[string]bool)
-	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(page, -1) {
-		headings[strings.ReplaceAll(strings.ToLower(m[1]), " ", "-")] = true
-	}
-	for _, m := range regexp.MustCompile(`\]\(#([^)]*)\)`).FindAllStringSubmatch(page, -1) {
-		if !headings[m[1]] {
-			t.Errorf("there is no heading %s", m[1])
-		}
-	}
-}

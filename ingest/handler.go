@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,10 @@ import (
 
 // Product is the product whose reports this package takes.
 const Product = "cozystack"
+
+// DefaultParses is how many reports are parsed at the same time, if nothing else is
+// said.
+const DefaultParses = 8
 
 // retryAfterFailure is when a client is told to try again after a failed commit.
 const retryAfterFailure = 30 * time.Second
@@ -60,8 +65,8 @@ type Config struct {
 	// Senders bounds the senders; nil means no such limits.
 	Senders *SenderLimits
 	// Parses bounds the reports that are parsed at the same time, of which at most
-	// half are large ones. 0 means 8.
-	Parses int64
+	// half are large ones. 0 means DefaultParses.
+	Parses int
 	// OnResult, if set, is told of every request, before its answer is sent.
 	OnResult func(Result)
 }
@@ -86,20 +91,18 @@ func NewHandler(recorder Recorder, config Config) (*Handler, error) {
 	if err := config.Limits.Check(); err != nil {
 		return nil, err
 	}
-	if config.Parses == 0 {
-		config.Parses = 8
-	}
+	config.Parses = cmp.Or(config.Parses, DefaultParses)
 	if config.OnResult == nil {
 		config.OnResult = func(Result) {}
 	}
-	budget := newBudget(config.Limits, config.Parses)
+	budget := newBudget(config.Limits, int64(config.Parses))
 	h := &Handler{
 		config:   config,
 		recorder: recorder,
 		bodies:   bodyReader{max: config.Limits.BodyBytes, budget: budget},
 		budget:   budget,
 		parser:   NewParser(config.Limits),
-		parses:   semaphore.NewWeighted(config.Parses),
+		parses:   semaphore.NewWeighted(int64(config.Parses)),
 		seed:     maphash.MakeSeed(),
 	}
 	if config.Senders != nil {

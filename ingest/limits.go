@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path"
@@ -8,52 +9,51 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-// Limits bound what one report may be. The zero Limits are the defaults, which
-// real clients stay far below: their reports have some 85 samples in 8 KiB.
+// Limits bound what one report may be. What is 0 or empty is as in DefaultLimits.
 type Limits struct {
-	// BodyBytes bounds a body, as it comes and after decompression. 0 means 1 MiB.
+	// BodyBytes bounds a body, as it comes and after decompression.
 	BodyBytes int64
-	// Samples bounds the samples of a report. 0 means 5000.
+	// Samples bounds the samples of a report.
 	Samples int
-	// Labels bounds the labels of a sample. 0 means 24: VictoriaMetrics silently
-	// drops labels above 30.
+	// Labels bounds the labels of a sample.
 	Labels int
 	// LabelBytes bounds a metric's name, a label's name and a label's value, in
-	// bytes. 0 means 1024: VictoriaMetrics silently cuts values above 4096.
+	// bytes.
 	LabelBytes int
 	// Nodes, Tenants and Apps bound what is plausible for one cluster: the sum of
-	// cozy_nodes_count, the tenants, and the applications of any one kind. 0 means
-	// 10 000, 10 000 and 100 000.
+	// cozy_nodes_count, the tenants, and the applications of any one kind.
 	Nodes, Tenants, Apps int
 	// Allow are the names of the metrics that are kept, as patterns of path.Match;
-	// others are dropped and counted. Empty means "cozy_*".
+	// others are dropped and counted.
 	Allow []string
 }
 
+// DefaultLimits returns the limits that real clients stay far below: their reports
+// have some 85 samples in 8 KiB.
+func DefaultLimits() Limits {
+	return Limits{
+		BodyBytes:  1 << 20,
+		Samples:    5000,
+		Labels:     24,   // VictoriaMetrics silently drops labels above 30
+		LabelBytes: 1024, // VictoriaMetrics silently cuts values above 4096
+		Nodes:      10_000,
+		Tenants:    10_000,
+		Apps:       100_000,
+		Allow:      []string{"cozy_*"},
+	}
+}
+
 func (l Limits) withDefaults() Limits {
-	if l.BodyBytes == 0 {
-		l.BodyBytes = 1 << 20
-	}
-	if l.Samples == 0 {
-		l.Samples = 5000
-	}
-	if l.Labels == 0 {
-		l.Labels = 24
-	}
-	if l.LabelBytes == 0 {
-		l.LabelBytes = 1024
-	}
-	if l.Nodes == 0 {
-		l.Nodes = 10_000
-	}
-	if l.Tenants == 0 {
-		l.Tenants = 10_000
-	}
-	if l.Apps == 0 {
-		l.Apps = 100_000
-	}
+	d := DefaultLimits()
+	l.BodyBytes = cmp.Or(l.BodyBytes, d.BodyBytes)
+	l.Samples = cmp.Or(l.Samples, d.Samples)
+	l.Labels = cmp.Or(l.Labels, d.Labels)
+	l.LabelBytes = cmp.Or(l.LabelBytes, d.LabelBytes)
+	l.Nodes = cmp.Or(l.Nodes, d.Nodes)
+	l.Tenants = cmp.Or(l.Tenants, d.Tenants)
+	l.Apps = cmp.Or(l.Apps, d.Apps)
 	if len(l.Allow) == 0 {
-		l.Allow = []string{"cozy_*"}
+		l.Allow = d.Allow
 	}
 	return l
 }

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"hash/maphash"
 	"net/http"
 	"net/netip"
@@ -12,56 +13,55 @@ import (
 )
 
 // SenderLimits bound how often one cluster id may report, and how many ids may
-// appear that were never seen. The zero SenderLimits are the defaults, which two
-// clients per cluster that report every 15 minutes, restart and retry never meet.
+// appear that were never seen. What is 0 is as in DefaultSenderLimits.
 type SenderLimits struct {
-	// Burst is how many reports of one id are taken at once. 0 means 60.
+	// Burst is how many reports of one id are taken at once.
 	Burst int
-	// Every is how long it takes until one more is. 0 means 15 s.
+	// Every is how long it takes until one more is.
 	Every time.Duration
-	// NewBurst is how many unknown ids are taken at once. 0 means 10 000.
+	// NewBurst is how many unknown ids are taken at once.
 	NewBurst int
-	// NewEvery is how long it takes until one more is. 0 means 1 s.
+	// NewEvery is how long it takes until one more is.
 	NewEvery time.Duration
 	// NetworkNewBurst and NetworkNewEvery say the same of the unknown ids of one
-	// network. 0 means 1000 and 10 s.
+	// network.
 	NetworkNewBurst int
 	NetworkNewEvery time.Duration
 	// Proxies are believed about where a request came from. Without any, the
 	// network is that of the peer.
 	Proxies Proxies
 	// Tracked is how many ids are remembered, the least recently seen forgotten
-	// first. 0 means 200 000, which take some 50 MB.
+	// first.
 	Tracked int
-	// TrackedNetworks says the same of networks. 0 means 20 000.
+	// TrackedNetworks says the same of networks.
 	TrackedNetworks int
 }
 
+// DefaultSenderLimits returns the limits that two clients per cluster that report
+// every 15 minutes, restart and retry never meet.
+func DefaultSenderLimits() SenderLimits {
+	return SenderLimits{
+		Burst:           60,
+		Every:           15 * time.Second,
+		NewBurst:        10_000,
+		NewEvery:        time.Second,
+		NetworkNewBurst: 1000,
+		NetworkNewEvery: 10 * time.Second,
+		Tracked:         200_000, // which take some 50 MB
+		TrackedNetworks: 20_000,
+	}
+}
+
 func (l SenderLimits) withDefaults() SenderLimits {
-	if l.Burst == 0 {
-		l.Burst = 60
-	}
-	if l.Every == 0 {
-		l.Every = 15 * time.Second
-	}
-	if l.NewBurst == 0 {
-		l.NewBurst = 10_000
-	}
-	if l.NewEvery == 0 {
-		l.NewEvery = time.Second
-	}
-	if l.NetworkNewBurst == 0 {
-		l.NetworkNewBurst = 1000
-	}
-	if l.NetworkNewEvery == 0 {
-		l.NetworkNewEvery = 10 * time.Second
-	}
-	if l.Tracked == 0 {
-		l.Tracked = 200_000
-	}
-	if l.TrackedNetworks == 0 {
-		l.TrackedNetworks = 20_000
-	}
+	d := DefaultSenderLimits()
+	l.Burst = cmp.Or(l.Burst, d.Burst)
+	l.Every = cmp.Or(l.Every, d.Every)
+	l.NewBurst = cmp.Or(l.NewBurst, d.NewBurst)
+	l.NewEvery = cmp.Or(l.NewEvery, d.NewEvery)
+	l.NetworkNewBurst = cmp.Or(l.NetworkNewBurst, d.NetworkNewBurst)
+	l.NetworkNewEvery = cmp.Or(l.NetworkNewEvery, d.NetworkNewEvery)
+	l.Tracked = cmp.Or(l.Tracked, d.Tracked)
+	l.TrackedNetworks = cmp.Or(l.TrackedNetworks, d.TrackedNetworks)
 	return l
 }
 

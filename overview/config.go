@@ -1,6 +1,7 @@
 package overview
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -28,7 +29,8 @@ func ParseAggregate(s string) (Aggregate, error) {
 	return "", fmt.Errorf("overview: aggregate is %q or %q, not %q", Average, Distinct, s)
 }
 
-// Config holds what an [Overview] may be told. Only Now is required.
+// Config holds what an [Overview] may be told. Only Now is required. What is 0 or
+// empty is as in [DefaultConfig], where that says something.
 type Config struct {
 	// Now is the clock.
 	Now func() time.Time
@@ -42,39 +44,38 @@ type Config struct {
 	VMSelectURL string
 	// Transport carries the queries. Nil means a copy of http.DefaultTransport.
 	Transport http.RoundTripper
-	// QueryBudget bounds everything one answer asks of vmselect. 0 means 20s; the
-	// website gives up after 30s.
+	// QueryBudget bounds everything one answer asks of vmselect. The website gives up
+	// after 30s.
 	QueryBudget time.Duration
 	// ProbeEvery is how long vmselect is left alone after it has failed slowly, and
 	// the rollups answer at once: then it is asked in the background, and again until
 	// it answers. For windows of several months it is so many times as long. 0 means
 	// 1.5 of QueryBudget.
 	ProbeEvery time.Duration
-	// QueryBytes bounds the body of one query's answer. 0 means 8 MiB.
+	// QueryBytes bounds the body of one query's answer.
 	QueryBytes int64
-	// QueriesInFlight bounds the queries under way at a time. 0 means 4.
+	// QueriesInFlight bounds the queries under way at a time.
 	QueriesInFlight int
 
-	// Aggregate is used where the request names none. Empty means Average.
+	// Aggregate is used where the request names none.
 	Aggregate Aggregate
 	// ConfirmDays is the number of distinct days from which a cluster is
-	// confirmed. 0 means 7.
+	// confirmed.
 	ConfirmDays int
-	// FinalGrace is how long after its end a month becomes final. 0 means 1h,
-	// negative means at once.
+	// FinalGrace is how long after its end a month becomes final. Negative means at
+	// once.
 	FinalGrace time.Duration
 	// CurrentTTL is how long an answer of vmselect for a month that is not final
-	// is used. 0 means 1m. Less than the second of the rollups is a second.
+	// is used. What is less than the rollups' second, or negative, is that second.
 	CurrentTTL time.Duration
 	// OldestQueued returns when the oldest report came that still waits to be
 	// forwarded to VictoriaMetrics; zero if none waits. Until those of a month are
 	// through, vmselect is not heard for good about it. Nil: nothing is forwarded.
 	OldestQueued func() time.Time
 	// EmptyTTL is how long it is remembered that vmselect knows nothing of a
-	// month that has ended. 0 means 10m.
+	// month that has ended.
 	EmptyTTL time.Duration
-	// CollectEvery is the time between two looks for months to collect. 0 means
-	// 10m.
+	// CollectEvery is the time between two looks for months to collect.
 	CollectEvery time.Duration
 	// OnAnswer, if set, is told how each answer came about. OnAsk, if set, is told
 	// how each ask of vmselect for a window ended: nil if all its queries succeeded.
@@ -82,7 +83,7 @@ type Config struct {
 	OnAnswer func(Outcome)
 	OnAsk    func(error)
 	// Replicas is the number of servers that share the clusters. Above 1 what the
-	// rollups answer is never complete. 0 means 1.
+	// rollups answer is never complete.
 	Replicas int
 }
 
@@ -99,21 +100,39 @@ const (
 	Failed Outcome = "failed"
 )
 
+// DefaultConfig returns the config of a server that is told nothing. The flags have
+// their defaults from it.
+func DefaultConfig() Config {
+	return Config{
+		QueryBudget:     20 * time.Second,
+		QueryBytes:      8 << 20,
+		QueriesInFlight: 4,
+		Aggregate:       Average,
+		ConfirmDays:     7,
+		FinalGrace:      time.Hour,
+		CurrentTTL:      time.Minute,
+		EmptyTTL:        10 * time.Minute,
+		CollectEvery:    10 * time.Minute,
+		Replicas:        1,
+	}
+}
+
 func (c Config) withDefaults() (Config, error) {
 	if c.Now == nil {
 		return c, errors.New("overview: a clock is required")
 	}
-	setDefault(&c.QueryBudget, 20*time.Second)
-	setDefault(&c.ProbeEvery, c.QueryBudget*3/2)
-	setDefault(&c.QueryBytes, 8<<20)
-	setDefault(&c.QueriesInFlight, 4)
-	setDefault(&c.Aggregate, Average)
-	setDefault(&c.ConfirmDays, 7)
-	setDefault(&c.FinalGrace, time.Hour)
-	setDefault(&c.CurrentTTL, time.Minute)
-	setDefault(&c.EmptyTTL, 10*time.Minute)
-	setDefault(&c.CollectEvery, 10*time.Minute)
-	setDefault(&c.Replicas, 1)
+	d := DefaultConfig()
+	c.QueryBudget = cmp.Or(c.QueryBudget, d.QueryBudget)
+	c.ProbeEvery = cmp.Or(c.ProbeEvery, c.QueryBudget*3/2)
+	c.QueryBytes = cmp.Or(c.QueryBytes, d.QueryBytes)
+	c.QueriesInFlight = cmp.Or(c.QueriesInFlight, d.QueriesInFlight)
+	c.Aggregate = cmp.Or(c.Aggregate, d.Aggregate)
+	c.ConfirmDays = cmp.Or(c.ConfirmDays, d.ConfirmDays)
+	c.FinalGrace = cmp.Or(c.FinalGrace, d.FinalGrace)
+	c.CurrentTTL = cmp.Or(c.CurrentTTL, d.CurrentTTL)
+	c.EmptyTTL = cmp.Or(c.EmptyTTL, d.EmptyTTL)
+	c.CollectEvery = cmp.Or(c.CollectEvery, d.CollectEvery)
+	c.Replicas = cmp.Or(c.Replicas, d.Replicas)
 	if c.OldestQueued == nil {
 		c.OldestQueued = func() time.Time { return time.Time{} }
 	}
@@ -127,11 +146,4 @@ func (c Config) withDefaults() (Config, error) {
 	c.CurrentTTL = max(c.CurrentTTL, rollupsTTL)
 	_, err := ParseAggregate(string(c.Aggregate))
 	return c, err
-}
-
-func setDefault[T comparable](v *T, def T) {
-	var zero T
-	if *v == zero {
-		*v = def
-	}
 }

@@ -34,10 +34,13 @@ type MirrorStore interface {
 	OfferSnapshot(ctx context.Context, s rollup.Snapshot) (kept rollup.Snapshot, err error)
 }
 
+// DefaultMirrorEvery is how often a mirror is synced that is told nothing else.
+const DefaultMirrorEvery = 15 * time.Minute
+
 // MirrorConfig holds what is optional about a Mirror.
 type MirrorConfig struct {
-	// Every is the time between two runs of Sync in [Mirror.Run]. 0 means 15
-	// minutes.
+	// Every is the time between two runs of Sync in [Mirror.Run]. 0 means
+	// DefaultMirrorEvery.
 	Every time.Duration
 	// OnSync, if set, is told how each turn of [Mirror.Run] ended.
 	OnSync func(error)
@@ -45,7 +48,7 @@ type MirrorConfig struct {
 
 func (c MirrorConfig) withDefaults() MirrorConfig {
 	if c.Every <= 0 {
-		c.Every = 15 * time.Minute
+		c.Every = DefaultMirrorEvery
 	}
 	if c.OnSync == nil {
 		c.OnSync = func(error) {}

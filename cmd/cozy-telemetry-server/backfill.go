@@ -103,7 +103,7 @@ type backfillFlags struct {
 	from, to                       string
 	again                          bool
 	confirmDays                    int
-	takes                          takenFlags
+	takes                          taken
 
 	takeover takeover
 }
@@ -141,8 +141,8 @@ asked to, and goes by its own flags.`,
 	f.StringVar(&c.vmselectURL, "vmselect-url", defaultVMSelectURL, "where to take from, as the server's flag")
 	f.StringVar(&c.from, "from", "", "the first month, such as 2026-01")
 	f.StringVar(&c.to, "to", "", "the last month")
-	f.StringVar(&c.dbPath, "db-path", "/data/telemetry.db", "the database file; a new one if there is none")
-	f.IntVar(&c.confirmDays, "confirm-days", 7, "as the server's flag")
+	f.StringVar(&c.dbPath, "db-path", defaultDBPath, "the database file; a new one if there is none")
+	f.IntVar(&c.confirmDays, "confirm-days", overview.DefaultConfig().ConfirmDays, "as the server's flag")
 	f.BoolVar(&c.again, "again", false, "also take the days that an earlier run has taken")
 	f.StringVar(&c.adminAddr, "admin-addr", "", "let the server do it that has this private listener")
 	bindTakenFlags(f, &c.takes)
@@ -171,12 +171,12 @@ func (c *backfillFlags) check(now time.Time) (err error) {
 
 // run fills a file that no server has open.
 func (c *backfillFlags) run(ctx context.Context, env environment) (err error) {
-	rules, err := ingest.NewRules(c.takes.limits())
+	rules, err := ingest.NewRules(c.takes.limits)
 	if err != nil {
 		return err
 	}
 	db, err := store.Open(c.dbPath, store.Options{
-		Now: env.now, Bounds: c.takes.bounds(), Dictionary: maxDictionary, Lasting: lastingMetrics(),
+		Now: env.now, Bounds: c.takes.bounds, Dictionary: maxDictionary, Lasting: lastingMetrics(),
 	})
 	if errors.Is(err, store.ErrLocked) {
 		return fmt.Errorf("%w; or let the server do it: see --admin-addr", err)

@@ -43,7 +43,7 @@ checksum is right.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&admin, "admin-addr", "127.0.0.1:8082", "the server's private listener")
+	f.StringVar(&admin, "admin-addr", defaultAdminAddr, "the server's private listener")
 	f.StringVarP(&output, "output", "o", "", "the file to write")
 	f.BoolVar(&force, "force", false, "replace the file if there is one")
 	return checked(cmd, func() error { return checkAddr("admin-addr", admin) }, "output")

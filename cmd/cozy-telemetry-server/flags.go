@@ -5,6 +5,10 @@ import (
 
 	"github.com/prometheus/common/model"
 	"github.com/spf13/pflag"
+
+	"github.com/cozystack/cozystack-telemetry-server/appsource"
+	"github.com/cozystack/cozystack-telemetry-server/ingest"
+	"github.com/cozystack/cozystack-telemetry-server/overview"
 )
 
 // config is what the flags say. docs/reference.md has a table of them, which a test
@@ -14,7 +18,7 @@ type config struct {
 	listenAddr, adminAddr   string
 	dbPath, snapshotDir     string
 
-	aggregate    string
+	aggregate    overview.Aggregate
 	finalGrace   time.Duration
 	currentTTL   time.Duration
 	queryTimeout time.Duration
@@ -25,11 +29,10 @@ type config struct {
 
 	limits            string
 	trustedProxies    []string
-	senderLimits      senderLimits
+	senders           ingest.SenderLimits
 	connections       connectionLimits
 	maxParses         int
-	maxBodyBytes      int64
-	takes             takenFlags
+	takes             taken
 	forwardQueueBytes int64
 
 	dbMaxBytes            int64
@@ -50,7 +53,8 @@ const day = 24 * time.Hour
 const (
 	defaultForwardURL  = "http://vminsert-cozy-telemetry:8480/insert/0/prometheus/api/v1/import/prometheus"
 	defaultVMSelectURL = "http://vmselect-cozy-telemetry:8481"
-	defaultAppsURL     = "https://api.github.com/repos/cozystack/cozystack/contents/packages/apps"
+	defaultDBPath      = "/data/telemetry.db"
+	defaultAdminAddr   = "127.0.0.1:8082"
 )
 
 // bindFlags declares every flag. The usage texts are those of
@@ -61,23 +65,24 @@ func bindFlags(f *pflag.FlagSet, c *config) {
 	f.StringVar(&c.listenAddr, "listen-addr", ":8081", "public listener")
 	f.StringVar(&c.vmselectURL, "vmselect-url", defaultVMSelectURL, "query base; empty: the overview is answered from the rollups alone")
 	f.StringVar(&c.snapshotDir, "snapshot-dir", "/data/snapshots", "the JSON mirror; empty: none is written")
-	f.StringVar(&c.dbPath, "db-path", "/data/telemetry.db", "the database file")
-	f.StringVar(&c.adminAddr, "admin-addr", "127.0.0.1:8082", "private listener with /metrics, /backup and /debug/pprof/; empty: none")
+	f.StringVar(&c.dbPath, "db-path", defaultDBPath, "the database file")
+	f.StringVar(&c.adminAddr, "admin-addr", defaultAdminAddr, "private listener with /metrics, /backup and /debug/pprof/; empty: none")
 
-	f.StringVar(&c.aggregate, "aggregate", "average", "how quarter and year are formed: average or distinct")
-	f.DurationVar(&c.finalGrace, "final-grace", time.Hour, "how long after its end a month becomes final")
-	f.DurationVar(&c.currentTTL, "current-ttl", time.Minute, "how long vmselect's answer for the current month is kept")
-	f.DurationVar(&c.queryTimeout, "query-timeout", 20*time.Second, "how long vmselect may take for a month, at most 25s")
-	f.IntVar(&c.confirmDays, "confirm-days", 7, "on how many days a cluster must be seen to be confirmed")
-	f.IntVar(&c.replicas, "replicas", 1, "how many servers share the clusters; above 1, rollups are never complete")
-	f.StringVar(&c.appsURL, "apps-url", defaultAppsURL, "GitHub's list of application folders; empty: the built-in list")
-	f.DurationVar(&c.mirrorEvery, "mirror-every", 15*time.Minute, "how often changed days are mirrored as JSON")
+	d := overview.DefaultConfig()
+	f.StringVar((*string)(&c.aggregate), "aggregate", string(d.Aggregate), "how quarter and year are formed: average or distinct")
+	f.DurationVar(&c.finalGrace, "final-grace", d.FinalGrace, "how long after its end a month becomes final")
+	f.DurationVar(&c.currentTTL, "current-ttl", d.CurrentTTL, "how long vmselect's answer for the current month is kept")
+	f.DurationVar(&c.queryTimeout, "query-timeout", d.QueryBudget, "how long vmselect may take for a month, at most 25s")
+	f.IntVar(&c.confirmDays, "confirm-days", d.ConfirmDays, "on how many days a cluster must be seen to be confirmed")
+	f.IntVar(&c.replicas, "replicas", d.Replicas, "how many servers share the clusters; above 1, rollups are never complete")
+	f.StringVar(&c.appsURL, "apps-url", appsource.DefaultURL, "GitHub's list of application folders; empty: the built-in list")
+	f.DurationVar(&c.mirrorEvery, "mirror-every", overview.DefaultMirrorEvery, "how often changed days are mirrored as JSON")
 
 	f.StringVar(&c.limits, "limits", "on", "limits per sender: on, or off for load tests and closed networks")
 	bindSenderFlags(f, c)
 	bindConnectionFlags(f, &c.connections)
-	f.IntVar(&c.maxParses, "max-parses", 8, "most reports that are parsed at once; large ones take half of them at most")
-	f.Int64Var(&c.maxBodyBytes, "max-body-bytes", 1<<20, "largest report, before and after decompression")
+	f.IntVar(&c.maxParses, "max-parses", ingest.DefaultParses, "most reports that are parsed at once; large ones take half of them at most")
+	f.Int64Var(&c.takes.limits.BodyBytes, "max-body-bytes", ingest.DefaultLimits().BodyBytes, "largest report, before and after decompression")
 	bindTakenFlags(f, &c.takes)
 	f.Int64Var(&c.forwardQueueBytes, "forward-queue-bytes", 1<<30, "most bytes that wait to be forwarded; the oldest are dropped")
 

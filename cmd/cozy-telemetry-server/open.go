@@ -50,7 +50,7 @@ func (s *server) storeOptions(env environment) store.Options {
 	return store.Options{
 		QueueBytes: s.cfg.forwardQueueBytes,
 		MaxBytes:   s.cfg.dbMaxBytes,
-		Bounds:     s.cfg.takes.bounds(),
+		Bounds:     s.cfg.takes.bounds,
 		Dictionary: maxDictionary,
 		Lasting:    lastingMetrics(),
 		Now:        env.now,

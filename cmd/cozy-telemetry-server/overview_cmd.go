@@ -16,7 +16,7 @@ import (
 
 // figureFlags are the server's flags that figures depend on.
 type figureFlags struct {
-	aggregate   string
+	aggregate   overview.Aggregate
 	confirmDays int
 	finalGrace  time.Duration
 	replicas    int
@@ -24,7 +24,7 @@ type figureFlags struct {
 
 func (f *figureFlags) check() error {
 	return errors.Join(
-		checkOneOf("aggregate", f.aggregate, "average", "distinct"),
+		checkOneOf("aggregate", string(f.aggregate), "average", "distinct"),
 		checkRange("confirm-days", f.confirmDays, 1, 365),
 		checkRange("final-grace", f.finalGrace, 0, 31*24*time.Hour),
 		checkRange("replicas", f.replicas, 1, 1000),
@@ -57,13 +57,13 @@ if it had no vmselect. The file is only read.`,
 			})
 		},
 	}
-	f := cmd.Flags()
+	f, d := cmd.Flags(), overview.DefaultConfig()
 	f.StringVar(&db, "db", "", "the database file")
 	f.StringVar(&month, "month", "", "the month, such as 2026-03")
-	f.StringVar(&figures.aggregate, "aggregate", "average", "how quarter and year are formed: average or distinct")
-	f.IntVar(&figures.confirmDays, "confirm-days", 7, "on how many days a cluster must be seen to be confirmed")
-	f.DurationVar(&figures.finalGrace, "final-grace", time.Hour, "how long after its end a month becomes final")
-	f.IntVar(&figures.replicas, "replicas", 1, "how many servers share the clusters; above 1, rollups are never complete")
+	f.StringVar((*string)(&figures.aggregate), "aggregate", string(d.Aggregate), "how quarter and year are formed: average or distinct")
+	f.IntVar(&figures.confirmDays, "confirm-days", d.ConfirmDays, "on how many days a cluster must be seen to be confirmed")
+	f.DurationVar(&figures.finalGrace, "final-grace", d.FinalGrace, "how long after its end a month becomes final")
+	f.IntVar(&figures.replicas, "replicas", d.Replicas, "how many servers share the clusters; above 1, rollups are never complete")
 	return checked(cmd, func() error {
 		return errors.Join(checkMonth("month", month, rollup.MonthOf(env.now())), figures.check())
 	}, "db", "month")
@@ -92,7 +92,7 @@ func answerFrom(ctx context.Context, s *store.Store, env environment, month roll
 		return nil, err
 	}
 	defer o.Close()
-	answer, err := o.Answer(ctx, month, overview.Aggregate(f.aggregate))
+	answer, err := o.Answer(ctx, month, f.aggregate)
 	if errors.Is(err, overview.ErrNoData) {
 		return nil, fmt.Errorf("no telemetry data for %s; inspect lists the months of a file", month)
 	}
@@ -110,7 +110,7 @@ func overviewOf(s *store.Store, env environment, f figureFlags) (*overview.Overv
 	}
 	return overview.New(untouched{s}, apps, overview.Config{
 		Now:         env.now,
-		Aggregate:   overview.Aggregate(f.aggregate),
+		Aggregate:   f.aggregate,
 		ConfirmDays: f.confirmDays,
 		FinalGrace:  orNever(f.finalGrace),
 		Replicas:    f.replicas,

@@ -12,25 +12,19 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/ingest"
 )
 
-// senderLimits are the flags of ingest.SenderLimits.
-type senderLimits struct {
-	idBurst, newBurst, networkNewBurst int
-	idEvery, newEvery, networkNewEvery time.Duration
-}
-
 func bindSenderFlags(f *pflag.FlagSet, c *config) {
-	l := &c.senderLimits
-	f.IntVar(&l.idBurst, "id-burst", 60, "how many reports of one cluster are taken at once")
-	f.DurationVar(&l.idEvery, "id-every", 15*time.Second, "how long until one more of them is")
-	f.IntVar(&l.newBurst, "new-ids-burst", 10_000, "how many new cluster ids are taken at once")
-	f.DurationVar(&l.newEvery, "new-ids-every", time.Second, "how long until one more of them is")
-	f.IntVar(&l.networkNewBurst, "network-new-ids-burst", 1000, "how many new cluster ids of one network (IPv4 /24, IPv6 /48) are taken at once")
-	f.DurationVar(&l.networkNewEvery, "network-new-ids-every", 10*time.Second, "how long until one more of them is")
+	l, d := &c.senders, ingest.DefaultSenderLimits()
+	f.IntVar(&l.Burst, "id-burst", d.Burst, "how many reports of one cluster are taken at once")
+	f.DurationVar(&l.Every, "id-every", d.Every, "how long until one more of them is")
+	f.IntVar(&l.NewBurst, "new-ids-burst", d.NewBurst, "how many new cluster ids are taken at once")
+	f.DurationVar(&l.NewEvery, "new-ids-every", d.NewEvery, "how long until one more of them is")
+	f.IntVar(&l.NetworkNewBurst, "network-new-ids-burst", d.NetworkNewBurst, "how many new cluster ids of one network (IPv4 /24, IPv6 /48) are taken at once")
+	f.DurationVar(&l.NetworkNewEvery, "network-new-ids-every", d.NetworkNewEvery, "how long until one more of them is")
 	f.StringSliceVar(&c.trustedProxies, "trusted-proxies", nil, "addresses and networks of proxies whose X-Forwarded-For counts")
 }
 
-// senders returns the limits per sender, nil if they are switched off.
-func (c config) senders() *ingest.SenderLimits {
+// senderLimits returns the limits per sender, nil if they are switched off.
+func (c config) senderLimits() *ingest.SenderLimits {
 	if c.limits == "off" {
 		return nil
 	}
@@ -38,28 +32,22 @@ func (c config) senders() *ingest.SenderLimits {
 	if err != nil {
 		proxies = nil // checked before: can't be
 	}
-	return &ingest.SenderLimits{
-		Burst:           c.senderLimits.idBurst,
-		Every:           c.senderLimits.idEvery,
-		NewBurst:        c.senderLimits.newBurst,
-		NewEvery:        c.senderLimits.newEvery,
-		NetworkNewBurst: c.senderLimits.networkNewBurst,
-		NetworkNewEvery: c.senderLimits.networkNewEvery,
-		Proxies:         proxies,
-	}
+	limits := c.senders
+	limits.Proxies = proxies
+	return &limits
 }
 
 func (c config) checkSenders() error {
 	const most, longest = 1_000_000, 24 * time.Hour
-	l := c.senderLimits
+	l := c.senders
 	_, err := parseProxies(c.trustedProxies)
 	return errors.Join(
-		checkRange("id-burst", l.idBurst, 1, most),
-		checkRange("id-every", l.idEvery, time.Millisecond, longest),
-		checkRange("new-ids-burst", l.newBurst, 1, most),
-		checkRange("new-ids-every", l.newEvery, time.Millisecond, longest),
-		checkRange("network-new-ids-burst", l.networkNewBurst, 1, most),
-		checkRange("network-new-ids-every", l.networkNewEvery, time.Millisecond, longest),
+		checkRange("id-burst", l.Burst, 1, most),
+		checkRange("id-every", l.Every, time.Millisecond, longest),
+		checkRange("new-ids-burst", l.NewBurst, 1, most),
+		checkRange("new-ids-every", l.NewEvery, time.Millisecond, longest),
+		checkRange("network-new-ids-burst", l.NetworkNewBurst, 1, most),
+		checkRange("network-new-ids-every", l.NetworkNewEvery, time.Millisecond, longest),
 		err,
 	)
 }

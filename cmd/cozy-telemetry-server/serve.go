@@ -102,7 +102,7 @@ func (s *server) build(env environment) (err error) {
 		Logger:      s.log,
 		VMSelectURL: cfg.vmselectURL,
 		QueryBudget: cfg.queryTimeout,
-		Aggregate:   overview.Aggregate(cfg.aggregate),
+		Aggregate:   cfg.aggregate,
 		ConfirmDays: cfg.confirmDays,
 		FinalGrace:  orNever(cfg.finalGrace),
 		CurrentTTL:  orNever(cfg.currentTTL),
@@ -115,7 +115,7 @@ func (s *server) build(env environment) (err error) {
 	if err != nil {
 		return err
 	}
-	rules, err := ingest.NewRules(cfg.takes.limits())
+	rules, err := ingest.NewRules(cfg.takes.limits)
 	if err != nil {
 		return err
 	}
@@ -131,15 +131,13 @@ func (s *server) build(env environment) (err error) {
 	if newest, ok := s.backups.Newest(); ok {
 		s.metrics.lastBackup.Store(newest.UnixMilli())
 	}
-	limits := cfg.takes.limits()
-	limits.BodyBytes = cfg.maxBodyBytes
 	s.ingest, err = ingest.NewHandler(s.store, ingest.Config{
 		Now:      env.now,
 		Forward:  cfg.forwardURL != "",
-		Senders:  cfg.senders(),
-		Parses:   int64(cfg.maxParses),
+		Senders:  cfg.senderLimits(),
+		Parses:   cfg.maxParses,
 		OnResult: s.onReport,
-		Limits:   limits,
+		Limits:   cfg.takes.limits,
 	})
 	return err
 }

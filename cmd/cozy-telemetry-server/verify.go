@@ -34,7 +34,7 @@ mirror has the same. Both are only read. Notes say what could not be checked.`,
 	f := cmd.Flags()
 	f.StringVar(&db, "db", "", "the database file")
 	f.StringVar(&mirror, "snapshot-dir", "", "the mirror; empty: the file alone is checked")
-	f.IntVar(&confirmDays, "confirm-days", 7, "on how many days a cluster must be seen to be confirmed")
+	f.IntVar(&confirmDays, "confirm-days", overview.DefaultConfig().ConfirmDays, "on how many days a cluster must be seen to be confirmed")
 	return checked(cmd, func() error { return checkRange("confirm-days", confirmDays, 1, 365) }, "db")
 }
 

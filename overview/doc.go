@@ -15,7 +15,6 @@
 //   - answer.go renders the answer once, with its gzip form and its ETag.
 //   - handler.go speaks HTTP, and collector.go stores the months that have ended
 //     without being asked to.
-//   - mirror.go and its neighbours keep the store's content as JSON files.
 //
 // Nothing is counted twice at the same time: requests that need the same month
 // wait for one computation, which goes on when the client that started it goes

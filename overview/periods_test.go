@@ -9,6 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/cozystack/cozystack-telemetry-server/overview/mirror"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -244,4 +245,29 @@ func TestAggregatesAgreeOnIdenticalMonths(t *testing.T) {
 			rt.Fatalf("\naverage  %+v\ndistinct %+v", average, distinct)
 		}
 	})
+}
+
+// The original server knew nothing of confirmed clusters: nobody claims them for
+// its months, nor for windows of which it is the only one to know all clusters.
+func TestImportedMonthClaimsNothingConfirmed(t *testing.T) {
+	const file = `{"confirmed_clusters":9,"month":"2026-03","collected_at":"2026-04-01T07:01:00Z",` +
+		`"clusters":42,"total_nodes":210,"total_tenants":84,"apps":{"postgres":120,"redis":85}}`
+	s, err := mirror.DecodeMonth([]byte(file), monthID(t, "2026-03"))
+	if err != nil || s.Confirmed != nil {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	r := newRig(t, "2026-04-10T00:00:00Z", Config{}, everyDay("a", 3, "cozy_cluster_info 1")...)
+	r.store.put(t, "2026-03", s)
+	for _, aggregate := range []Aggregate{Average, Distinct} {
+		periods := r.ask(t, "2026-03", aggregate).Periods
+		for _, p := range []period{periods.Month, periods.Quarter, periods.Year} {
+			if p.ConfirmedClusters != nil {
+				t.Errorf("%s, %s: %d are confirmed", aggregate, p.Label, *p.ConfirmedClusters)
+			}
+		}
+		// February is the rollups' own.
+		if p := r.ask(t, "2026-02", aggregate).Periods.Month; p.ConfirmedClusters == nil || *p.ConfirmedClusters != 1 {
+			t.Errorf("%s, %s: %v", aggregate, p.Label, p.ConfirmedClusters)
+		}
+	}
 }

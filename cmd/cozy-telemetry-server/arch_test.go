@@ -34,6 +34,7 @@ var imports = map[string][]string{
 		module + "internal/jsonerror", module + "store/rollup", module + "store/durable", "github.com/prometheus/client_golang/api",
 		"github.com/prometheus/common/model", "github.com/labstack/echo/v4", "github.com/rs/zerolog", "golang.org/x/sync",
 	},
+	"overview/mirror": {module + "store/rollup", module + "store/durable", "github.com/rs/zerolog"},
 	"overview/backfill": {
 		module + "store/rollup", "github.com/prometheus/common/model", "golang.org/x/sync", "github.com/cenkalti/backoff/v5",
 	},

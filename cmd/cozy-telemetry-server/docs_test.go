@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cozystack/cozystack-telemetry-server/overview"
+	"github.com/cozystack/cozystack-telemetry-server/overview/mirror"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -40,7 +40,7 @@ func TestDocumentedMirror(t *testing.T) {
 	text := readDoc(t, "docs/database.md")
 	_, line, _ := strings.Cut(text, "\n```json\n")
 	line, _, _ = strings.Cut(line, "\n")
-	if _, _, _, err := overview.DecodeMirrorLine([]byte(line)); err != nil {
+	if _, _, _, err := mirror.DecodeLine([]byte(line)); err != nil {
 		t.Errorf("the line of a day: %v", err)
 	}
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[rollup.Snapshot]()) {

@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/cozystack/cozystack-telemetry-server/overview"
+	"github.com/cozystack/cozystack-telemetry-server/overview/mirror"
 )
 
 // The server is killed while it writes its mirror, at its start and at its end.
@@ -183,7 +183,7 @@ func wholeDay(t *testing.T, path, content string, clusters int) {
 		t.Errorf("%s has %d lines, %d clusters reported", path, len(lines), clusters)
 	}
 	for _, line := range lines {
-		if _, _, _, err := overview.DecodeMirrorLine([]byte(line)); err != nil {
+		if _, _, _, err := mirror.DecodeLine([]byte(line)); err != nil {
 			t.Errorf("%s: %v", path, err)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/appsource"
 	"github.com/cozystack/cozystack-telemetry-server/ingest"
 	"github.com/cozystack/cozystack-telemetry-server/overview"
+	"github.com/cozystack/cozystack-telemetry-server/overview/mirror"
 )
 
 // config is what the flags say. docs/reference.md has a table of them, which a test
@@ -76,7 +77,7 @@ func bindFlags(f *pflag.FlagSet, c *config) {
 	f.IntVar(&c.confirmDays, "confirm-days", d.ConfirmDays, "on how many days a cluster must be seen to be confirmed")
 	f.IntVar(&c.replicas, "replicas", d.Replicas, "how many servers share the clusters; above 1, rollups are never complete")
 	f.StringVar(&c.appsURL, "apps-url", appsource.DefaultURL, "GitHub's list of application folders; empty: the built-in list")
-	f.DurationVar(&c.mirrorEvery, "mirror-every", overview.DefaultMirrorEvery, "how often changed days are mirrored as JSON")
+	f.DurationVar(&c.mirrorEvery, "mirror-every", mirror.DefaultEvery, "how often changed days are mirrored as JSON")
 
 	f.StringVar(&c.limits, "limits", "on", "limits per sender: on, or off for load tests and closed networks")
 	bindSenderFlags(f, c)

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cozystack/cozystack-telemetry-server/overview"
+	"github.com/cozystack/cozystack-telemetry-server/overview/mirror"
 	"github.com/cozystack/cozystack-telemetry-server/store"
 )
 
@@ -68,7 +69,7 @@ func (f *forgetter) run(ctx context.Context) error {
 	if f.mirror == "" {
 		return nil
 	}
-	return f.withMirror(func(m *overview.Mirror) error {
+	return f.withMirror(func(m *mirror.Mirror) error {
 		lines, err := m.Forget(ctx, overview.Product, f.cluster)
 		if err != nil {
 			return err
@@ -78,19 +79,19 @@ func (f *forgetter) run(ctx context.Context) error {
 	})
 }
 
-func (f *forgetter) withMirror(run func(*overview.Mirror) error) error {
+func (f *forgetter) withMirror(run func(*mirror.Mirror) error) error {
 	return withFile(f.db, func(s *store.Store) error {
-		return run(overview.NewMirror(f.mirror, untouched{s}, overview.MirrorConfig{}))
+		return run(mirror.New(f.mirror, untouched{s}, mirror.Config{}))
 	})
 }
 
 // checkAhead refuses a mirror that has more than the file, before either is changed:
 // what is forgotten gives days of the file new versions, and so would hide it.
 func (f *forgetter) checkAhead() error {
-	return f.withMirror(func(m *overview.Mirror) error {
+	return f.withMirror(func(m *mirror.Mirror) error {
 		days, err := m.Ahead()
 		if err == nil && len(days) > 0 {
-			err = fmt.Errorf("nothing was removed: %w; start the server on the file, it says what to do", overview.ErrMirrorAhead)
+			err = fmt.Errorf("nothing was removed: %w; start the server on the file, it says what to do", mirror.ErrAhead)
 		}
 		return err
 	})

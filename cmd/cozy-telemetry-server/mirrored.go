@@ -7,7 +7,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/cozystack/cozystack-telemetry-server/overview"
+	"github.com/cozystack/cozystack-telemetry-server/overview/mirror"
 	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -38,7 +38,7 @@ func (s *server) settleMirror(now time.Time) error {
 // stored.
 type mirroredStore struct {
 	*store.Store
-	mirror *overview.Mirror // nil: no mirror
+	mirror *mirror.Mirror // nil: no mirror
 	log    zerolog.Logger
 }
 

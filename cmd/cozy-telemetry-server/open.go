@@ -7,7 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/cozystack/cozystack-telemetry-server/overview"
+	"github.com/cozystack/cozystack-telemetry-server/overview/mirror"
 	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/durable"
 )
@@ -81,7 +81,7 @@ func (c config) mirrorHolds() bool {
 	if c.snapshotDir == "" {
 		return false
 	}
-	holds, err := overview.MirrorHolds(c.snapshotDir)
+	holds, err := mirror.Holds(c.snapshotDir)
 	return holds && err == nil
 }
 

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/cozystack/cozystack-telemetry-server/overview"
+	"github.com/cozystack/cozystack-telemetry-server/overview/mirror"
 	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -87,7 +87,7 @@ func (r *restorer) verdict() error {
 func (r *restorer) read(ctx context.Context) error {
 	p := newSteps(r.env, "restore")
 	defer p.end()
-	err := overview.ReadMirror(ctx, r.mirror, overview.MirrorReader{
+	err := mirror.Read(ctx, r.mirror, mirror.Reader{
 		Day: func(date rollup.Date, product, instance string, d rollup.Day) error {
 			return r.day(ctx, date, product, store.InstanceDay{Instance: instance, Day: d})
 		},

@@ -18,7 +18,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
-	"github.com/cozystack/cozystack-telemetry-server/overview"
+	"github.com/cozystack/cozystack-telemetry-server/overview/mirror"
 	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -41,7 +41,7 @@ func days(t *testing.T, db string) string {
 			continue
 		}
 		err := s.Instances(t.Context(), date, func(product, instance string, d rollup.Day) error {
-			line, err := overview.EncodeMirrorLine(product, instance, d)
+			line, err := mirror.EncodeLine(product, instance, d)
 			fmt.Fprintf(&all, "%s %s\n", date, line)
 			return err
 		})

@@ -19,6 +19,7 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/lobby"
 	"github.com/cozystack/cozystack-telemetry-server/ingest"
 	"github.com/cozystack/cozystack-telemetry-server/overview"
+	"github.com/cozystack/cozystack-telemetry-server/overview/mirror"
 	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -36,7 +37,7 @@ type server struct {
 	metrics *metrics
 
 	store     *store.Store
-	mirror    *overview.Mirror // nil without --snapshot-dir
+	mirror    *mirror.Mirror // nil without --snapshot-dir
 	apps      *appsource.Source
 	overview  *overview.Overview
 	ingest    *ingest.Handler
@@ -92,7 +93,7 @@ func (s *server) build(env environment) (err error) {
 		s.log.Warn().Err(err).Msg("the stored list of applications can't be used; the built-in one serves until GitHub answers")
 	}
 	if cfg.snapshotDir != "" {
-		s.mirror = overview.NewMirror(cfg.snapshotDir, s.store, overview.MirrorConfig{Every: cfg.mirrorEvery, OnSync: s.metrics.onMirrorSync})
+		s.mirror = mirror.New(cfg.snapshotDir, s.store, mirror.Config{Every: cfg.mirrorEvery, OnSync: s.metrics.onMirrorSync})
 		if err := s.settleMirror(env.now()); err != nil {
 			return err
 		}

@@ -10,11 +10,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cozystack/cozystack-telemetry-server/overview"
+	"github.com/cozystack/cozystack-telemetry-server/overview/mirror"
 	"github.com/cozystack/cozystack-telemetry-server/store"
 )
 
 func newVerify(env environment) *cobra.Command {
-	var db, mirror string
+	var db, mirrorDir string
 	var confirmDays int
 	cmd := &cobra.Command{
 		Use:   "verify",
@@ -27,13 +28,13 @@ mirror has the same. Both are only read. Notes say what could not be checked.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withFile(db, func(s *store.Store) error {
 				v := &verifier{env: env, out: cmd.OutOrStdout(), store: s}
-				return v.run(cmd.Context(), mirror, confirmDays)
+				return v.run(cmd.Context(), mirrorDir, confirmDays)
 			})
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&db, "db", "", "the database file")
-	f.StringVar(&mirror, "snapshot-dir", "", "the mirror; empty: the file alone is checked")
+	f.StringVar(&mirrorDir, "snapshot-dir", "", "the mirror; empty: the file alone is checked")
 	f.IntVar(&confirmDays, "confirm-days", overview.DefaultConfig().ConfirmDays, "on how many days a cluster must be seen to be confirmed")
 	return checked(cmd, func() error { return checkRange("confirm-days", confirmDays, 1, 365) }, "db")
 }
@@ -52,9 +53,9 @@ func (v *verifier) problem(format string, args ...any) {
 	fmt.Fprintf(v.out, "problem: "+format+"\n", args...)
 }
 
-func (v *verifier) run(ctx context.Context, mirror string, confirmDays int) error {
-	if mirror != "" {
-		if err := checkMirror(mirror); err != nil {
+func (v *verifier) run(ctx context.Context, mirrorDir string, confirmDays int) error {
+	if mirrorDir != "" {
+		if err := checkMirror(mirrorDir); err != nil {
 			return err
 		}
 	}
@@ -73,9 +74,9 @@ func (v *verifier) run(ctx context.Context, mirror string, confirmDays int) erro
 	if err := v.snapshots(confirmDays); err != nil {
 		return err
 	}
-	var found overview.MirrorChecked
-	if mirror != "" {
-		found, err = overview.CheckMirror(ctx, mirror, untouched{v.store}, func(file, why string) { v.problem("mirror: %s: %s", file, why) })
+	var found mirror.Checked
+	if mirrorDir != "" {
+		found, err = mirror.Check(ctx, mirrorDir, untouched{v.store}, func(file, why string) { v.problem("mirror: %s: %s", file, why) })
 		if err != nil {
 			return err
 		}
@@ -83,7 +84,7 @@ func (v *verifier) run(ctx context.Context, mirror string, confirmDays int) erro
 	if v.problems > 0 {
 		return v.verdict()
 	}
-	return v.praise(mirror != "", found)
+	return v.praise(mirrorDir != "", found)
 }
 
 func (v *verifier) verdict() error { return fmt.Errorf("%s found", countOf(v.problems, "problem")) }
@@ -114,7 +115,7 @@ func (v *verifier) snapshots(confirmDays int) error {
 }
 
 // praise says how much was found to be good.
-func (v *verifier) praise(mirrored bool, found overview.MirrorChecked) error {
+func (v *verifier) praise(mirrored bool, found mirror.Checked) error {
 	st, err := v.store.Stats()
 	if err != nil {
 		return err

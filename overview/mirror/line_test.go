@@ -1,4 +1,4 @@
-package overview
+package mirror
 
 import (
 	"bytes"
@@ -38,20 +38,20 @@ func drawReport(t *rapid.T) rollup.Report {
 	return r
 }
 
-func TestMirrorLineRoundTrip(t *testing.T) {
+func TestLineRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var want rollup.Day
 		for _, r := range rapid.SliceOfN(rapid.Custom(drawReport), 1, 4).Draw(t, "reports") {
 			want = want.Merge(rollup.FromReport(r))
 		}
-		line, err := EncodeMirrorLine("cozystack", "a-cluster", want)
+		line, err := EncodeLine("cozystack", "a-cluster", want)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if bytes.ContainsRune(line, '\n') {
 			t.Fatalf("two lines: %s", line)
 		}
-		product, instance, got, err := DecodeMirrorLine(line)
+		product, instance, got, err := DecodeLine(line)
 		if err != nil {
 			t.Fatalf("%v\n%s", err, line)
 		}
@@ -64,8 +64,8 @@ func TestMirrorLineRoundTrip(t *testing.T) {
 const goodLine = `{"product":"cozystack","instance":"c","first_hour":1,"last_hour":2,` +
 	`"series":{"a":{"peak":3,"last":2,"hour":2},"a{x=\"1\",y=\"\\\"\"}":{"peak":0.5,"last":0,"hour":1}},"sums":{"a":3.5}}`
 
-func TestDecodeMirrorLineRefuses(t *testing.T) {
-	if _, _, _, err := DecodeMirrorLine([]byte(goodLine)); err != nil {
+func TestDecodeLineRefuses(t *testing.T) {
+	if _, _, _, err := DecodeLine([]byte(goodLine)); err != nil {
 		t.Fatalf("the good line: %v", err)
 	}
 	edit := func(old, new string) string { return strings.Replace(goodLine, old, new, 1) }
@@ -111,32 +111,32 @@ func TestDecodeMirrorLineRefuses(t *testing.T) {
 			if line == goodLine {
 				t.Fatal("the edit changes nothing")
 			}
-			if _, _, d, err := DecodeMirrorLine([]byte(line)); !errors.Is(err, ErrMirrorLine) {
+			if _, _, d, err := DecodeLine([]byte(line)); !errors.Is(err, ErrLine) {
 				t.Errorf("%s\nis read as %+v, %v", line, d, err)
 			}
 		})
 	}
 }
 
-func TestEncodeMirrorLineRefusesWhatJSONLacks(t *testing.T) {
+func TestEncodeLineRefusesWhatJSONLacks(t *testing.T) {
 	for _, v := range []float64{math.NaN(), math.Inf(1)} {
 		d := rollup.Day{Points: []rollup.Point{{Series: "a", Peak: v}}}
-		if line, err := EncodeMirrorLine("p", "i", d); err == nil {
+		if line, err := EncodeLine("p", "i", d); err == nil {
 			t.Errorf("%v is written as %s", v, line)
 		}
 	}
 }
 
-func FuzzDecodeMirrorLine(f *testing.F) {
+func FuzzDecodeLine(f *testing.F) {
 	f.Add([]byte(goodLine))
 	f.Add([]byte(`{"product":"p","instance":"i","first_hour":0,"last_hour":0,"series":{"a{":{"peak":0,"last":0,"hour":0}},"sums":{"a":0}}`))
 	f.Add([]byte(`null`))
 	f.Fuzz(func(t *testing.T, line []byte) {
-		product, instance, d, err := DecodeMirrorLine(line)
+		product, instance, d, err := DecodeLine(line)
 		if err != nil {
 			return
 		}
-		again, err := EncodeMirrorLine(product, instance, d)
+		again, err := EncodeLine(product, instance, d)
 		if err != nil || !bytes.Equal(again, line) {
 			t.Errorf("%s\nis written as %s, %v", line, again, err)
 		}
@@ -147,19 +147,19 @@ func FuzzDecodeMonth(f *testing.F) {
 	f.Add([]byte(original))
 	f.Add([]byte(strings.Replace(original, `"month"`, `"source":"rollups","kinds":{"Redis":1},"confirmed_clusters":3,"month"`, 1)))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		s, err := decodeMonth(b, march)
+		s, err := DecodeMonth(b, march)
 		if err != nil {
 			return
 		}
-		file, err := encodeMonth(s)
+		file, err := EncodeMonth(s)
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := decodeMonth(file, march)
+		again, err := DecodeMonth(file, march)
 		if err != nil {
 			t.Fatalf("%s: %v", file, err)
 		}
-		if second, err := encodeMonth(again); err != nil || !bytes.Equal(file, second) {
+		if second, err := EncodeMonth(again); err != nil || !bytes.Equal(file, second) {
 			t.Errorf("%s\nis written as %s, %v", file, second, err)
 		}
 	})

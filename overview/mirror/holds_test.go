@@ -1,11 +1,11 @@
-package overview
+package mirror
 
 import (
 	"path/filepath"
 	"testing"
 )
 
-func TestMirrorHolds(t *testing.T) {
+func TestHolds(t *testing.T) {
 	for name, c := range map[string]struct {
 		files map[string]string
 		want  bool
@@ -23,7 +23,7 @@ func TestMirrorHolds(t *testing.T) {
 			for file, content := range c.files {
 				put(t, dir, file, content)
 			}
-			if got, err := MirrorHolds(dir); got != c.want || err != nil {
+			if got, err := Holds(dir); got != c.want || err != nil {
 				t.Errorf("got %v, %v", got, err)
 			}
 		})
@@ -31,10 +31,10 @@ func TestMirrorHolds(t *testing.T) {
 }
 
 // Whatever a Mirror has written is seen.
-func TestMirrorHoldsWhatItWrote(t *testing.T) {
+func TestHoldsWhatItWrote(t *testing.T) {
 	dir := t.TempDir()
 	repair(t, dir, filledStore())
-	if got, err := MirrorHolds(dir); !got || err != nil {
+	if got, err := Holds(dir); !got || err != nil {
 		t.Errorf("got %v, %v", got, err)
 	}
 }

@@ -1,4 +1,4 @@
-package overview
+package mirror
 
 import (
 	"bufio"
@@ -19,7 +19,7 @@ import (
 // has forgotten the instance. Temporary files that a crash has left are removed
 // too, for they may have its lines. It returns how many lines it has removed.
 //
-// It returns ErrMirrorAhead, and removes nothing, if the mirror is ahead.
+// It returns ErrAhead, and removes nothing, if the mirror is ahead.
 //
 // A line that does not decode is removed if the instance's name is anywhere in it.
 func (m *Mirror) Forget(ctx context.Context, product, instance string) (lines int, err error) {

@@ -1,4 +1,4 @@
-package overview
+package mirror
 
 import (
 	"bytes"
@@ -30,13 +30,13 @@ func startRun(m *Mirror) (stop func(), log *bytes.Buffer) {
 	return func() { cancel(); <-done }, log
 }
 
-func TestMirrorRunRepairsThenSyncs(t *testing.T) {
+func TestRunRepairsThenSyncs(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		s := filledStore()
 		put(t, dir, "2026-02.json", strings.Replace(strings.Replace(original, "2026-03", "2026-02", 1), "2026-04", "2026-03", 1))
 		put(t, dir, "notes.txt", "")
-		stop, log := startRun(NewMirror(dir, s, MirrorConfig{}))
+		stop, log := startRun(New(dir, s, Config{}))
 		synctest.Wait()
 		before := folder(t, dir)[march2File]
 		s.report("cluster-c", march2, 1)
@@ -60,13 +60,13 @@ func TestMirrorRunRepairsThenSyncs(t *testing.T) {
 }
 
 // A Repair that failed is tried again, so that the import is not lost.
-func TestMirrorRunRepairsUntilItGoesThrough(t *testing.T) {
+func TestRunRepairsUntilItGoesThrough(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		s := newMemStore("db-1")
 		put(t, dir, "2026-03.json", original)
 		s.failPut = syscall.ENOSPC
-		stop, log := startRun(NewMirror(dir, s, MirrorConfig{Every: time.Minute}))
+		stop, log := startRun(New(dir, s, Config{Every: time.Minute}))
 		synctest.Wait()
 		if !strings.Contains(log.String(), "free space") {
 			t.Errorf("the log names no remedy:\n%s", log)
@@ -83,11 +83,11 @@ func TestMirrorRunRepairsUntilItGoesThrough(t *testing.T) {
 	})
 }
 
-func TestMirrorRunIsSilentAtItsEnd(t *testing.T) {
+func TestRunIsSilentAtItsEnd(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var log bytes.Buffer
-	NewMirror(t.TempDir(), filledStore(), MirrorConfig{}).Run(ctx, zerolog.New(&log))
+	New(t.TempDir(), filledStore(), Config{}).Run(ctx, zerolog.New(&log))
 	if log.Len() != 0 {
 		t.Errorf("log: %s", &log)
 	}
@@ -114,7 +114,7 @@ func asNobody(t *testing.T, f func()) {
 	}
 }
 
-func TestMirrorInAFolderThatMayNotBeWritten(t *testing.T) {
+func TestInAFolderThatMayNotBeWritten(t *testing.T) {
 	dir, s := t.TempDir(), filledStore()
 	repair(t, dir, s)
 	before := folder(t, dir)
@@ -125,7 +125,7 @@ func TestMirrorInAFolderThatMayNotBeWritten(t *testing.T) {
 		}
 		defer os.Chmod(d, 0o700)
 	}
-	m := NewMirror(dir, s, MirrorConfig{})
+	m := New(dir, s, Config{})
 	var err error
 	asNobody(t, func() { err = m.Sync(t.Context()) })
 	if !errors.Is(err, fs.ErrPermission) || !strings.Contains(remedy(err), "write in --snapshot-dir") {

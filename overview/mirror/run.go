@@ -1,4 +1,4 @@
-package overview
+package mirror
 
 import (
 	"context"
@@ -53,7 +53,7 @@ func (m *Mirror) repairAndTell(ctx context.Context, log zerolog.Logger) error {
 func remedy(err error) string {
 	const itself = "; the mirror then catches up by itself"
 	switch {
-	case errors.Is(err, ErrMirrorAhead):
+	case errors.Is(err, ErrAhead):
 		return "start the server again: it says what to do"
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return "free space on the volume of --snapshot-dir" + itself

@@ -1,4 +1,4 @@
-package overview
+package mirror
 
 import (
 	"errors"
@@ -13,10 +13,10 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-// ErrMirrorAhead is returned when the mirror has more of this very database than the
+// ErrAhead is returned when the mirror has more of this very database than the
 // file, which is then an older copy: what the mirror has may be all that is left.
 // Nothing in the folder was changed.
-var ErrMirrorAhead = errors.New("the mirror is ahead of the database")
+var ErrAhead = errors.New("the mirror is ahead of the database")
 
 // asideFolder is the name of a folder in the mirror for what was set aside.
 const asideFolder = "ahead-20060102T150405Z"
@@ -48,17 +48,17 @@ func (m *Mirror) Ahead() (days []rollup.Date, err error) {
 	return days, nil
 }
 
-// refuseAhead returns ErrMirrorAhead if the mirror is.
+// refuseAhead returns ErrAhead if the mirror is.
 func (m *Mirror) refuseAhead() error {
 	days, err := m.Ahead()
 	if err != nil || len(days) == 0 {
 		return err
 	}
-	return fmt.Errorf("%w: %s to %s", ErrMirrorAhead, days[0], days[len(days)-1])
+	return fmt.Errorf("%w: %s to %s", ErrAhead, days[0], days[len(days)-1])
 }
 
 // SetAside moves the days of a mirror that is ahead, with a copy of its months, into
-// a folder in the mirror, which ReadMirror takes for a mirror of its own. It returns
+// a folder in the mirror, which Read takes for a mirror of its own. It returns
 // the folder's path. The mirror is then written anew from the store. The folder is
 // never touched again.
 func (m *Mirror) SetAside(at time.Time) (folder string, err error) {

@@ -1,4 +1,4 @@
-package overview
+package mirror
 
 import (
 	"cmp"
@@ -18,7 +18,9 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-// memStore is a MirrorStore in memory. Its versions grow as the file's do.
+const product = "cozystack"
+
+// memStore is a Store in memory. Its versions grow as the file's do.
 type memStore struct {
 	mu        sync.Mutex
 	id        string
@@ -105,13 +107,13 @@ func (s *memStore) report(instance string, at time.Time, nodes float64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d := rollup.FromReport(rollup.Report{
-		Product: Product, Instance: instance, Received: at,
+		Product: product, Instance: instance, Received: at,
 		Samples: []rollup.Sample{
 			{Series: `cozy_cluster_info{version="v1.2.0"}`, Value: 1},
 			{Series: `cozy_nodes_count{kernel="6.6.64-talos",os="linux"}`, Value: nodes},
 		},
 	})
-	date, key := rollup.DateOf(at), [2]string{Product, instance}
+	date, key := rollup.DateOf(at), [2]string{product, instance}
 	if s.days[date] == nil {
 		s.days[date] = map[[2]string]rollup.Day{}
 	}
@@ -187,14 +189,14 @@ func put(t testing.TB, dir, name, content string) {
 // repair runs Repair, which must succeed, and returns what it found.
 func repair(t testing.TB, dir string, s *memStore) Repaired {
 	t.Helper()
-	found, err := NewMirror(dir, s, MirrorConfig{}).Repair(t.Context())
+	found, err := New(dir, s, Config{}).Repair(t.Context())
 	if err != nil {
 		t.Fatalf("Repair: %v", err)
 	}
 	return found
 }
 
-func TestMirrorWritesWhatTheStoreHolds(t *testing.T) {
+func TestWritesWhatTheStoreHolds(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data", "snapshots")
 	s := filledStore()
 	if found := repair(t, dir, s); len(found.Warnings)+len(found.Imported) != 0 {
@@ -237,7 +239,7 @@ func TestMirrorWritesWhatTheStoreHolds(t *testing.T) {
 	}
 }
 
-func TestMirrorIsPrivate(t *testing.T) {
+func TestIsPrivate(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "snapshots")
 	repair(t, dir, filledStore())
 	err := filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
@@ -255,10 +257,10 @@ func TestMirrorIsPrivate(t *testing.T) {
 	}
 }
 
-func TestMirrorSyncReadsOnlyWhatChanged(t *testing.T) {
+func TestSyncReadsOnlyWhatChanged(t *testing.T) {
 	dir, s := t.TempDir(), filledStore()
 	repair(t, dir, s)
-	m := NewMirror(dir, s, MirrorConfig{})
+	m := New(dir, s, Config{})
 	steps := []struct {
 		name   string
 		change func()
@@ -289,7 +291,7 @@ func TestMirrorSyncReadsOnlyWhatChanged(t *testing.T) {
 func requireFresh(t testing.TB, when, dir string, s *memStore) {
 	t.Helper()
 	fresh := t.TempDir()
-	if _, err := NewMirror(fresh, s, MirrorConfig{}).Repair(t.Context()); err != nil {
+	if _, err := New(fresh, s, Config{}).Repair(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := folder(t, dir), folder(t, fresh); !maps.Equal(got, want) {
@@ -297,7 +299,7 @@ func requireFresh(t testing.TB, when, dir string, s *memStore) {
 	}
 }
 
-func TestMirrorRepairUndoesEdits(t *testing.T) {
+func TestRepairUndoesEdits(t *testing.T) {
 	dir, s := t.TempDir(), filledStore()
 	repair(t, dir, s)
 	edits := map[string]func(old string) string{
@@ -316,12 +318,12 @@ func TestMirrorRepairUndoesEdits(t *testing.T) {
 }
 
 // A day that could not be repaired must not pass for clean later.
-func TestMirrorForgetsNoDamage(t *testing.T) {
+func TestForgetsNoDamage(t *testing.T) {
 	dir, s := t.TempDir(), filledStore()
 	repair(t, dir, s)
 	put(t, dir, march1File, strings.Replace(folder(t, dir)[march1File], "5", "6", 1))
 	s.failRead = errors.New("bad page")
-	m := NewMirror(dir, s, MirrorConfig{})
+	m := New(dir, s, Config{})
 	if _, err := m.Repair(t.Context()); !errors.Is(err, s.failRead) {
 		t.Errorf("Repair: %v", err)
 	}
@@ -332,11 +334,11 @@ func TestMirrorForgetsNoDamage(t *testing.T) {
 	requireFresh(t, "after the read error", dir, s)
 }
 
-func TestMirrorRemovesDroppedDays(t *testing.T) {
+func TestRemovesDroppedDays(t *testing.T) {
 	dir, s := t.TempDir(), filledStore()
 	repair(t, dir, s)
 	s.drop(rollup.DateOf(march1))
-	if err := NewMirror(dir, s, MirrorConfig{}).Sync(t.Context()); err != nil {
+	if err := New(dir, s, Config{}).Sync(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, march1File)); !errors.Is(err, os.ErrNotExist) {
@@ -346,7 +348,7 @@ func TestMirrorRemovesDroppedDays(t *testing.T) {
 }
 
 // A new, empty file beside the mirror of a lost one must not cost the last copy.
-func TestMirrorKeepsDaysOfALostDatabase(t *testing.T) {
+func TestKeepsDaysOfALostDatabase(t *testing.T) {
 	dir := t.TempDir()
 	repair(t, dir, filledStore())
 	before := folder(t, dir)
@@ -369,7 +371,7 @@ func TestMirrorKeepsDaysOfALostDatabase(t *testing.T) {
 }
 
 // The manifest's keys become file names, so a forged one must not lead outside.
-func TestMirrorManifestCannotNameOtherFiles(t *testing.T) {
+func TestManifestCannotNameOtherFiles(t *testing.T) {
 	dir, s := t.TempDir(), newMemStore("db-1")
 	put(t, dir, "precious.jsonl", "x")
 	put(t, dir, manifestFile, `{"database":"db-1","days":{"../precious":{"version":1},"2026-3-1":{"version":1}}}`)
@@ -379,9 +381,9 @@ func TestMirrorManifestCannotNameOtherFiles(t *testing.T) {
 	}
 }
 
-func TestMirrorWriteSnapshot(t *testing.T) {
+func TestWriteSnapshot(t *testing.T) {
 	dir, s := filepath.Join(t.TempDir(), "snapshots"), filledStore()
-	m := NewMirror(dir, s, MirrorConfig{})
+	m := New(dir, s, Config{})
 	if err := m.WriteSnapshot(s.snapshots[march]); err != nil {
 		t.Fatal(err)
 	}
@@ -398,14 +400,14 @@ func TestMirrorWriteSnapshot(t *testing.T) {
 	}
 }
 
-func TestMirrorSyncStopsWithItsContext(t *testing.T) {
+func TestSyncStopsWithItsContext(t *testing.T) {
 	dir, s := t.TempDir(), filledStore()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := NewMirror(dir, s, MirrorConfig{}).Sync(ctx); !errors.Is(err, context.Canceled) {
+	if err := New(dir, s, Config{}).Sync(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("Sync: %v", err)
 	}
-	if err := NewMirror(dir, s, MirrorConfig{}).Sync(t.Context()); err != nil {
+	if err := New(dir, s, Config{}).Sync(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	requireFresh(t, "after a broken-off Sync", dir, s)

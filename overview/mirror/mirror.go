@@ -1,4 +1,4 @@
-package overview
+package mirror
 
 import (
 	"context"
@@ -10,9 +10,9 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-// MirrorStore is what the mirror needs of the file. All methods may be called
+// Store is what the mirror needs of the file. All methods may be called
 // concurrently. None of them may call back into the Mirror.
-type MirrorStore interface {
+type Store interface {
 	// DatabaseID returns the random id that the file was given at its creation.
 	DatabaseID() string
 	// DayVersions returns the days that have records, each with a number that
@@ -34,21 +34,21 @@ type MirrorStore interface {
 	OfferSnapshot(ctx context.Context, s rollup.Snapshot) (kept rollup.Snapshot, err error)
 }
 
-// DefaultMirrorEvery is how often a mirror is synced that is told nothing else.
-const DefaultMirrorEvery = 15 * time.Minute
+// DefaultEvery is how often a mirror is synced that is told nothing else.
+const DefaultEvery = 15 * time.Minute
 
-// MirrorConfig holds what is optional about a Mirror.
-type MirrorConfig struct {
+// Config holds what is optional about a Mirror.
+type Config struct {
 	// Every is the time between two runs of Sync in [Mirror.Run]. 0 means
-	// DefaultMirrorEvery.
+	// DefaultEvery.
 	Every time.Duration
 	// OnSync, if set, is told how each turn of [Mirror.Run] ended.
 	OnSync func(error)
 }
 
-func (c MirrorConfig) withDefaults() MirrorConfig {
+func (c Config) withDefaults() Config {
 	if c.Every <= 0 {
-		c.Every = DefaultMirrorEvery
+		c.Every = DefaultEvery
 	}
 	if c.OnSync == nil {
 		c.OnSync = func(error) {}
@@ -67,8 +67,8 @@ func (c MirrorConfig) withDefaults() MirrorConfig {
 // called concurrently.
 type Mirror struct {
 	dir   string
-	store MirrorStore
-	cfg   MirrorConfig
+	store Store
+	cfg   Config
 
 	syncing sync.Mutex // held by Repair and Sync: one at a time
 	// months is held while months are written, which is short, so that
@@ -76,9 +76,9 @@ type Mirror struct {
 	months sync.Mutex
 }
 
-// NewMirror returns a mirror of store in the folder dir, which is made when it
+// New returns a mirror of store in the folder dir, which is made when it
 // is missing. A caller that wants no mirror makes none: dir must not be empty.
-func NewMirror(dir string, store MirrorStore, cfg MirrorConfig) *Mirror {
+func New(dir string, store Store, cfg Config) *Mirror {
 	return &Mirror{dir: dir, store: store, cfg: cfg.withDefaults()}
 }
 
@@ -101,7 +101,7 @@ func (r *Repaired) warn(format string, args ...any) {
 // Files that are none of the mirror's are never touched.
 //
 // One file that can't be written does not keep the others from it; the error is
-// the first one. It is ErrMirrorAhead, and nothing is done, if the mirror is ahead.
+// the first one. It is ErrAhead, and nothing is done, if the mirror is ahead.
 func (m *Mirror) Repair(ctx context.Context) (Repaired, error) {
 	m.syncing.Lock()
 	defer m.syncing.Unlock()

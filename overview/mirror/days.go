@@ -1,12 +1,10 @@
-package overview
+package mirror
 
 import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"maps"
@@ -16,22 +14,6 @@ import (
 
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
-
-// manifest says what the day files hold. A day's file is clean when it is the
-// one that was written for the version that the store has now.
-type manifest struct {
-	// Database is the id of the file whose days these are. Versions of another
-	// file mean nothing.
-	Database string `json:"database"`
-	// Days is keyed by date, as in 2026-03-01.
-	Days map[string]dayEntry `json:"days"`
-}
-
-type dayEntry struct {
-	Version uint64 `json:"version"`
-	Bytes   int64  `json:"bytes"`
-	SHA256  string `json:"sha256"`
-}
 
 // tidyDays removes left-over files, and warns of what is none of the mirror's.
 func (m *Mirror) tidyDays(found *Repaired) error {
@@ -124,7 +106,7 @@ func (m *Mirror) writeDay(ctx context.Context, path string, day rollup.Date) (da
 	err := writeFile(path, func(file io.Writer) error {
 		w := io.MultiWriter(file, digest)
 		return m.store.Instances(ctx, day, func(product, instance string, d rollup.Day) error {
-			line, err := EncodeMirrorLine(product, instance, d)
+			line, err := EncodeLine(product, instance, d)
 			if err != nil {
 				return err
 			}
@@ -157,35 +139,4 @@ func digestMatches(path string, e dayEntry) bool {
 	digest := sha256.New()
 	_, err = io.Copy(digest, f)
 	return err == nil && hex.EncodeToString(digest.Sum(nil)) == e.SHA256
-}
-
-// readManifest returns the manifest, or an empty one if there is none that can
-// be read, or if it is another database's.
-func (m *Mirror) readManifest() manifest {
-	none := manifest{Database: m.store.DatabaseID(), Days: map[string]dayEntry{}}
-	list, ok := m.loadManifest()
-	if !ok || list.Database != none.Database || list.Days == nil {
-		return none
-	}
-	// The keys become names of files that are written and removed.
-	maps.DeleteFunc(list.Days, func(key string, _ dayEntry) bool {
-		_, err := rollup.ParseDate(key)
-		return err != nil
-	})
-	return list
-}
-
-// loadManifest returns the manifest of whichever database it is. ok is false if
-// there is none that can be read.
-func (m *Mirror) loadManifest() (list manifest, ok bool) {
-	b, err := readBounded(filepath.Join(m.dayFolder(), manifestName))
-	return list, err == nil && json.Unmarshal(b, &list) == nil
-}
-
-func (m *Mirror) writeManifest(list manifest) error {
-	b, err := json.MarshalIndent(list, "", "  ")
-	if err != nil {
-		return fmt.Errorf("%s: %w", manifestName, err)
-	}
-	return writeIfDifferent(filepath.Join(m.dayFolder(), manifestName), append(b, '\n'))
 }

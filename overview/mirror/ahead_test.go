@@ -1,4 +1,4 @@
-package overview
+package mirror
 
 import (
 	"errors"
@@ -25,18 +25,18 @@ func aheadMirror(t *testing.T) (dir string, old *memStore) {
 
 // Beside an older copy of its file the mirror may be the last one of what came since.
 // Nobody touches it.
-func TestMirrorAheadOfItsFileIsLeftAlone(t *testing.T) {
+func TestAheadOfItsFileIsLeftAlone(t *testing.T) {
 	dir, old := aheadMirror(t)
 	before := folder(t, dir)
-	m := NewMirror(dir, old, MirrorConfig{})
+	m := New(dir, old, Config{})
 	days, err := m.Ahead()
 	if want := []rollup.Date{rollup.DateOf(march1), rollup.DateOf(march2)}; !slices.Equal(days, want) || err != nil {
 		t.Errorf("ahead by %v, %v, want %v", days, err, want)
 	}
 	_, repairErr := m.Repair(t.Context())
-	_, forgetErr := m.Forget(t.Context(), Product, "cluster-a")
+	_, forgetErr := m.Forget(t.Context(), product, "cluster-a")
 	for turn, err := range map[string]error{"Sync": m.Sync(t.Context()), "Repair": repairErr, "Forget": forgetErr} {
-		if !errors.Is(err, ErrMirrorAhead) || !strings.Contains(err.Error(), "2026-03-01 to 2026-03-02") {
+		if !errors.Is(err, ErrAhead) || !strings.Contains(err.Error(), "2026-03-01 to 2026-03-02") {
 			t.Errorf("%s: %v", turn, err)
 		}
 	}
@@ -47,7 +47,7 @@ func TestMirrorAheadOfItsFileIsLeftAlone(t *testing.T) {
 
 // What retention has removed, or a person, or what another database had, does not
 // make a mirror ahead.
-func TestMirrorIsNotAhead(t *testing.T) {
+func TestIsNotAhead(t *testing.T) {
 	for name, change := range map[string]func(dir string, s *memStore){
 		"nothing changed": func(string, *memStore) {},
 		"a day removed":   func(_ string, s *memStore) { s.drop(rollup.DateOf(march1)) },
@@ -67,7 +67,7 @@ func TestMirrorIsNotAhead(t *testing.T) {
 			dir, s := t.TempDir(), filledStore()
 			repair(t, dir, s)
 			change(dir, s)
-			m := NewMirror(dir, s, MirrorConfig{})
+			m := New(dir, s, Config{})
 			if days, err := m.Ahead(); len(days) != 0 || err != nil {
 				t.Errorf("ahead by %v, %v", days, err)
 			}
@@ -80,10 +80,10 @@ func TestMirrorIsNotAhead(t *testing.T) {
 
 // What is set aside is a mirror of its own, with all that was there, and is not
 // touched again. A name that is taken is not used.
-func TestMirrorSetAside(t *testing.T) {
+func TestSetAside(t *testing.T) {
 	dir, old := aheadMirror(t)
 	before := folder(t, dir)
-	m := NewMirror(dir, old, MirrorConfig{})
+	m := New(dir, old, Config{})
 	aside, err := m.SetAside(march2)
 	if want := filepath.Join(dir, "ahead-20260302T093000Z"); aside != want || err != nil {
 		t.Fatalf("set aside as %q, %v, want %q", aside, err, want)

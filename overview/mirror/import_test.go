@@ -1,4 +1,4 @@
-package overview
+package mirror
 
 import (
 	"errors"
@@ -15,7 +15,7 @@ import (
 
 const original = `{"month":"2026-03","collected_at":"2026-04-01T07:01:00Z","clusters":42,"total_nodes":210,"total_tenants":84,"apps":{"postgres":120,"redis":85}}`
 
-func TestMirrorImportsOriginals(t *testing.T) {
+func TestImportsOriginals(t *testing.T) {
 	for _, c := range []struct {
 		name, collectedAt string
 		final             bool
@@ -54,7 +54,7 @@ func TestMirrorImportsOriginals(t *testing.T) {
 }
 
 // The store knows better than a file, whatever the file says.
-func TestMirrorImportsNoKnownMonth(t *testing.T) {
+func TestImportsNoKnownMonth(t *testing.T) {
 	dir, s := t.TempDir(), filledStore()
 	put(t, dir, "2026-03.json", original)
 	if found := repair(t, dir, s); len(found.Imported) != 0 || s.snapshots[march].Clusters != 2 {
@@ -63,7 +63,7 @@ func TestMirrorImportsNoKnownMonth(t *testing.T) {
 	requireFresh(t, "after the repair", dir, s)
 }
 
-func TestMirrorIgnoresRubbish(t *testing.T) {
+func TestIgnoresRubbish(t *testing.T) {
 	edit := func(old, new string) string { return strings.Replace(original, old, new, 1) }
 	ours := func(more string) string { return edit(`"month"`, more+`,"month"`) }
 	rubbish := map[string]string{
@@ -138,7 +138,7 @@ func requireIgnored(t *testing.T, rubbish map[string]string) {
 	}
 }
 
-func TestMirrorRemovesLeftOvers(t *testing.T) {
+func TestRemovesLeftOvers(t *testing.T) {
 	dir, s := t.TempDir(), filledStore()
 	for _, name := range []string{
 		".2026-03.json.123.tmp", "rollups/.2026-03-01.jsonl.9.tmp", "rollups/.2026-03-02.jsonl.8.tmp/unfinished", "rollups/.manifest.json.77.tmp",
@@ -152,11 +152,11 @@ func TestMirrorRemovesLeftOvers(t *testing.T) {
 }
 
 // What stands in the way of one file must not keep the others from being written.
-func TestMirrorGoesOnAfterAFailure(t *testing.T) {
+func TestGoesOnAfterAFailure(t *testing.T) {
 	dir, s := t.TempDir(), filledStore()
 	put(t, dir, "2026-03.json/blocked", "")
 	put(t, dir, march1File+"/blocked", "")
-	_, err := NewMirror(dir, s, MirrorConfig{}).Repair(t.Context())
+	_, err := New(dir, s, Config{}).Repair(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "2026-03.json") || !strings.Contains(err.Error(), "1 errors more") {
 		t.Errorf("Repair: %v", err)
 	}
@@ -168,45 +168,21 @@ func TestMirrorGoesOnAfterAFailure(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := NewMirror(dir, s, MirrorConfig{}).Sync(t.Context()); err != nil {
+	if err := New(dir, s, Config{}).Sync(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	requireFresh(t, "after the way was cleared", dir, s)
 }
 
-func TestMirrorImportFailsWithTheStore(t *testing.T) {
+func TestImportFailsWithTheStore(t *testing.T) {
 	dir, s := t.TempDir(), newMemStore("db-1")
 	put(t, dir, "2026-03.json", original)
 	s.failPut = errors.New("file is full")
-	_, err := NewMirror(dir, s, MirrorConfig{}).Repair(t.Context())
+	_, err := New(dir, s, Config{}).Repair(t.Context())
 	if !errors.Is(err, s.failPut) {
 		t.Errorf("Repair: %v", err)
 	}
 	if folder(t, dir)["2026-03.json"] != original {
 		t.Error("the file was changed")
-	}
-}
-
-// The original server knew nothing of confirmed clusters: nobody claims them for
-// its months, nor for windows of which it is the only one to know all clusters.
-func TestImportedMonthClaimsNothingConfirmed(t *testing.T) {
-	file := strings.Replace(original, `"month"`, `"confirmed_clusters":9,"month"`, 1)
-	s, err := decodeMonth([]byte(file), march)
-	if err != nil || s.Confirmed != nil {
-		t.Fatalf("%+v, %v", s, err)
-	}
-	r := newRig(t, "2026-04-10T00:00:00Z", Config{}, everyDay("a", 3, "cozy_cluster_info 1")...)
-	r.store.put(t, "2026-03", s)
-	for _, aggregate := range []Aggregate{Average, Distinct} {
-		periods := r.ask(t, "2026-03", aggregate).Periods
-		for _, p := range []period{periods.Month, periods.Quarter, periods.Year} {
-			if p.ConfirmedClusters != nil {
-				t.Errorf("%s, %s: %d are confirmed", aggregate, p.Label, *p.ConfirmedClusters)
-			}
-		}
-		// February is the rollups' own.
-		if p := r.ask(t, "2026-02", aggregate).Periods.Month; p.ConfirmedClusters == nil || *p.ConfirmedClusters != 1 {
-			t.Errorf("%s, %s: %v", aggregate, p.Label, p.ConfirmedClusters)
-		}
 	}
 }

@@ -1,15 +1,15 @@
-package overview
+package mirror
 
 import (
 	"encoding/json"
 	"path/filepath"
 )
 
-// MirrorHolds tells whether a folder has anything that a Mirror has written: a
+// Holds tells whether a folder has anything that a Mirror has written: a
 // day that is not empty, or a month of this server. A server whose database is
 // missing can be restored from it. Months of the original server do not count:
 // those are imported.
-func MirrorHolds(dir string) (bool, error) {
+func Holds(dir string) (bool, error) {
 	days, err := readFolder(filepath.Join(dir, dayFolderName))
 	if err != nil {
 		return false, err

@@ -1,4 +1,4 @@
-package overview
+package mirror
 
 import (
 	"bufio"
@@ -48,14 +48,14 @@ func writeGenerations(dir string) {
 	from, _ := strconv.Atoi(os.Getenv(killFromEnv))
 	fmt.Println("ready")
 	for n := from + 1; ; n++ {
-		if err := NewMirror(dir, generation(n), MirrorConfig{}).Sync(context.Background()); err != nil {
+		if err := New(dir, generation(n), Config{}).Sync(context.Background()); err != nil {
 			fmt.Println(err)
 			os.Exit(1)
 		}
 	}
 }
 
-func TestMirrorSurvivesKill(t *testing.T) {
+func TestSurvivesKill(t *testing.T) {
 	if dir := os.Getenv(killDirEnv); dir != "" {
 		writeGenerations(dir)
 	}
@@ -88,7 +88,7 @@ func TestMirrorSurvivesKill(t *testing.T) {
 // killWriter starts a writer and kills it some time after it has begun.
 func killWriter(t *testing.T, dir string, from int, after time.Duration) {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], "-test.run=^TestMirrorSurvivesKill$")
+	cmd := exec.Command(os.Args[0], "-test.run=^TestSurvivesKill$")
 	cmd.Env = append(os.Environ(), killDirEnv+"="+dir, killFromEnv+"="+strconv.Itoa(from))
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -117,7 +117,7 @@ func whole(name, content string) error {
 	case strings.HasPrefix(name, dayFolderName):
 		return wholeDay(content)
 	}
-	s, err := decodeMonth([]byte(content), march)
+	s, err := DecodeMonth([]byte(content), march)
 	if err == nil && (s.Clusters != s.TotalNodes || s.Apps["postgres"] != s.Clusters) {
 		err = fmt.Errorf("mixed: %+v", s)
 	}
@@ -131,7 +131,7 @@ func wholeDay(content string) error {
 	}
 	seen := map[float64]bool{}
 	for _, line := range lines[:killPerDay] {
-		_, _, d, err := DecodeMirrorLine([]byte(strings.TrimSuffix(line, "\n")))
+		_, _, d, err := DecodeLine([]byte(strings.TrimSuffix(line, "\n")))
 		if err != nil {
 			return err
 		}

@@ -1,4 +1,4 @@
-package overview
+package mirror
 
 import (
 	"bytes"
@@ -13,12 +13,12 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-// ErrMirrorLine is returned when a line of a day's file is not one that
-// EncodeMirrorLine writes.
-var ErrMirrorLine = errors.New("not a line of the mirror")
+// ErrLine is returned when a line of a day's file is not one that
+// EncodeLine writes.
+var ErrLine = errors.New("not a line of the mirror")
 
-// mirrorLine is a record of a day's file. Maps are written sorted by key.
-type mirrorLine struct {
+// record is a line of a day's file. Maps are written sorted by key.
+type record struct {
 	Product   string                     `json:"product"`
 	Instance  string                     `json:"instance"`
 	FirstHour uint8                      `json:"first_hour"`
@@ -33,11 +33,11 @@ type dayPoint struct {
 	Hour uint8   `json:"hour"`
 }
 
-// EncodeMirrorLine returns the day of one instance as a line of JSON, without a
-// line feed. The line holds all of the day: DecodeMirrorLine restores it exactly.
+// EncodeLine returns the day of one instance as a line of JSON, without a
+// line feed. The line holds all of the day: DecodeLine restores it exactly.
 // A value that is not finite is an error.
-func EncodeMirrorLine(product, instance string, d rollup.Day) ([]byte, error) {
-	l := mirrorLine{
+func EncodeLine(product, instance string, d rollup.Day) ([]byte, error) {
+	l := record{
 		Product: product, Instance: instance, FirstHour: d.First, LastHour: d.Last,
 		Series: make(map[rollup.Series]dayPoint, len(d.Points)),
 		Sums:   make(map[string]float64, len(d.Sums)),
@@ -57,31 +57,31 @@ func EncodeMirrorLine(product, instance string, d rollup.Day) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-// DecodeMirrorLine reads a line, without its line feed, that EncodeMirrorLine has
-// written. Whatever else it gets is refused with [ErrMirrorLine]: series that are
+// DecodeLine reads a line, without its line feed, that EncodeLine has
+// written. Whatever else it gets is refused with [ErrLine]: series that are
 // not canonical, values or hours out of range, keys that are unknown, doubled or
 // out of order.
-func DecodeMirrorLine(line []byte) (product, instance string, d rollup.Day, err error) {
-	var l mirrorLine
+func DecodeLine(line []byte) (product, instance string, d rollup.Day, err error) {
+	var l record
 	if err := json.Unmarshal(line, &l); err != nil {
-		return "", "", d, fmt.Errorf("%w: %w", ErrMirrorLine, err)
+		return "", "", d, fmt.Errorf("%w: %w", ErrLine, err)
 	}
 	if l.Product == "" || l.Instance == "" {
-		return "", "", d, fmt.Errorf("%w: no product or instance", ErrMirrorLine)
+		return "", "", d, fmt.Errorf("%w: no product or instance", ErrLine)
 	}
 	d = l.day()
 	if err := checkDay(d); err != nil {
-		return "", "", rollup.Day{}, fmt.Errorf("%w: %w", ErrMirrorLine, err)
+		return "", "", rollup.Day{}, fmt.Errorf("%w: %w", ErrLine, err)
 	}
 	// One comparison finds doubled, unknown and unsorted keys alike.
-	again, err := EncodeMirrorLine(l.Product, l.Instance, d)
+	again, err := EncodeLine(l.Product, l.Instance, d)
 	if err != nil || !bytes.Equal(again, line) {
-		return "", "", rollup.Day{}, fmt.Errorf("%w: not in the form in which it is written", ErrMirrorLine)
+		return "", "", rollup.Day{}, fmt.Errorf("%w: not in the form in which it is written", ErrLine)
 	}
 	return l.Product, l.Instance, d, nil
 }
 
-func (l mirrorLine) day() rollup.Day {
+func (l record) day() rollup.Day {
 	d := rollup.Day{First: l.FirstHour, Last: l.LastHour}
 	for _, s := range slices.Sorted(maps.Keys(l.Series)) {
 		p := l.Series[s]

@@ -1,0 +1,120 @@
+package mirror
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// Checked counts what [Check] has found to be good.
+type Checked struct {
+	Days, Months int
+	// OfAnotherFile is set where the manifest is that of another database, such as
+	// the one that was lost before this one was restored.
+	OfAnotherFile bool
+}
+
+// Check holds a folder against the store that it mirrors: every day's file
+// has exactly the store's records, and every month's file has its snapshot. A day's
+// file must be the one that the manifest names, unless that is of another database.
+// bad is told what is not so.
+func Check(ctx context.Context, dir string, store Store, bad func(file, why string)) (n Checked, err error) {
+	m := New(dir, store, Config{})
+	versions, err := store.DayVersions()
+	if err != nil {
+		return n, err
+	}
+	days, _, err := dayFiles(dir)
+	if err != nil {
+		return n, err
+	}
+	for _, f := range days {
+		if _, ok := versions[f.date]; !ok {
+			bad(filepath.Join(dayFolderName, dayFileName(f.date)), "the database lacks this day")
+		}
+	}
+	list := loadManifest(dir)
+	n.OfAnotherFile = list.Database != "" && list.Database != store.DatabaseID()
+	for _, date := range slices.Sorted(maps.Keys(versions)) {
+		sum, why, err := m.checkDay(ctx, date)
+		if err != nil {
+			return n, err
+		}
+		if why == "" && !n.OfAnotherFile && sum != list.Days[date.String()].SHA256 {
+			why = "the manifest does not name this file; a server that starts on it repairs that"
+		}
+		if why != "" {
+			bad(filepath.Join(dayFolderName, dayFileName(date)), why)
+			continue
+		}
+		n.Days++
+	}
+	snapshots, err := store.Snapshots()
+	for _, s := range snapshots {
+		want, err := EncodeMonth(s)
+		if err != nil {
+			return n, err
+		}
+		have, err := readBounded(filepath.Join(dir, monthFileName(s.Month)))
+		switch {
+		case err != nil:
+			bad(monthFileName(s.Month), reason(err))
+		case !bytes.Equal(have, want):
+			bad(monthFileName(s.Month), "differs from the snapshot in the database")
+		default:
+			n.Months++
+		}
+	}
+	return n, err
+}
+
+// checkDay returns the SHA-256 of a day's file, and what is wrong with it. An error
+// is the store's.
+func (m *Mirror) checkDay(ctx context.Context, date rollup.Date) (sum, why string, err error) {
+	f, err := os.Open(filepath.Join(m.dayFolder(), dayFileName(date)))
+	if err != nil {
+		return "", reason(err), nil
+	}
+	defer f.Close()
+	digest := sha256.New()
+	file := bufio.NewReaderSize(io.TeeReader(f, digest), 64<<10)
+	err = m.store.Instances(ctx, date, func(product, instance string, d rollup.Day) error {
+		line, err := EncodeLine(product, instance, d)
+		if err != nil || why != "" {
+			return err
+		}
+		want := append(line, '\n')
+		have := make([]byte, len(want))
+		if _, err := io.ReadFull(file, have); err != nil || !bytes.Equal(have, want) {
+			why = fmt.Sprintf("differs from the database at %s %s", product, instance)
+		}
+		return nil
+	})
+	if err != nil || why != "" {
+		return "", why, err
+	}
+	if _, err := file.ReadByte(); err != io.EOF {
+		return "", "has more than the database", nil
+	}
+	return hex.EncodeToString(digest.Sum(nil)), "", nil
+}
+
+// reason is an error without the path, which is told apart.
+func reason(err error) string {
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return path.Err.Error()
+	}
+	return err.Error()
+}

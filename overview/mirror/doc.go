@@ -1,0 +1,19 @@
+// Package mirror keeps the content of the store as JSON in a folder, for people
+// and for the day on which the file is lost: YYYY-MM.json per month, and under
+// rollups a YYYY-MM-DD.jsonl per day, one line per instance, beside a manifest.json
+// that says which version of a day its file holds.
+//
+// The way through it:
+//
+//   - line.go and month.go are the format: a cluster's day as a line, a month's
+//     snapshot as a file, each written and read.
+//   - file.go names the files, writes each one durably and as a whole, and bounds
+//     what is read.
+//   - mirror.go is the [Mirror] of a [Store]: Repair at the start, then Sync.
+//     months.go takes over and writes months, days.go writes and removes days, and
+//     manifest.go remembers which. run.go does all that again and again.
+//   - ahead.go notices a file that is older than its mirror; then nothing is written.
+//   - forget.go removes an instance's lines.
+//   - read.go gives the folder back, to make a file of it; check.go holds it against
+//     a file; holds.go tells whether it has anything at all.
+package mirror

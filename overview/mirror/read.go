@@ -1,0 +1,149 @@
+package mirror
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// maxLine bounds a line of a day's file.
+const maxLine = 16 << 20
+
+// Reader is told what a folder of the mirror holds. An error of any function
+// ends the reading and is returned.
+type Reader struct {
+	// Day gets each record of a day's file, in the order of the file.
+	Day func(date rollup.Date, product, instance string, d rollup.Day) error
+	// Month gets each month's snapshot.
+	Month func(rollup.Snapshot) error
+	// Bad gets what can't be used: a line, or with line 0 a whole file, and why.
+	Bad func(file string, line int, why error) error
+	// Progress, if set, is told how many of the bytes of days' files are read.
+	Progress func(done, total int64)
+}
+
+// Read reads a folder that a [Mirror] has written, from the oldest day on,
+// and then its months. A day's file that is not the one that the manifest names is
+// bad, but its lines are read. Files with other names are passed over.
+func Read(ctx context.Context, dir string, r Reader) error {
+	if _, err := os.Stat(dir); err != nil {
+		return err
+	}
+	days, total, err := dayFiles(dir)
+	if err != nil {
+		return err
+	}
+	if r.Progress == nil {
+		r.Progress = func(int64, int64) {}
+	}
+	listed := loadManifest(dir).Days
+	var done int64
+	for _, f := range days {
+		if err := readDay(ctx, dir, f.date, listed, r); err != nil {
+			return err
+		}
+		done += f.size
+		r.Progress(done, total)
+	}
+	return readMonths(dir, r)
+}
+
+// dayFile is a day's file.
+type dayFile struct {
+	date rollup.Date
+	size int64
+}
+
+// dayFiles returns the files of days, ascending, and how large all are together.
+func dayFiles(dir string) (files []dayFile, total int64, err error) {
+	entries, err := readFolder(filepath.Join(dir, dayFolderName))
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, e := range entries {
+		date, ok := dayOfFile(e.Name())
+		if !ok || !e.Type().IsRegular() {
+			continue
+		}
+		info, err := e.Info()
+		if err != nil {
+			return nil, 0, err
+		}
+		files = append(files, dayFile{date, info.Size()})
+		total += info.Size()
+	}
+	return files, total, nil
+}
+
+func readDay(ctx context.Context, dir string, date rollup.Date, listed map[string]dayEntry, r Reader) error {
+	name := filepath.Join(dayFolderName, dayFileName(date))
+	f, err := os.Open(filepath.Join(dir, name))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	digest := sha256.New()
+	lines := bufio.NewScanner(io.TeeReader(f, digest))
+	lines.Buffer(make([]byte, 64<<10), maxLine)
+	n := 0
+	for lines.Scan() {
+		n++
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		product, instance, d, err := DecodeLine(lines.Bytes())
+		if err != nil {
+			err = r.Bad(name, n, err)
+		} else {
+			err = r.Day(date, product, instance, d)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	switch err := lines.Err(); {
+	case errors.Is(err, bufio.ErrTooLong):
+		return r.Bad(name, n+1, err)
+	case err != nil:
+		return err
+	}
+	e, ok := listed[date.String()]
+	if ok && hex.EncodeToString(digest.Sum(nil)) != e.SHA256 {
+		return r.Bad(name, 0, errors.New("not the file that the manifest names: it was cut off or edited"))
+	}
+	return nil
+}
+
+func readMonths(dir string, r Reader) error {
+	entries, err := readFolder(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		month, ok := monthOfFile(e.Name())
+		if !ok || !e.Type().IsRegular() {
+			continue
+		}
+		b, err := readBounded(filepath.Join(dir, e.Name()))
+		if err != nil {
+			return err
+		}
+		s, err := DecodeMonth(b, month)
+		if err != nil {
+			err = r.Bad(e.Name(), 0, err)
+		} else {
+			err = r.Month(s)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

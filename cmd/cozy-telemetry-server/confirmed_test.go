@@ -62,6 +62,7 @@ func TestConfirmedAgreesAtItsEdges(t *testing.T) {
 	}
 	// A day on which only the other client has reported is none.
 	record("six", "cozy_nodes_count", first(0).AddDate(0, 0, 10))
+	fmt.Fprintf(&lines, "cozy_cluster_nodes{cluster_id=\"six\"} 1 %d\n", first(0).AddDate(0, 0, 10).UnixMilli()) // as the server forwards it
 	resp, err := http.Post(v.URL+importPath, "text/plain", strings.NewReader(lines.String()))
 	if err != nil {
 		t.Fatal(err)

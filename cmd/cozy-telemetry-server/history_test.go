@@ -196,12 +196,8 @@ func checkTruth(t *testing.T, id rollup.MonthID, got map[string]any, want load.M
 		}
 	}
 	for app, n := range got["apps"].(map[string]any) {
-		truth := want.Apps[app]
-		if app == "tenant" { // clients of before v1.0 do not count them as an application
-			truth = want.TotalTenants
-		}
-		if n != float64(truth) {
-			t.Errorf("%s: %v of %s, in truth %d", id, n, app, truth)
+		if n != float64(want.Apps[app]) {
+			t.Errorf("%s: %v of %s, in truth %d", id, n, app, want.Apps[app])
 		}
 	}
 }

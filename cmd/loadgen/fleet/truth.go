@@ -92,9 +92,13 @@ func (t *Truth) Merge(o *Truth) {
 func (t *Truth) Figures(month string) Figures {
 	f := Figures{Month: month, Clusters: t.Confirmed(1), Apps: make(map[string]int64)}
 	for _, s := range t.clusters {
+		tenants := max(s.kinds[tenantKind], s.oldTenants)
 		f.TotalNodes += s.nodes
-		f.TotalTenants += max(s.kinds[tenantKind], s.oldTenants)
+		f.TotalTenants += tenants
 		for kind, peak := range s.kinds {
+			if kind == tenantKind {
+				peak = tenants // clients before v1.0 count them, but not as an application
+			}
 			if peak > 0 {
 				f.Apps[kinds[kind].app] += peak
 			}

@@ -95,6 +95,9 @@ func (o *counted) figures(month string) Figures {
 			f.Apps[appOfKind(kind)] += n
 		}
 	}
+	if f.TotalTenants > 0 {
+		f.Apps["tenant"] = f.TotalTenants
+	}
 	return f
 }
 

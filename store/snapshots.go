@@ -49,12 +49,14 @@ func (s *Store) Snapshots() ([]rollup.Snapshot, error) {
 // OfferSnapshot stores a month's snapshot, unless a better one is stored, by the rule
 // of [rollup.Keep], and returns what stands now. The two are
 // compared in the transaction that writes, so that of several who offer at a time
-// the best one stays. It returns once that is durable.
-func (s *Store) OfferSnapshot(ctx context.Context, offered rollup.Snapshot) (kept rollup.Snapshot, err error) {
+// the best one stays. It returns once that is durable. What was offered must not be
+// changed afterwards.
+func (s *Store) OfferSnapshot(ctx context.Context, offered rollup.Snapshot) (rollup.Snapshot, error) {
 	if _, err := json.Marshal(offered); err != nil { // would fail all of the transaction
 		return rollup.Snapshot{}, fmt.Errorf("store: offer a snapshot of %s: %w", offered.Month, err)
 	}
-	err = s.update(ctx, func(tx *bolt.Tx) error {
+	var kept rollup.Snapshot // the writer's, until err is nil
+	err := s.update(ctx, func(tx *bolt.Tx) error {
 		b, key := tx.Bucket(bucketSnapshots), []byte(offered.Month.String())
 		kept = offered
 		before := b.Get(key)

@@ -1,10 +1,12 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"reflect"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -116,4 +118,24 @@ func TestAppList(t *testing.T) {
 	if data, err := s.AppList(); string(data) != "second" || err != nil {
 		t.Errorf("got %q, %v", data, err)
 	}
+}
+
+// Who gives up waiting shares nothing with the writer any more: the race detector looks.
+func TestOfferSnapshotGivenUp(t *testing.T) { synctest.Test(t, testOfferSnapshotGivenUp) }
+
+func testOfferSnapshotGivenUp(t *testing.T) {
+	s := open(t, Options{})
+	release := holdWriter(t, s)
+	ctx, giveUp := context.WithCancel(t.Context())
+	var offering sync.WaitGroup
+	offering.Go(func() {
+		kept, err := s.OfferSnapshot(ctx, rollup.Snapshot{Month: rollup.MonthOf(march), Clusters: 1})
+		if err != nil && (!errors.Is(err, context.Canceled) || kept.Clusters != 0) {
+			t.Errorf("got %+v, %v", kept, err)
+		}
+	})
+	synctest.Wait()
+	giveUp()
+	release()
+	offering.Wait()
 }

@@ -84,7 +84,7 @@ func (h *Handler) parse(r *http.Request) (q question, message string) {
 		return q, "year and month query parameters are required"
 	}
 	year, ok := decimal(yearText)
-	if !ok || year < 2024 || year > 2100 {
+	if !ok || year < FirstYear || year > LastYear {
 		return q, "invalid year parameter"
 	}
 	month, ok := decimal(monthText)

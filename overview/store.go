@@ -9,6 +9,9 @@ import (
 // Product is the product whose months this package shows.
 const Product = "cozystack"
 
+// FirstYear and LastYear are those that can be asked for.
+const FirstYear, LastYear = 2024, 2100
+
 // Store is what the overview needs of the file. All methods may be called
 // concurrently.
 type Store interface {

@@ -29,6 +29,12 @@ type takeover struct {
 	Again bool `json:"again,omitzero"`
 }
 
+// The months that can be taken over: each of their days is asked for.
+var (
+	firstTaken = rollup.NewMonth(overview.FirstYear, time.January)
+	lastTaken  = rollup.NewMonth(overview.LastYear, time.December)
+)
+
 // parseTakeover reads the months of a request or, with dashes, of a command line.
 func parseTakeover(dashes, from, to string, again bool, now time.Time) (takeover, error) {
 	t := takeover{Again: again}
@@ -40,6 +46,10 @@ func parseTakeover(dashes, from, to string, again bool, now time.Time) (takeover
 		return t, errors.Join(errs[:]...)
 	case t.To < t.From:
 		return t, fmt.Errorf("%sto: %s is before %s", dashes, t.To, t.From)
+	case t.From < firstTaken:
+		return t, fmt.Errorf("%sfrom: there is nothing of %s: the first month is %s", dashes, t.From, firstTaken)
+	case t.To > lastTaken:
+		return t, fmt.Errorf("%sto: %s is behind the last month, %s", dashes, t.To, lastTaken)
 	case t.From > rollup.MonthOf(now):
 		return t, fmt.Errorf("%sfrom: %s is in the future", dashes, t.From)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/cozystack/cozystack-telemetry-server/forward"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -85,7 +86,7 @@ func BenchmarkParseAndLines(b *testing.B) {
 	var lines []byte
 	measure(b, body, func() (err error) {
 		report.Samples, _, err = parser.Parse(report.Samples, body)
-		lines = AppendLines(lines[:0], report)
+		lines = forward.AppendLines(lines[:0], report)
 		return err
 	})
 }
@@ -100,7 +101,7 @@ func (discard) Known(string, string, time.Time) (bool, error)       { return tru
 // without a disk.
 func BenchmarkPost(b *testing.B) {
 	body := fullReport(b)
-	h, err := NewHandler(discard{}, Config{Now: func() time.Time { return noon }, Forward: true})
+	h, err := NewHandler(discard{}, Config{Now: func() time.Time { return noon }, Lines: forward.AppendLines})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/cozystack/cozystack-telemetry-server/forward"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -38,7 +39,7 @@ func largeBody(n int) string {
 // Whatever comes of requests, they leave nothing behind in the budget.
 func TestBudgetIsGivenBack(t *testing.T) {
 	recorder := &memory{}
-	h, err := NewHandler(recorder, Config{Now: func() time.Time { return noon }, Forward: true})
+	h, err := NewHandler(recorder, Config{Now: func() time.Time { return noon }, Lines: forward.AppendLines})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,7 +199,7 @@ func TestCostIsNoUnderstatement(t *testing.T) {
 			if kept[i], _, err = parser.Parse(nil, bytes.Clone([]byte(body))); err != nil {
 				t.Fatal(err)
 			}
-			lines[i] = AppendLines(nil, rollup.Report{Instance: id, Received: noon, Samples: kept[i]})
+			lines[i] = forward.AppendLines(nil, rollup.Report{Instance: id, Received: noon, Samples: kept[i]})
 		}
 		took, estimate := (heap()-before)/n+int64(len(body)), cost(id, []byte(body))
 		runtime.KeepAlive(kept)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/cozystack/cozystack-telemetry-server/forward"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -61,7 +62,7 @@ func (*late) Known(string, string, time.Time) (bool, error) { return true, nil }
 // What a recorder may still be at work on is not used for other requests.
 func TestBuffersOfAFailedReportAreLeftAlone(t *testing.T) {
 	recorder := &late{}
-	e := newEcho(t, recorder, Config{Forward: true})
+	e := newEcho(t, recorder, Config{Lines: forward.AppendLines})
 	const n = 50
 	for i := range n {
 		if got := serve(e, "c1", fmt.Sprintf("cozy_a{x=\"%d\"} %d\n", i, i)); got != http.StatusServiceUnavailable {
@@ -82,7 +83,7 @@ func TestBuffersOfAFailedReportAreLeftAlone(t *testing.T) {
 // Many requests at once share buffers one after the other, never mixed up.
 func TestBuffersAreNeverMixedUp(t *testing.T) {
 	recorder := &memory{}
-	e := newEcho(t, recorder, Config{Forward: true})
+	e := newEcho(t, recorder, Config{Lines: forward.AppendLines})
 	var wg sync.WaitGroup
 	for g := range 8 {
 		wg.Go(func() {

@@ -1,21 +1,24 @@
-// Package ingest takes the reports of Cozystack's clusters and brings them to
-// VictoriaMetrics.
+// Package ingest takes the reports of Cozystack's clusters, from a request to what is
+// recorded of it.
 //
-// A report is one POST in the exposition format. [Handler] refuses what is over
-// a limit before it does any work, a [Parser] reads the body line by line into
-// samples, [AppendLines] writes them out again as they are forwarded: under the
-// sender's cluster_id and with the time of receipt. The text that leaves is made
-// anew from parsed names and values, so no bytes of a body reach VictoriaMetrics
-// as they came, and none can spell a line of another cluster.
+// A report is one POST in the exposition format. [Handler] carries it from its header
+// to the disk (handler.go). It refuses what is over a limit before it does any work:
+// the id (cluster.go), how often it reports and from where (senders.go, origin.go).
+// Two gates bound the memory of all requests together (budget.go): the body is read
+// through the first (body.go), and waits at the second until it may be parsed and
+// recorded.
 //
-// Reports repeat: the same series, spelt in the same way, from every cluster, in
-// every quarter of an hour. So the parser lets expfmt, the reference for the
-// format, read each spelling of a series once, and remembers what it meant. A
-// line with a known spelling and a plain number is taken without expfmt; every
-// other line is expfmt's, and so is each refusal. A fuzz test holds the two to
-// each other. Clients that print values without escapes get a second reading.
+// A [Parser] reads the body line by line into samples (parse.go). Reports repeat: the
+// same series, spelt in the same way, from every cluster, in every quarter of an hour.
+// So a scanner (scan.go, split.go, value.go) takes a line with a known spelling and a
+// plain number by itself, and knows it by a table of spellings (table.go). Every other
+// line is read by expfmt, the reference for the format, and so is each refusal
+// (exact.go). A fuzz test holds the two to each other. Clients that print values
+// without escapes get a second reading (unescaped.go). What a report may be is in
+// limits.go and plausible.go; [Rules] hold samples to it that come another way
+// (rules.go).
 //
-// The handler then records report and lines in one step and answers 200 only
-// when that is on disk. [Forwarder] sends the lines on in its own time; what
-// happens to it never changes an answer.
+// The handler then records the report, and the lines that are forwarded of it, in one
+// step, and answers 200 only when that is on disk. Every other answer is a [Refusal]
+// (refusal.go).
 package ingest

@@ -55,7 +55,7 @@ func (s *scanner) learn(spelling []byte) *series {
 func (s *scanner) newSeries(prefix, metric string, pairs []*dto.LabelPair) *series {
 	labels := make([]rollup.Label, 0, len(pairs))
 	for _, p := range pairs {
-		if p.GetName() != clusterLabel {
+		if p.GetName() != rollup.LabelCluster {
 			labels = append(labels, rollup.Label{Name: p.GetName(), Value: p.GetValue()})
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cozystack/cozystack-telemetry-server/forward"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -30,7 +31,7 @@ func TestS1ForgedLineInAValue(t *testing.T) {
 	for name, spelling := range tests {
 		t.Run(name, func(t *testing.T) {
 			recorder := &memory{}
-			server := newServer(t, recorder, Config{Forward: true})
+			server := newServer(t, recorder, Config{Lines: forward.AppendLines})
 			resp, text := post(t, server.URL, `cozy_a{x="`+spelling+`"} 1`+"\n", "X-Cluster-ID", "c1")
 			if resp.StatusCode != http.StatusOK {
 				t.Fatalf("%d %s", resp.StatusCode, text)
@@ -71,7 +72,7 @@ func TestS2CommentsAndQuotedNames(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			recorder := &memory{}
-			server := newServer(t, recorder, Config{Forward: true})
+			server := newServer(t, recorder, Config{Lines: forward.AppendLines})
 			resp, text := post(t, server.URL, tt.body, "X-Cluster-ID", "c1")
 			if got := strings.Join(recorder.lines, ""); resp.StatusCode != tt.status || got != tt.lines {
 				t.Errorf("%d %s, forwarded\n%q, want %d,\n%q", resp.StatusCode, text, got, tt.status, tt.lines)
@@ -93,7 +94,7 @@ func TestS3ReservedLabels(t *testing.T) {
 		"two names":             {`cozy_a{"cozy_b"} 1`, []string{id, "c1"}, 400, "line 1: ", 0},
 	})
 	recorder := &memory{}
-	server := newServer(t, recorder, Config{Forward: true})
+	server := newServer(t, recorder, Config{Lines: forward.AppendLines})
 	post(t, server.URL, `cozy_a{cluster_id="victim",x="1"} 1`, id, "c1")
 	if want := "cozy_a{cluster_id=\"c1\",x=\"1\"} 1 1773576000000\n"; recorder.lines[0] != want || recorder.reports[0].Samples[0].Series != `cozy_a{x="1"}` {
 		t.Errorf("forwarded %q of %v", recorder.lines[0], recorder.reports[0].Samples)
@@ -207,7 +208,7 @@ func TestS7ContentEncoding(t *testing.T) {
 // A packed report is the same report.
 func TestS7GzipIsAsPlain(t *testing.T) {
 	recorder := &memory{}
-	server := newServer(t, recorder, Config{Forward: true})
+	server := newServer(t, recorder, Config{Lines: forward.AppendLines})
 	body := string(fullReport(t))
 	post(t, server.URL, body, "X-Cluster-ID", "c1")
 	post(t, server.URL, zipped(t, body), "X-Cluster-ID", "c1", "Content-Encoding", "gzip")

@@ -24,6 +24,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
+	"github.com/cozystack/cozystack-telemetry-server/forward"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -71,7 +72,7 @@ func FuzzHandler(f *testing.F) {
 	f.Add([]byte("X-Cluster-ID: a\r\nTransfer-Encoding: chunked"), []byte("8\r\ncozy_a 1\r\n0\r\n\r\n"))
 
 	recorder := &memory{}
-	h, err := NewHandler(recorder, Config{Now: func() time.Time { return noon }, Forward: true, Limits: handlerLimits})
+	h, err := NewHandler(recorder, Config{Now: func() time.Time { return noon }, Lines: forward.AppendLines, Limits: handlerLimits})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -219,14 +220,14 @@ func checkLines(t *testing.T, text, id string, samples []rollup.Sample, nodes fl
 		if err != nil {
 			t.Fatalf("%q: %v", line, err)
 		}
-		if m.GetTimestampMs() != noon.UnixMilli() || m.Label[0].GetName() != clusterLabel || m.Label[0].GetValue() != id {
+		if m.GetTimestampMs() != noon.UnixMilli() || m.Label[0].GetName() != rollup.LabelCluster || m.Label[0].GetValue() != id {
 			t.Fatalf("%q is not of %s at %s", line, id, noon)
 		}
 		var labels []rollup.Label
 		for _, l := range m.Label[1:] {
 			labels = append(labels, rollup.Label{Name: l.GetName(), Value: l.GetValue()})
 		}
-		if slices.ContainsFunc(labels, func(l rollup.Label) bool { return l.Name == clusterLabel }) {
+		if slices.ContainsFunc(labels, func(l rollup.Label) bool { return l.Name == rollup.LabelCluster }) {
 			t.Fatalf("%q has two ids", line)
 		}
 		value := m.GetUntyped().GetValue()

@@ -59,9 +59,9 @@ type Result struct {
 type Config struct {
 	// Now is the clock that stamps reports.
 	Now func() time.Time
-	// Forward tells whether lines are queued for a Forwarder.
-	Forward bool
-	Limits  Limits
+	// Lines appends a report to b as it is queued to be forwarded. Nil: nothing is.
+	Lines  func(b []byte, r rollup.Report) []byte
+	Limits Limits
 	// Senders bounds the senders; nil means no such limits.
 	Senders *SenderLimits
 	// Parses bounds the reports that are parsed at the same time, of which at most
@@ -193,8 +193,8 @@ func (h *Handler) parse(ctx context.Context, report *rollup.Report, b *buffers) 
 	defer h.parses.Release(1)
 	b.samples, dropped, err = h.parser.Parse(b.samples, b.body)
 	report.Samples = b.samples
-	if err == nil && h.config.Forward {
-		b.lines = AppendLines(b.lines[:0], *report)
+	if err == nil && h.config.Lines != nil {
+		b.lines = h.config.Lines(b.lines[:0], *report)
 	}
 	return dropped, err
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/cozystack/cozystack-telemetry-server/forward"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -130,7 +131,7 @@ func runPosts(t *testing.T, tests map[string]postCase) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			recorder := &memory{}
-			server := newServer(t, recorder, Config{Forward: true, Limits: Limits{BodyBytes: 4096}})
+			server := newServer(t, recorder, Config{Lines: forward.AppendLines, Limits: Limits{BodyBytes: 4096}})
 			resp, text := post(t, server.URL, tt.body, tt.headers...)
 			if resp.StatusCode != tt.status || !strings.Contains(text, tt.text) {
 				t.Errorf("got %d %q, want %d %q", resp.StatusCode, text, tt.status, tt.text)
@@ -197,7 +198,7 @@ func TestStoreFails(t *testing.T) {
 
 func TestReportCarriesTimeAndLines(t *testing.T) {
 	recorder := &memory{}
-	server := newServer(t, recorder, Config{Forward: true})
+	server := newServer(t, recorder, Config{Lines: forward.AppendLines})
 	post(t, server.URL, "cozy_nodes_count 3\n", "X-Cluster-ID", "c1")
 	want := rollup.Report{Product: "cozystack", Instance: "c1", Received: noon, Samples: []rollup.Sample{{Series: "cozy_nodes_count", Value: 3}}}
 	if got := recorder.reports[0]; got.Instance != want.Instance || got.Product != want.Product || !got.Received.Equal(noon) || got.Samples[0] != want.Samples[0] {

@@ -136,7 +136,7 @@ func oracleSample(l Limits, metric string, m *dto.Metric) (rollup.Sample, error)
 	}
 	var labels []rollup.Label
 	for _, p := range m.Label {
-		if p.GetName() != clusterLabel {
+		if p.GetName() != rollup.LabelCluster {
 			labels = append(labels, rollup.Label{Name: p.GetName(), Value: p.GetValue()})
 		}
 	}

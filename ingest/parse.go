@@ -7,9 +7,6 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-// clusterLabel is the label that says whose sample it is. Only the server sets it.
-const clusterLabel = "cluster_id"
-
 // Parser reads bodies in the exposition format. Most lines of a report name
 // series that other reports have named before, in the same spelling, so it
 // parses each spelling once and knows it again by its bytes. What it remembers

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
+	"github.com/cozystack/cozystack-telemetry-server/forward"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -137,28 +138,6 @@ func TestParseRealReports(t *testing.T) {
 	}
 }
 
-func TestLines(t *testing.T) {
-	r := rollup.Report{
-		Instance: "c-1",
-		Received: time.UnixMilli(1774000000123),
-		Samples: []rollup.Sample{
-			{Series: `cozy_cluster_capacity{resource="memory"}`, Value: 811020009472},
-			{Series: "cozy_loadbalancers_count", Value: 0.5},
-			{Series: `cozy_nodes_count{kernel="6.12"}`, Value: 1},
-			{Series: `cozy_nodes_count{kernel="6.6"}`, Value: 2},
-		},
-	}
-	const want = `cozy_cluster_capacity{cluster_id="c-1",resource="memory"} 811020009472 1774000000123
-cozy_loadbalancers_count{cluster_id="c-1"} 0.5 1774000000123
-cozy_nodes_count{cluster_id="c-1",kernel="6.12"} 1 1774000000123
-cozy_nodes_count{cluster_id="c-1",kernel="6.6"} 2 1774000000123
-cozy_cluster_nodes{cluster_id="c-1"} 3 1774000000123
-`
-	if got := string(AppendLines(nil, r)); got != want {
-		t.Errorf("got\n%s\nwant\n%s", got, want)
-	}
-}
-
 // FuzzParse holds that what is forwarded of any body is exactly its samples,
 // under the sender's id, and that reading it back gives the same samples.
 func FuzzParse(f *testing.F) {
@@ -185,7 +164,7 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		text := AppendLines(nil, rollup.Report{Instance: "me", Received: time.UnixMilli(1), Samples: samples})
+		text := forward.AppendLines(nil, rollup.Report{Instance: "me", Received: time.UnixMilli(1), Samples: samples})
 		checkForwarded(t, string(text), samples)
 		again, _, err := parse(Limits{}, text)
 		if err != nil || len(again)+len(samples) > 0 && !reflect.DeepEqual(again, samples) {
@@ -210,7 +189,7 @@ func checkForwarded(t *testing.T, text string, samples []rollup.Sample) {
 			if name == rollup.MetricClusterNodes {
 				derived++
 			}
-			if len(m.Label) == 0 || m.Label[0].GetName() != clusterLabel || m.Label[0].GetValue() != "me" {
+			if len(m.Label) == 0 || m.Label[0].GetName() != rollup.LabelCluster || m.Label[0].GetValue() != "me" {
 				t.Fatalf("a line without the sender's id: %v", m)
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/cozystack/cozystack-telemetry-server/forward"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -39,7 +40,7 @@ func TestUnescapedValues(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			recorder := &memory{}
-			server := newServer(t, recorder, Config{Forward: true})
+			server := newServer(t, recorder, Config{Lines: forward.AppendLines})
 			resp, text := post(t, server.URL, "cozy_cluster_info 1\n"+tt.line+"\n", "X-Cluster-ID", "c1")
 			if tt.want == "" {
 				if resp.StatusCode != http.StatusBadRequest || len(recorder.reports) != 0 {

@@ -27,9 +27,10 @@ var imports = map[string][]string{
 	"internal/jsonerror": {},
 	"ingest": {
 		module + "internal/jsonerror", module + "store/rollup", "github.com/prometheus/common", "github.com/prometheus/client_model",
-		"github.com/labstack/echo/v4", "github.com/rs/zerolog", "github.com/cenkalti/backoff/v5",
+		"github.com/labstack/echo/v4",
 		"github.com/hashicorp/golang-lru/v2", "golang.org/x/sync", "golang.org/x/time",
 	},
+	"forward": {module + "store/rollup", "github.com/rs/zerolog", "github.com/cenkalti/backoff/v5"},
 	"overview": {
 		module + "internal/jsonerror", module + "store/rollup", module + "store/durable", "github.com/prometheus/client_golang/api",
 		"github.com/prometheus/common/model", "github.com/labstack/echo/v4", "github.com/rs/zerolog", "golang.org/x/sync",

@@ -21,6 +21,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/rs/zerolog"
 
+	"github.com/cozystack/cozystack-telemetry-server/forward"
 	"github.com/cozystack/cozystack-telemetry-server/ingest"
 	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
@@ -51,9 +52,9 @@ func testOutage(t *testing.T, path string) {
 	receiver := &outageReceiver{begin: time.Now()}
 	ctx, cancel := context.WithCancel(t.Context())
 	var loops sync.WaitGroup
-	forwarder := ingest.NewForwarder(db, "http://vminsert/", ingest.ForwarderConfig{Transport: receiver})
+	forwarder := forward.New(db, "http://vminsert/", forward.Config{Transport: receiver})
 	loops.Go(func() { forwarder.Run(ctx, zerolog.Nop()) })
-	handler, err := ingest.NewHandler(db, ingest.Config{Now: time.Now, Forward: true})
+	handler, err := ingest.NewHandler(db, ingest.Config{Now: time.Now, Lines: forward.AppendLines})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,15 +228,15 @@ func TestG1ReceiverThatHangs(t *testing.T) {
 		if err := db.Record(t.Context(), report, []byte("cozy_a 1 1\n")); err != nil {
 			t.Fatal(err)
 		}
-		attempts := make(chan ingest.Attempt, 100)
-		forwarder := ingest.NewForwarder(db, "http://vminsert/", ingest.ForwarderConfig{
-			Transport: hanging{}, OnForward: func(a ingest.Attempt) { attempts <- a },
+		attempts := make(chan forward.Attempt, 100)
+		forwarder := forward.New(db, "http://vminsert/", forward.Config{
+			Transport: hanging{}, OnForward: func(a forward.Attempt) { attempts <- a },
 		})
 		ctx, cancel := context.WithCancel(t.Context())
 		var loop sync.WaitGroup
 		loop.Go(func() { forwarder.Run(ctx, zerolog.Nop()) })
 		time.Sleep(10 * time.Minute)
-		if n := len(attempts); n < 6 || n > 15 || <-attempts != (ingest.Attempt{Outcome: ingest.Retry}) {
+		if n := len(attempts); n < 6 || n > 15 || <-attempts != (forward.Attempt{Outcome: forward.Retry}) {
 			t.Errorf("%d attempts", n)
 		}
 		if blocks := db.Queue().Blocks; blocks != 1 {

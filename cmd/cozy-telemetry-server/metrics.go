@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/cozystack/cozystack-telemetry-server/forward"
 	"github.com/cozystack/cozystack-telemetry-server/ingest"
 	"github.com/cozystack/cozystack-telemetry-server/overview"
 	"github.com/cozystack/cozystack-telemetry-server/store"
@@ -45,8 +46,10 @@ type metrics struct {
 }
 
 func newMetrics(now func() time.Time) *metrics {
-	outcomes := []string{string(ingest.Delivered), string(ingest.Rejected), string(ingest.Oversized), string(ingest.Misconfigured), string(ingest.Retry)}
-	var reasons []string
+	var outcomes, reasons []string
+	for _, o := range forward.Outcomes() {
+		outcomes = append(outcomes, string(o))
+	}
 	for _, r := range ingest.Reasons() {
 		reasons = append(reasons, string(r))
 	}
@@ -173,7 +176,7 @@ func (m *metrics) onRemoved(what string, n int) {
 	m.removed.WithLabelValues(what).Add(float64(n))
 }
 
-func (m *metrics) onForward(a ingest.Attempt) {
+func (m *metrics) onForward(a forward.Attempt) {
 	m.forwards.WithLabelValues(string(a.Outcome)).Inc()
 	m.forwardSamples.WithLabelValues(string(a.Outcome)).Add(float64(a.Samples))
 }

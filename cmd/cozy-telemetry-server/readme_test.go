@@ -18,6 +18,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/spf13/pflag"
 
+	"github.com/cozystack/cozystack-telemetry-server/forward"
 	"github.com/cozystack/cozystack-telemetry-server/ingest"
 	"github.com/cozystack/cozystack-telemetry-server/store"
 )
@@ -107,7 +108,7 @@ func gatherOwn(t *testing.T, m *metrics) map[string]metricRow {
 	t.Helper()
 	m.onReport(ingest.Result{Status: http.StatusOK})
 	m.onCommit(store.Commit{})
-	m.onForward(ingest.Attempt{Outcome: ingest.Delivered})
+	m.onForward(forward.Attempt{Outcome: forward.Delivered})
 	families, err := m.registry.Gather()
 	if err != nil {
 		t.Fatal(err)

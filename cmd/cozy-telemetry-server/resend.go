@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/cozystack/cozystack-telemetry-server/ingest"
+	"github.com/cozystack/cozystack-telemetry-server/forward"
 	"github.com/cozystack/cozystack-telemetry-server/overview"
 	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
@@ -52,7 +52,7 @@ type resender struct {
 	dryRun            bool
 
 	first, last rollup.Date
-	sender      *ingest.Sender
+	sender      *forward.Sender
 	bar         *progress
 	lines       []byte // that wait to be sent
 
@@ -84,7 +84,7 @@ func (r *resender) run(ctx context.Context, s *store.Store) error {
 	if err != nil {
 		return err
 	}
-	r.sender = ingest.NewSender(r.url, func(err error) { fmt.Fprintf(r.env.stderr, "%s: %v; trying again\n", name, err) })
+	r.sender = forward.NewSender(r.url, func(err error) { fmt.Fprintf(r.env.stderr, "%s: %v; trying again\n", name, err) })
 	r.bar = newProgress(r.env, "days", int64(len(dates)))
 	defer r.bar.done()
 	for _, date := range dates {
@@ -126,7 +126,7 @@ func (r *resender) day(ctx context.Context, s *store.Store, date rollup.Date) er
 			return nil
 		}
 		var n int
-		r.lines, n = ingest.AppendDay(r.lines, instance, date, day)
+		r.lines, n = forward.AppendDay(r.lines, instance, date, day)
 		r.records++
 		r.samples += n
 		if len(r.lines) < resendBytes {

@@ -17,6 +17,7 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/appsource"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/backup"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/lobby"
+	"github.com/cozystack/cozystack-telemetry-server/forward"
 	"github.com/cozystack/cozystack-telemetry-server/ingest"
 	"github.com/cozystack/cozystack-telemetry-server/overview"
 	"github.com/cozystack/cozystack-telemetry-server/overview/mirror"
@@ -132,9 +133,13 @@ func (s *server) build(env environment) (err error) {
 	if newest, ok := s.backups.Newest(); ok {
 		s.metrics.lastBackup.Store(newest.UnixMilli())
 	}
+	var lines func([]byte, rollup.Report) []byte
+	if cfg.forwardURL != "" {
+		lines = forward.AppendLines
+	}
 	s.ingest, err = ingest.NewHandler(s.store, ingest.Config{
 		Now:      env.now,
-		Forward:  cfg.forwardURL != "",
+		Lines:    lines,
 		Senders:  cfg.senderLimits(),
 		Parses:   cfg.maxParses,
 		OnResult: s.onReport,
@@ -217,7 +222,7 @@ func (s *server) start(ctx context.Context, loops *errgroup.Group) {
 		loop(func() { s.backups.Run(ctx) })
 	}
 	if s.cfg.forwardURL != "" {
-		forwarder := ingest.NewForwarder(s.store, s.cfg.forwardURL, ingest.ForwarderConfig{OnForward: s.metrics.onForward})
+		forwarder := forward.New(s.store, s.cfg.forwardURL, forward.Config{OnForward: s.metrics.onForward})
 		loop(func() { forwarder.Run(ctx, s.log) })
 	}
 }

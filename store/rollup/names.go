@@ -17,6 +17,10 @@ const (
 // kernel was upgraded.
 const MetricClusterNodes = "cozy_cluster_nodes"
 
+// LabelCluster is the label that says whose sample it is. Only the server sets it, in
+// what it sends to VictoriaMetrics.
+const LabelCluster = "cluster_id"
+
 // LabelKind is the label of MetricApplications that names the kind, and KindTenant
 // the kind of tenants.
 const (

@@ -1,6 +1,7 @@
-package ingest
+package forward
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,8 +26,8 @@ type Queue interface {
 	Queued() <-chan struct{}
 }
 
-// ForwarderConfig tunes a Forwarder. Its zero value is a good default.
-type ForwarderConfig struct {
+// Config tunes a Forwarder. Its zero value is a good default.
+type Config struct {
 	// Transport carries the requests. nil means http.DefaultTransport.
 	Transport http.RoundTripper
 	// Timeout bounds one request. 0 means 30 s.
@@ -46,28 +47,16 @@ type ForwarderConfig struct {
 	OnForward func(Attempt)
 }
 
-func (c ForwarderConfig) withDefaults() ForwarderConfig {
+func (c Config) withDefaults() Config {
 	if c.Transport == nil {
 		c.Transport = http.DefaultTransport
 	}
-	if c.Timeout == 0 {
-		c.Timeout = 30 * time.Second
-	}
-	if c.Linger == 0 {
-		c.Linger = 100 * time.Millisecond
-	}
-	if c.BatchBytes == 0 {
-		c.BatchBytes = 4 << 20
-	}
-	if c.MinBackoff == 0 {
-		c.MinBackoff = time.Second
-	}
-	if c.MaxBackoff == 0 {
-		c.MaxBackoff = time.Minute
-	}
-	if c.Grace == 0 {
-		c.Grace = 3 * time.Second
-	}
+	c.Timeout = cmp.Or(c.Timeout, 30*time.Second)
+	c.Linger = cmp.Or(c.Linger, 100*time.Millisecond)
+	c.BatchBytes = cmp.Or(c.BatchBytes, 4<<20)
+	c.MinBackoff = cmp.Or(c.MinBackoff, time.Second)
+	c.MaxBackoff = cmp.Or(c.MaxBackoff, time.Minute)
+	c.Grace = cmp.Or(c.Grace, 3*time.Second)
 	if c.OnForward == nil {
 		c.OnForward = func(Attempt) {}
 	}
@@ -86,7 +75,7 @@ type Attempt struct {
 type Forwarder struct {
 	queue   Queue
 	client  client
-	config  ForwarderConfig
+	config  Config
 	backoff *backoff.ExponentialBackOff
 	window  window
 	// done are blocks that were delivered or dropped, and counted, but are in the
@@ -96,9 +85,9 @@ type Forwarder struct {
 	trouble string
 }
 
-// NewForwarder returns a forwarder from queue to the URL of a receiver, such as
+// New returns a forwarder from queue to the URL of a receiver, such as
 // vminsert's /insert/0/prometheus/api/v1/import/prometheus.
-func NewForwarder(queue Queue, url string, config ForwarderConfig) *Forwarder {
+func New(queue Queue, url string, config Config) *Forwarder {
 	config = config.withDefaults()
 	return &Forwarder{
 		queue:  queue,
@@ -247,7 +236,7 @@ func (f *Forwarder) settled(ctx context.Context, blocks []rollup.Block, outcome 
 // stops: what was delivered shall not be delivered again.
 func (f *Forwarder) remove(ctx context.Context) error {
 	if err := f.queue.Remove(context.WithoutCancel(ctx), f.done); err != nil {
-		return fmt.Errorf("ingest: forwarded blocks stay queued: %w", err)
+		return fmt.Errorf("forward: delivered blocks stay queued: %w", err)
 	}
 	f.done = nil
 	return nil

@@ -1,4 +1,4 @@
-package ingest
+package forward
 
 import "github.com/cozystack/cozystack-telemetry-server/store/rollup"
 

@@ -1,4 +1,4 @@
-package ingest
+package forward
 
 import (
 	"bytes"
@@ -29,7 +29,7 @@ func memberOf(lines []byte) ([]byte, error) {
 	w := gzip.NewWriter(&b)
 	_, err := w.Write(lines)
 	if err := errors.Join(err, w.Close()); err != nil {
-		return nil, fmt.Errorf("ingest: compress: %w", err)
+		return nil, fmt.Errorf("forward: compress: %w", err)
 	}
 	return b.Bytes(), nil
 }

@@ -1,4 +1,4 @@
-package ingest
+package forward
 
 import (
 	"bytes"
@@ -33,6 +33,11 @@ const (
 	Retry Outcome = "retry"
 )
 
+// Outcomes returns all outcomes.
+func Outcomes() []Outcome {
+	return []Outcome{Delivered, Rejected, Oversized, Misconfigured, Retry}
+}
+
 const (
 	// maxReply bounds what is read of an answer's text, for the log.
 	maxReply = 1 << 10
@@ -55,7 +60,7 @@ type client struct {
 	grace   time.Duration
 }
 
-func newClient(url string, config ForwarderConfig) client {
+func newClient(url string, config Config) client {
 	return client{
 		url:     url,
 		timeout: config.Timeout,

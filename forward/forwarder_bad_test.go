@@ -1,4 +1,4 @@
-package ingest
+package forward
 
 import (
 	"bytes"
@@ -151,7 +151,7 @@ func TestForwardKeepsQueueAtATLSPort(t *testing.T) {
 	defer server.Close()
 	q := newQueue(strings.Split(strings.Repeat("a", 200), "")...)
 	outcome := make(chan Outcome, 1)
-	f := NewForwarder(q, strings.Replace(server.URL, "https:", "http:", 1), ForwarderConfig{
+	f := New(q, strings.Replace(server.URL, "https:", "http:", 1), Config{
 		OnForward: func(a Attempt) {
 			if asked.Add(1); a.Outcome == Misconfigured {
 				outcome <- a.Outcome

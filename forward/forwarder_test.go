@@ -1,4 +1,4 @@
-package ingest
+package forward
 
 import (
 	"bytes"
@@ -156,7 +156,7 @@ func forward(t *testing.T, q *memoryQueue, r *receiver, log io.Writer, scene fun
 	synctest.Test(t, func(t *testing.T) {
 		q.queued = make(chan struct{}, 1) // of this bubble
 		var told attempts
-		f := NewForwarder(q, "http://user:secret@vminsert/import", ForwarderConfig{
+		f := New(q, "http://user:secret@vminsert/import", Config{
 			Transport: r, OnForward: told.add,
 		})
 		ctx, cancel := context.WithCancel(t.Context())

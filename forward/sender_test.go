@@ -1,4 +1,4 @@
-package ingest
+package forward
 
 import (
 	"errors"
@@ -9,38 +9,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
-
-// A day is sent with its peaks and its last values, each in a second of its own, and
-// none outside of the hours in which the cluster has reported.
-func TestAppendDay(t *testing.T) {
-	day := rollup.Day{First: 8, Last: 12, Points: []rollup.Point{
-		{Series: "cozy_a", Peak: 1, Last: 1, Hour: 12},
-		{Series: `cozy_nodes_count{kernel="6.6"}`, Peak: 3, Last: 2, Hour: 9},
-		{Series: `cozy_nodes_count{kernel="7"}`, Peak: 2.5, Last: 2.5, Hour: 12},
-	}, Sums: []rollup.Sum{{Metric: "cozy_a", Peak: 1}, {Metric: rollup.MetricNodes, Peak: 4}}}
-	date := rollup.DateOf(time.Date(2026, 3, 15, 0, 0, 0, 0, time.UTC))
-	lines, n := AppendDay([]byte("before\n"), "c", date, day)
-	// 2026-03-15 begins at 1773532800.
-	want := `before
-cozy_a{cluster_id="c"} 1 1773576001000
-cozy_nodes_count{cluster_id="c",kernel="6.6"} 3 1773561601000
-cozy_nodes_count{cluster_id="c",kernel="6.6"} 2 1773565201000
-cozy_nodes_count{cluster_id="c",kernel="7"} 2.5 1773576002000
-cozy_cluster_nodes{cluster_id="c"} 4 1773576003000
-`
-	if string(lines) != want || n != 5 {
-		t.Errorf("%d lines:\n%swant\n%s", n, lines, want)
-	}
-	if again, _ := AppendDay([]byte("before\n"), "c", date, day); string(again) != want {
-		t.Errorf("again:\n%s", again)
-	}
-	if lines, n := AppendDay(nil, "c", date, rollup.Day{}); len(lines)+n > 0 {
-		t.Errorf("of no report: %d %s", n, lines)
-	}
-}
 
 // scripted is a receiver that gives its answers in turn, and the last one again and
 // again.
@@ -87,7 +56,7 @@ func TestSender(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				receiver, told, begin := &scripted{answers: test.script}, 0, time.Now()
-				s := Sender{newClient("http://vm", ForwarderConfig{Transport: receiver}.withDefaults()), func(error) { told++ }}
+				s := Sender{newClient("http://vm", Config{Transport: receiver}.withDefaults()), func(error) { told++ }}
 				err := s.Send(t.Context(), []byte("a 1 1\n"))
 				took := time.Since(begin)
 				if receiver.asked != test.asked || told != test.asked-1 || took < test.least || took > test.longer {

@@ -1,4 +1,4 @@
-package ingest
+package forward
 
 import (
 	"strconv"
@@ -41,7 +41,7 @@ type lineWriter struct {
 
 func newLineWriter(r rollup.Report) lineWriter {
 	return lineWriter{
-		cluster: `{` + clusterLabel + `="` + r.Instance + `"`,
+		cluster: `{` + rollup.LabelCluster + `="` + r.Instance + `"`,
 		stamp:   stampOf(r.Received),
 	}
 }

@@ -18,7 +18,7 @@ func (o *Overview) Compare(s rollup.Snapshot) (note string, err error) {
 	if s.Source != rollup.SourceRollups {
 		return fmt.Sprintf("its source is %s, so it can't be counted again", s.Source), nil
 	}
-	own, err := o.countAgain(s.Month)
+	own, err := o.fold(window{s.Month, s.Month})
 	switch {
 	case err != nil:
 		return "", err

@@ -70,9 +70,9 @@ func (c *counter) add(e *entry) {
 	c.tenants += max(tenants[newTenants], tenants[oldTenants])
 }
 
-// byKind adds up the totals by kind. From a flood it keeps what is kept of a part
-// of it at a time, so that memory is bounded; kinds that keep always keeps are
-// counted in full.
+// byKind adds up the totals by kind, and returns what keep keeps of them. From a flood
+// it keeps what is kept of a part of it at a time, so that memory is bounded; kinds
+// that keep always keeps are counted in full.
 func (c *counter) byKind() map[string]int64 {
 	sums := make(map[string]float64)
 	for i, total := range c.totals {
@@ -90,7 +90,7 @@ func (c *counter) byKind() map[string]int64 {
 			}
 		}
 	}
-	return rounded(sums)
+	return c.book.keep(rounded(sums))
 }
 
 func rounded(sums map[string]float64) map[string]int64 {

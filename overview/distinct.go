@@ -32,8 +32,8 @@ func (o *Overview) distinct(asking context.Context, w window, data []rollup.Snap
 const uniqueShare = 4
 
 // unique returns how many distinct clusters a window of several months has seen,
-// and how many are confirmed; nil where no source knows as much as the months
-// do. until says how long that holds.
+// and how many are confirmed; nil where no source knows as much as the months do
+// and the other source does. until says how long that holds.
 func (o *Overview) unique(asking context.Context, w window, data []rollup.Snapshot) (unique, confirmed *int64, until time.Time) {
 	until = o.cfg.Now().Add(forever)
 	if len(data) == 1 {
@@ -49,7 +49,7 @@ func (o *Overview) unique(asking context.Context, w window, data []rollup.Snapsh
 	if err != nil {
 		return nil, nil, o.cfg.Now().Add(o.cfg.CurrentTTL)
 	}
-	if o.vm == nil || heard.value.clusters < largestOf(data).Clusters {
+	if o.vm == nil || heard.value.clusters < max(largestOf(data).Clusters, own.clusters) {
 		return nil, nil, until
 	}
 	return &heard.value.clusters, &heard.value.confirmed, heard.until

@@ -69,11 +69,10 @@ func (k *keeper) fold(o *Overview, w window, shared time.Duration) (figures, err
 		return kept.figures, nil
 	}
 	k.forget(w, changes, o.apps.Keep)
-	tables, err := k.tables(o.base, o.store, w, changes)
+	tables, err := k.tables(o, w, changes)
 	if err != nil {
 		return figures{}, err
 	}
-	k.readAt = o.cfg.Now()
 	f := k.book.count(w, o.cfg.ConfirmDays, tables...)
 	if k.figures == nil {
 		k.figures = make(map[window]keptFigures)
@@ -99,18 +98,18 @@ func (k *keeper) forget(w window, changes []uint64, keep func(map[string]int64) 
 }
 
 // tables returns tables that together have a window.
-func (k *keeper) tables(ctx context.Context, store Store, w window, changes []uint64) (all []*table, err error) {
+func (k *keeper) tables(o *Overview, w window, changes []uint64) (all []*table, err error) {
 	if k.own == nil {
-		if k.own, err = k.book.read(ctx, store, w.to); err != nil {
+		if k.own, err = k.book.read(o.base, o.store, w.to); err != nil {
 			k.own = nil
 			return nil, err
 		}
-		k.changes[w.to] = changes[len(changes)-1]
+		k.readAt, k.changes[w.to] = o.cfg.Now(), changes[len(changes)-1]
 	}
 	if w.from == w.to {
 		return []*table{k.own}, nil
 	}
-	run, err := k.run(ctx, store, w)
+	run, err := k.run(o.base, o.store, w)
 	if err != nil {
 		return nil, err
 	}

@@ -189,6 +189,26 @@ func TestFirstReportIsSeenAtOnce(t *testing.T) {
 	}
 }
 
+// What serves several windows is no newer for that: each use of it does not begin the
+// time anew, nor does what is read of the months before.
+func TestSharedMonthGetsOld(t *testing.T) {
+	r := newRig(t, "2026-03-10T00:00:00Z", Config{}, infoOn("a", "2026-03", 1)...)
+	march := rollup.NewMonth(2026, 3)
+	var got []int64
+	for _, months := range []int{1, 3, 12} {
+		f, err := r.fold(lastMonths(march, months))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, f.clusters)
+		r.store.record(infoOn(fmt.Sprint(months), "2026-03", 2)[0].report(t))
+		r.clock.add(sharedTime * 2 / 3)
+	}
+	if want := []int64{1, 1, 3}; !slices.Equal(got, want) {
+		t.Errorf("clusters are %v, want %v", got, want)
+	}
+}
+
 // floodApps keeps the kinds that are known.
 type floodApps struct{ fakeApps }
 
@@ -234,6 +254,26 @@ func TestFloodOfSeriesIsBounded(t *testing.T) {
 	}
 	if n := o.running.book.series.len(); n != 3 {
 		t.Errorf("%d series are kept", n)
+	}
+}
+
+// The figures that are kept of a window have the kinds that can be shown alone: there
+// may be many windows, and a flood of less than manySeries in each.
+func TestKeptKindsAreBounded(t *testing.T) {
+	s, clock := newFakeStore(), &fakeClock{at: instant(t, "2026-03-10T00:00:00Z")}
+	o, err := New(s, floodApps{}, Config{Now: clock.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	samples := []string{"cozy_cluster_info 1", `cozy_application_count{kind="Redis"} 2`}
+	for i := range 100 {
+		samples = append(samples, fmt.Sprintf(`cozy_application_count{kind="Flood%d"} 1`, i))
+	}
+	s.record(line{"a", "2026-03-01T00:00:00Z", samples}.report(t))
+	f, err := o.fold(lastMonths(rollup.NewMonth(2026, 3), 1))
+	if err != nil || len(f.kinds) != 1 || f.kinds["Redis"] != 2 {
+		t.Errorf("%d kinds are kept: %v", len(f.kinds), err)
 	}
 }
 

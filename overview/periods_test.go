@@ -224,6 +224,27 @@ func TestUniqueSources(t *testing.T) {
 	}
 }
 
+// A vmselect that keeps fewer months than the rollups has seen the clusters of any one
+// month, and yet not those of all.
+func TestUniqueIsNoLessThanTheRollupsHaveSeen(t *testing.T) {
+	quarter := lastMonths(monthID(t, "2026-03"), 3)
+	for heard, want := range map[int64]int64{4: 0, 5: 5} {
+		vm := newFakeVM()
+		vm.windows[quarter] = figures{known: true, clusters: heard}
+		var lines []line
+		for _, month := range []string{"2026-01", "2026-02", "2026-03"} {
+			lines = append(lines, infoOn("of "+month, month, 2)...)
+		}
+		lines = append(append(lines, infoOn("a", "2026-03", 2)...), infoOn("b", "2026-03", 3)...)
+		r := newRig(t, "2026-04-10T00:00:00Z", vm.config(), lines...)
+		r.store.put(t, "2026-02", rollup.Snapshot{Clusters: 3, Source: rollup.SourceVictoriaMetrics})
+		q := r.ask(t, "2026-03", Average).Periods.Quarter
+		if (q.UniqueClusters != nil) != (want > 0) || want > 0 && *q.UniqueClusters != want {
+			t.Errorf("the rollups have seen 5, vmselect %d: %+v", heard, q)
+		}
+	}
+}
+
 // Where every month is the same, the mean of the months is the whole.
 func TestAggregatesAgreeOnIdenticalMonths(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {

@@ -30,11 +30,3 @@ func (o *Overview) Recount(ctx context.Context, month rollup.MonthID) (changed b
 	}
 	return err == nil && kept.Compare(stored) > 0, err
 }
-
-// countAgain counts a month from the rollups, with the kinds that a snapshot would
-// keep.
-func (o *Overview) countAgain(month rollup.MonthID) (figures, error) {
-	own, err := o.fold(window{month, month})
-	own.kinds = o.apps.Keep(own.kinds)
-	return own, err
-}

@@ -14,7 +14,7 @@ import (
 func (b *book) sift(t *table, first int) *table {
 	all := counter{book: b, totals: slices.Repeat([]float64{-1}, b.series.len())}
 	eachCluster([]*table{t}, func(_ uint32, e *entry) { all.add(e) })
-	kept := b.keep(all.byKind())
+	kept := all.byKind()
 
 	old, uses := b.series, b.uses
 	b.series, b.uses = numbering{}, nil

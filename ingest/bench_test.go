@@ -36,9 +36,9 @@ func BenchmarkParse(b *testing.B) {
 		measure(b, body, func() error { _, _, err := parseOracle(body, Limits{}); return err })
 	})
 	b.Run("cold", func(b *testing.B) {
-		measure(b, body, func() error { _, _, err := NewParser(Limits{}).Parse(nil, body); return err })
+		measure(b, body, func() error { _, _, err := NewParser(Limits{}, 1).Parse(nil, body); return err })
 	})
-	parser := NewParser(Limits{})
+	parser := NewParser(Limits{}, 1)
 	var samples []rollup.Sample
 	b.Run("warm", func(b *testing.B) {
 		measure(b, body, func() (err error) { samples, _, err = parser.Parse(samples, body); return err })
@@ -81,7 +81,7 @@ func measure(b *testing.B, body []byte, fn func() error) {
 // recorder.
 func BenchmarkParseAndLines(b *testing.B) {
 	body := fullReport(b)
-	parser := NewParser(Limits{})
+	parser := NewParser(Limits{}, 1)
 	report := rollup.Report{Instance: "5f2d0c3e-77e0-4d0f-9f0a-1d8b6f0b9a11", Received: noon}
 	var lines []byte
 	measure(b, body, func() (err error) {

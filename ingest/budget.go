@@ -30,24 +30,25 @@ const (
 // memory.
 var ErrBusy = errors.New("ingest: too many reports in flight")
 
-// budget bounds the memory of all reports in flight together. Large reports have
-// bounds of their own, so that they never keep small ones waiting.
+// budget bounds the memory of all reports in flight together, by two gates: one for
+// bodies as they are read, one for reports from before they are parsed until they are
+// recorded. Large reports have bounds of their own, so that they never keep small
+// ones waiting.
 type budget struct {
-	// buffered has the bytes of large bodies. Nobody waits for it: half-read bodies
-	// that wait for each other would never end.
+	// buffered is the first gate. It has the bytes of large bodies. Nobody waits for
+	// it: half-read bodies that wait for each other would never end.
 	buffered *semaphore.Weighted
-	// small has bytes, large has places. A report holds its share of one of them
-	// from before it is parsed until it is recorded, and waits for it while it
-	// holds nothing that others wait for.
+	// small and large are the second gate. small has bytes, large has places. A report
+	// waits for its share of one of them while it holds nothing that others wait for.
 	small, large *semaphore.Weighted
 }
 
-func newBudget(limits Limits, parses int64) *budget {
+func newBudget(limits Limits, parses int) *budget {
 	return &budget{
 		// A gzip report is held twice.
 		buffered: semaphore.NewWeighted(max(bufferedBytes, 2*(limits.BodyBytes+1))),
 		small:    semaphore.NewWeighted(smallBytes),
-		large:    semaphore.NewWeighted(max(1, parses/2)),
+		large:    semaphore.NewWeighted(int64(max(1, parses/2))),
 	}
 }
 

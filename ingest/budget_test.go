@@ -190,7 +190,7 @@ func TestCostIsNoUnderstatement(t *testing.T) {
 	}
 	for name, body := range map[string]string{"short lines": short.String(), "a real report": string(fullReport(t)), "long lines": largeBody(ownBytes - 300)} {
 		const n = 200
-		parser := NewParser(Limits{})
+		parser := NewParser(Limits{}, 1)
 		kept := make([][]rollup.Sample, n)
 		lines := make([][]byte, n)
 		before := heap()

@@ -67,7 +67,7 @@ func FuzzScan(f *testing.F) {
 		// What stands behind the body in memory is not the parser's to change.
 		original := append(bytes.Clone(body), "behind"...)
 		body = slices.Clone(original)[:len(body)]
-		parser, experienced, forgetful := NewParser(fuzzLimits), NewParser(fuzzLimits), NewParser(fuzzLimits)
+		parser, experienced, forgetful := NewParser(fuzzLimits, 1), NewParser(fuzzLimits, 1), NewParser(fuzzLimits, 1)
 		forgetful.table = newTable(4, 1<<20)
 		mustParse(t, experienced, []byte(known))
 		for _, when := range []string{"cold", "warm", "again"} {

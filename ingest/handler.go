@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
-	"golang.org/x/sync/semaphore"
 
 	"github.com/cozystack/cozystack-telemetry-server/internal/jsonerror"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
@@ -78,7 +77,6 @@ type Handler struct {
 	senders  *senders // nil without limits
 	bodies   bodyReader
 	parser   *Parser
-	parses   *semaphore.Weighted
 	budget   *budget
 	seed     maphash.Seed // of the reports' digests
 	buffers  sync.Pool    // of *buffers
@@ -95,14 +93,13 @@ func NewHandler(recorder Recorder, config Config) (*Handler, error) {
 	if config.OnResult == nil {
 		config.OnResult = func(Result) {}
 	}
-	budget := newBudget(config.Limits, int64(config.Parses))
+	budget := newBudget(config.Limits, config.Parses)
 	h := &Handler{
 		config:   config,
 		recorder: recorder,
 		bodies:   bodyReader{max: config.Limits.BodyBytes, budget: budget},
 		budget:   budget,
-		parser:   NewParser(config.Limits),
-		parses:   semaphore.NewWeighted(int64(config.Parses)),
+		parser:   NewParser(config.Limits, config.Parses),
 		seed:     maphash.MakeSeed(),
 	}
 	if config.Senders != nil {
@@ -174,7 +171,7 @@ func (h *Handler) record(r *http.Request, id string, b *buffers) (samples, dropp
 	defer place.leave()
 	report := rollup.Report{Product: Product, Instance: id, Received: h.config.Now()}
 	report.Digest = maphash.Bytes(h.seed, b.body)
-	dropped, err = h.parse(r.Context(), &report, b)
+	dropped, err = h.parse(&report, b)
 	if err != nil || len(report.Samples) == 0 {
 		return 0, dropped, err
 	}
@@ -185,12 +182,8 @@ func (h *Handler) record(r *http.Request, id string, b *buffers) (samples, dropp
 	return len(report.Samples), dropped, err
 }
 
-// parse does the work that is dear in memory, for a few reports at a time.
-func (h *Handler) parse(ctx context.Context, report *rollup.Report, b *buffers) (dropped int, err error) {
-	if err := h.parses.Acquire(ctx, 1); err != nil {
-		return 0, err
-	}
-	defer h.parses.Release(1)
+// parse reads the samples of a body, and writes the lines that are forwarded of them.
+func (h *Handler) parse(report *rollup.Report, b *buffers) (dropped int, err error) {
 	b.samples, dropped, err = h.parser.Parse(b.samples, b.body)
 	report.Samples = b.samples
 	if err == nil && h.config.Lines != nil {

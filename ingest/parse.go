@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"hash/maphash"
-	"sync"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -12,15 +11,25 @@ import (
 // parses each spelling once and knows it again by its bytes. What it remembers
 // is bounded. Its methods may be called concurrently.
 type Parser struct {
-	limits   Limits
-	table    *table
-	seed     maphash.Seed // of the hashes of series
-	scanners sync.Pool    // of *scanner
+	limits Limits
+	table  *table
+	seed   maphash.Seed // of the hashes of series
+	// scanners are those that are free; nil stands for one that is to be made.
+	scanners chan *scanner
 }
 
-// NewParser returns a parser that holds bodies to limits.
-func NewParser(limits Limits) *Parser {
-	return &Parser{limits: limits.withDefaults(), table: newTable(tableEntries, tableBytes), seed: maphash.MakeSeed()}
+// NewParser returns a parser that holds bodies to limits, and reads at most so many
+// of them at the same time: others wait, which is not for long, since reading waits
+// for nothing else.
+func NewParser(limits Limits, atOnce int) *Parser {
+	p := &Parser{
+		limits: limits.withDefaults(), table: newTable(tableEntries, tableBytes), seed: maphash.MakeSeed(),
+		scanners: make(chan *scanner, atOnce),
+	}
+	for range atOnce {
+		p.scanners <- nil
+	}
+	return p
 }
 
 // Parse returns the samples of a body that the limits allow, in any order, each
@@ -32,18 +41,20 @@ func NewParser(limits Limits) *Parser {
 // It takes all of a body or nothing: the error of a body with a bad line, or
 // over a limit, is a *Refusal.
 func (p *Parser) Parse(buf []rollup.Sample, body []byte) (samples []rollup.Sample, dropped int, err error) {
-	s, ok := p.scanners.Get().(*scanner)
-	if !ok {
+	s := <-p.scanners
+	var kept *scanner // not after an error, and not when it has grown
+	defer func() { p.scanners <- kept }()
+	if s == nil {
 		s = newScanner(p)
 	}
 	s.begin(buf)
 	if err := s.scan(body); err != nil {
-		return nil, 0, err // and s is left to the garbage collector
+		return nil, 0, err
 	}
 	samples, dropped = s.samples, s.dropped
 	p.table.add(s.fresh)
 	if s.end() {
-		p.scanners.Put(s)
+		kept = s
 	}
 	return samples, dropped, nil
 }

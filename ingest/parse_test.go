@@ -21,7 +21,7 @@ import (
 
 // parse parses a body with a new parser and sorts the samples by series.
 func parse(limits Limits, body []byte) (samples []rollup.Sample, dropped int, err error) {
-	samples, dropped, err = NewParser(limits).Parse(nil, body)
+	samples, dropped, err = NewParser(limits, 1).Parse(nil, body)
 	sortSamples(samples)
 	return samples, dropped, err
 }

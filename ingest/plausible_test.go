@@ -40,7 +40,7 @@ func TestPlausible(t *testing.T) {
 			if strings.HasPrefix(name, "more tenants") {
 				limits.Tenants = 40
 			}
-			parser := NewParser(limits)
+			parser := NewParser(limits, 1)
 			for range 3 { // as new, as known, as guessed
 				samples, _, err := parser.Parse(nil, []byte(tt.body))
 				if tt.text == "" {

@@ -18,7 +18,7 @@ func TestRulesAreThoseOfReports(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	parser := NewParser(limits)
+	parser := NewParser(limits, 1)
 	metrics := []string{rollup.MetricNodes, rollup.MetricTenants, rollup.MetricApplications, rollup.MetricInfo}
 	values := []string{rollup.KindTenant, "Redis", "Kafka", strings.Repeat("x", 22), strings.Repeat("x", 23)}
 	series := rapid.Custom(func(t *rapid.T) rollup.Series {

@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
 // A body's memory is used again for others, so samples must not lie in it.
 func TestSamplesDoNotReferToTheBody(t *testing.T) {
-	p := NewParser(Limits{})
+	p := NewParser(Limits{}, 1)
 	for _, spelling := range []string{`cozy_a{x="1"}`, `{"cozy_a","x"="1"}`} {
 		for range 3 {
 			body := []byte(spelling + " 1\n")
@@ -28,7 +29,7 @@ func TestSamplesDoNotReferToTheBody(t *testing.T) {
 }
 
 func TestParseUsesTheBuffer(t *testing.T) {
-	p := NewParser(Limits{})
+	p := NewParser(Limits{}, 1)
 	buf := make([]rollup.Sample, 3, 8)
 	samples, _, err := p.Parse(buf, []byte("cozy_a 1\n"))
 	if err != nil || len(samples) != 1 || &samples[0] != &buf[0] {
@@ -38,7 +39,7 @@ func TestParseUsesTheBuffer(t *testing.T) {
 
 // A report whose series are known costs no allocation at all.
 func TestKnownSeriesCostNoAllocation(t *testing.T) {
-	p := NewParser(Limits{})
+	p := NewParser(Limits{}, 1)
 	s := newScanner(p)
 	bodies := append(shuffles(fullReport(t)), fullReport(t))
 	var samples []rollup.Sample
@@ -71,7 +72,7 @@ func TestManyDoubledSeries(t *testing.T) {
 			fmt.Fprintf(&body, "cozy_a%s %d\n", labels, (round*7+i)%3)
 		}
 	}
-	p := NewParser(Limits{})
+	p := NewParser(Limits{}, 1)
 	for _, when := range []string{"cold", "warm"} {
 		samples, _, err := p.Parse(nil, body.Bytes())
 		if err != nil || len(samples) != n {
@@ -84,7 +85,7 @@ func TestManyDoubledSeries(t *testing.T) {
 // The limits hold for known series as for new ones.
 func TestLimitsHoldForKnownSeries(t *testing.T) {
 	limits := Limits{Samples: 3}
-	p := NewParser(limits)
+	p := NewParser(limits, 1)
 	for _, body := range []string{
 		"cozy_a 1\ncozy_a 2\ncozy_a 3\n", "cozy_a 1\ncozy_a 2\ncozy_a 3\ncozy_a 4\n", "cozy_a 1\n# c\n\ncozy_a 2\nx 3\n# c\n", "x 1\nx 2\nx 3\nx 4\n",
 		"cozy_a 1\ncozy_a 2\ncozy_a 3\noops\n",
@@ -139,4 +140,39 @@ func TestSeenTellsSeriesOfOneHashApart(t *testing.T) {
 			t.Errorf("%s is at %d, want %d", e.text, got, i)
 		}
 	}
+}
+
+// A parser has so many scanners. Who finds none free waits for one, and none is lost
+// to what could not be parsed.
+func TestScannersBoundParsing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := NewParser(Limits{}, 2)
+		held := []*scanner{<-p.scanners, <-p.scanners}
+		parsed := false
+		go func() {
+			mustParse(t, p, []byte("cozy_a 1\n"))
+			parsed = true
+		}()
+		synctest.Wait()
+		if parsed {
+			t.Error("a third body is parsed while two are")
+		}
+		p.scanners <- held[0]
+		synctest.Wait()
+		if !parsed {
+			t.Error("it is not parsed when one of the two is done")
+		}
+		p.scanners <- held[1]
+		for range 5 {
+			if _, _, err := p.Parse(nil, []byte("bad\n")); err == nil {
+				t.Error("a bad line is taken")
+			}
+		}
+		for range 5 {
+			mustParse(t, p, []byte(largeBody(300<<10)))
+		}
+		if len(p.scanners) != 2 {
+			t.Errorf("%d scanners are left", len(p.scanners))
+		}
+	})
 }

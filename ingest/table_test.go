@@ -41,7 +41,7 @@ func TestTableIsBounded(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			p := NewParser(Limits{})
+			p := NewParser(Limits{}, 1)
 			p.table = newTable(tt.entries, tt.bytes)
 			for i := range 20 {
 				mustParse(t, p, flood(i, 90))
@@ -59,7 +59,7 @@ func TestTableIsBounded(t *testing.T) {
 
 // Series in use survive a flood of new ones: they are not parsed again.
 func TestTableKeepsWhatIsInUse(t *testing.T) {
-	p := NewParser(Limits{})
+	p := NewParser(Limits{}, 1)
 	p.table = newTable(400, 1<<20)
 	mustParse(t, p, fullReport(t))
 	spelling := []byte(`cozy_package_info{name="cozystack.nats",variant="default"}`)
@@ -84,7 +84,7 @@ func TestTableKeepsWhatIsInUse(t *testing.T) {
 
 func TestTableRemembersOnlyWhatWasTaken(t *testing.T) {
 	long := `cozy_a{x="` + strings.Repeat("x", 900) + `",y="` + strings.Repeat("y", 900) + `"}`
-	p := NewParser(Limits{})
+	p := NewParser(Limits{}, 1)
 	if _, _, err := p.Parse(nil, []byte("cozy_a 1\noops\n")); err == nil {
 		t.Fatal("a bad line is taken")
 	}
@@ -100,7 +100,7 @@ func TestTableRemembersOnlyWhatWasTaken(t *testing.T) {
 
 // Guesses must not keep in memory what the table has forgotten.
 func TestGuessesAreForgottenWithTheTable(t *testing.T) {
-	p := NewParser(Limits{})
+	p := NewParser(Limits{}, 1)
 	p.table = newTable(100, 1<<20)
 	s := newScanner(p)
 	read := func(body []byte) {
@@ -131,7 +131,7 @@ func TestGuessesAreForgottenWithTheTable(t *testing.T) {
 }
 
 func TestParserIsForManyAtOnce(t *testing.T) {
-	p := NewParser(Limits{})
+	p := NewParser(Limits{}, 1)
 	p.table = newTable(200, 1<<20)
 	bodies := [][]byte{fullReport(t), flood(1, 70), flood(2, 70), []byte("cozy_a 1\ncozy_a 2\n"), []byte("cozy_a 1\noops\n")}
 	var wg sync.WaitGroup

@@ -155,7 +155,7 @@ func newFolders(o DBOptions, n int) []*folder {
 		clusters[i] = dbCluster{Cluster: c, id: c.ID(), offset: offsetOf(&c, o.Every)}
 	}
 	slices.SortFunc(clusters, func(a, b dbCluster) int { return strings.Compare(a.id, b.id) })
-	parser := ingest.NewParser(ingest.Limits{})
+	parser := ingest.NewParser(ingest.Limits{}, 1)
 	var folders []*folder
 	for part := range slices.Chunk(clusters, (len(clusters)+n-1)/n) {
 		folders = append(folders, &folder{

@@ -49,7 +49,7 @@ type clusterDay struct {
 func recorded(t *testing.T, o DBOptions) map[clusterDay]rollup.Day {
 	t.Helper()
 	days := make(map[clusterDay]rollup.Day)
-	parser := ingest.NewParser(ingest.Limits{})
+	parser := ingest.NewParser(ingest.Limits{}, 1)
 	o.Fleet.Steps = historySteps(o.From, o.To, o.Every)
 	f := fleet.New(o.Fleet)
 	for step := range o.Fleet.Steps + 1 {

@@ -302,20 +302,6 @@ func raw(t fatal, s *Store) (all []string) {
 	return all
 }
 
-func TestCompactMigrates(t *testing.T) {
-	path := schema1(t)
-	before := stateOf(t, path)
-	to := filepath.Join(t.TempDir(), "new.db")
-	must(t, Compact(t.Context(), path, to, nil))
-	if after := stateOf(t, path); after != before {
-		t.Error("the file was changed")
-	}
-	checkClean(t, to)
-	checkVersion(t, to, schemaVersion)
-	must(t, migrateFile(path))
-	compareFiles(t, to, path)
-}
-
 // compareFiles fails unless two files have the same days, months and figures.
 func compareFiles(t fatal, got, want string) {
 	t.Helper()

@@ -87,44 +87,71 @@ func unusualSums(d rollup.Day) []rollup.Sum {
 	return out
 }
 
+// dayReader walks a day's record: its hours are read already, then come a count of
+// points, the points, a count of sums, and the sums.
+type dayReader struct {
+	reader
+	first, last uint8  // hours
+	next        uint64 // the lowest number that the next point can have
+}
+
+func readDay(b []byte) dayReader {
+	r := dayReader{reader: reader{b: b}}
+	r.first, r.last = r.hour(), r.hour()
+	return r
+}
+
+// numberedPoint is a point before its series is looked up.
+type numberedPoint struct {
+	number     uint64
+	peak, last float64
+	hour       uint8
+}
+
+func (r *dayReader) point() numberedPoint {
+	head := r.uvarint()
+	p := numberedPoint{number: r.next + head>>dayFlagBits, peak: r.value(), hour: r.last}
+	r.next = p.number + 1
+	p.last = p.peak
+	if head&flagLast != 0 {
+		p.last = r.value()
+	}
+	if head&flagHour != 0 {
+		p.hour = r.hour()
+	}
+	return p
+}
+
+func (r *dayReader) sum() (number uint64, peak float64) { return r.uvarint(), r.value() }
+
 // decodeDay reads a day's record. What it returns shares no memory with b.
 func decodeDay(b []byte, dict *dictionary) (rollup.Day, error) {
-	r := reader{b: b}
-	d := rollup.Day{First: r.hour(), Last: r.hour()}
+	r := readDay(b)
+	d := rollup.Day{First: r.first, Last: r.last}
 	d.Points = make([]rollup.Point, r.count())
-	next := uint64(0)
 	for i := range d.Points {
-		head := r.uvarint()
-		id := next + head>>dayFlagBits
-		s, err := dict.lookup(id)
+		p := r.point()
+		s, err := dict.lookup(p.number)
 		if err != nil {
 			return rollup.Day{}, err
 		}
-		next = id + 1
-		p := rollup.Point{Series: s, Peak: r.value(), Hour: d.Last}
-		p.Last = p.Peak
-		if head&flagLast != 0 {
-			p.Last = r.value()
-		}
-		if head&flagHour != 0 {
-			p.Hour = r.hour()
-		}
-		d.Points[i] = p
+		d.Points[i] = rollup.Point{Series: s, Peak: p.peak, Last: p.last, Hour: p.hour}
 	}
 	slices.SortFunc(d.Points, func(a, b rollup.Point) int {
 		return strings.Compare(string(a.Series), string(b.Series))
 	})
 	d.Sums = rollup.SumPeaks(d.Points)
-	if err := readSums(&r, d.Sums, dict); err != nil {
+	if err := replaceSums(&r, d.Sums, dict); err != nil {
 		return rollup.Day{}, err
 	}
 	return d, r.done()
 }
 
-// readSums replaces the usual sums by those that the record has.
-func readSums(r *reader, sums []rollup.Sum, dict *dictionary) error {
+// replaceSums replaces the usual sums by those that the record has.
+func replaceSums(r *dayReader, sums []rollup.Sum, dict *dictionary) error {
 	for range r.count() {
-		s, err := dict.lookup(r.uvarint())
+		number, peak := r.sum()
+		s, err := dict.lookup(number)
 		if err != nil {
 			return err
 		}
@@ -134,7 +161,7 @@ func readSums(r *reader, sums []rollup.Sum, dict *dictionary) error {
 		if !ok {
 			return fmt.Errorf("%w: a sum of %q without a series", ErrDamaged, s)
 		}
-		sums[i].Peak = r.value()
+		sums[i].Peak = peak
 	}
 	return nil
 }
@@ -180,37 +207,59 @@ func encodeMonth(m rollup.Month, dict *dictionary) ([]byte, error) {
 	return b, nil
 }
 
+// monthReader walks a month's record: its days are read already, then come a count
+// of peaks, the peaks, a count of metrics, and the metrics.
+type monthReader struct {
+	reader
+	days rollup.DaySet
+	next uint64 // the lowest number that the next peak can have
+}
+
+func readMonth(b []byte) monthReader {
+	r := monthReader{reader: reader{b: b}}
+	r.days = r.daySet()
+	return r
+}
+
+func (r *monthReader) peak() (number uint64, peak float64) {
+	number = r.next + r.number()
+	r.next = number + 1
+	return number, r.value()
+}
+
+func (r *monthReader) metric() (number uint64, peak float64, days rollup.DaySet) {
+	head := r.uvarint()
+	peak, days = r.value(), r.days
+	if head&flagDays != 0 {
+		days = r.daySet()
+	}
+	return head >> monthFlagBits, peak, days
+}
+
 // decodeMonth reads a month's record. What it returns shares no memory with b.
 func decodeMonth(b []byte, dict *dictionary) (rollup.Month, error) {
-	r := reader{b: b}
-	days := r.days()
+	r := readMonth(b)
 	m := rollup.Month{Peaks: make([]rollup.Peak, r.count())}
-	next := uint64(0)
 	for i := range m.Peaks {
-		id := next + r.number()
-		s, err := dict.lookup(id)
+		number, peak := r.peak()
+		s, err := dict.lookup(number)
 		if err != nil {
 			return rollup.Month{}, err
 		}
-		next = id + 1
-		m.Peaks[i] = rollup.Peak{Series: s, Value: r.value()}
+		m.Peaks[i] = rollup.Peak{Series: s, Value: peak}
 	}
 	slices.SortFunc(m.Peaks, func(a, b rollup.Peak) int { return strings.Compare(string(a.Series), string(b.Series)) })
 	m.Metrics = make([]rollup.MetricMonth, r.count())
 	for i := range m.Metrics {
-		head := r.uvarint()
-		s, err := dict.lookup(head >> monthFlagBits)
+		number, peak, days := r.metric()
+		s, err := dict.lookup(number)
 		if err != nil {
 			return rollup.Month{}, err
 		}
-		mm := rollup.MetricMonth{Metric: string(s), Peak: r.value(), Days: days}
-		if head&flagDays != 0 {
-			mm.Days = r.days()
-		}
-		if strings.Contains(mm.Metric, "{") || i > 0 && m.Metrics[i-1].Metric >= mm.Metric {
+		m.Metrics[i] = rollup.MetricMonth{Metric: string(s), Peak: peak, Days: days}
+		if strings.Contains(string(s), "{") || i > 0 && m.Metrics[i-1].Metric >= string(s) {
 			return rollup.Month{}, fmt.Errorf("%w: metric %q is out of place", ErrDamaged, s)
 		}
-		m.Metrics[i] = mm
 	}
 	return m, r.done()
 }

@@ -298,9 +298,6 @@ func TestCombineTheRest(t *testing.T) {
 	if _, err := Combine(context.Background(), into, []string{a, b}, nil); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("got %v, want fs.ErrExist", err)
 	}
-	if _, err := Combine(context.Background(), into+"2", []string{a, schema1(t)}, nil); !errors.Is(err, ErrOlder) {
-		t.Errorf("got %v, want ErrOlder", err)
-	}
 	if _, err := Combine(context.Background(), into+"2", []string{a, into + "3"}, nil); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v, want fs.ErrNotExist", err)
 	}

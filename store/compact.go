@@ -12,8 +12,7 @@ import (
 )
 
 // Compact rewrites a file, which no server may have open, into a new one without
-// the space that is not used. A file of an older schema is left as it is too; the
-// new one has the present schema.
+// the space that is not used.
 //
 // progress, unless nil, is told now and then how much of the work is done. The new
 // file gets its name when it is complete, durable and checked. Where there is a file
@@ -31,30 +30,9 @@ func compact(ctx context.Context, from, to string, progress func(done, total int
 		return err
 	}
 	err = newFile(to, func(temp string) (keys int, err error) {
-		older := false
-		err = guard(func() error { return src.View(func(tx *bolt.Tx) error { older = checkPresent(tx) != nil; return nil }) })
-		if err != nil {
-			return 0, err
-		}
-		if !older {
-			return copyFile(ctx, src, temp, copyOptions{progress: progress})
-		}
-		return inTwoSteps(ctx, temp, func(stage string) error {
-			if _, err := copyFile(ctx, src, stage, copyOptions{progress: progress}); err != nil {
-				return err
-			}
-			return migrateFile(stage)
-		})
+		return copyFile(ctx, src, temp, copyOptions{progress: progress})
 	})
 	return errors.Join(err, src.Close())
-}
-
-func migrateFile(path string) error {
-	db, err := openBolt(path, false)
-	if err != nil {
-		return err
-	}
-	return errors.Join(guard(func() error { return db.Update(migrate) }), db.Close())
 }
 
 // inTwoSteps makes temp a compact copy of what fill makes of a file beside it.

@@ -10,9 +10,6 @@ var (
 	ErrForeign = errors.New("the file is not a telemetry database")
 	// ErrNewer is returned when a newer version of the server wrote the file.
 	ErrNewer = errors.New("the database file was written by a newer version")
-	// ErrOlder is returned by OpenReadOnly when an older version of the server wrote
-	// the file. Open would migrate it.
-	ErrOlder = errors.New("the database file was written by an older version")
 )
 
 // ErrFull is returned by writes that need more room than Options.MaxBytes leaves.

@@ -61,7 +61,7 @@ func (m *monthSum) point(place int32, peak float64) {
 func (m *monthSum) addDay(b []byte, series []foldSeries, days rollup.DaySet) error {
 	if m.lastDay == nil || !bytes.Equal(b, m.lastDay) {
 		m.forgetDay()
-		if err := m.readDay(b, series); err != nil {
+		if err := m.takeDay(b, series); err != nil {
 			return err
 		}
 		m.lastDay = b
@@ -79,47 +79,35 @@ func (m *monthSum) forgetDay() {
 	m.dayMetrics, m.lastDay = m.dayMetrics[:0], nil
 }
 
-// readDay takes a record's peaks, and leaves its sums in daySums.
-func (m *monthSum) readDay(b []byte, series []foldSeries) error {
-	r := reader{b: b}
-	r.hour()
-	r.hour()
-	next := uint64(0)
+// takeDay takes a record's peaks, and leaves its sums in daySums.
+func (m *monthSum) takeDay(b []byte, series []foldSeries) error {
+	r := readDay(b)
 	for range r.count() {
-		head := r.uvarint()
-		id := next + head>>dayFlagBits
-		next = id + 1
-		peak := r.value()
-		if head&flagLast != 0 {
-			r.value()
+		p := r.point()
+		if p.number >= uint64(len(series)) {
+			return fmt.Errorf("%w: series %d of %d", ErrDamaged, p.number, len(series))
 		}
-		if head&flagHour != 0 {
-			r.hour()
-		}
-		if id >= uint64(len(series)) {
-			return fmt.Errorf("%w: series %d of %d", ErrDamaged, id, len(series))
-		}
-		s := series[id]
+		s := series[p.number]
 		if s.series == notWanted {
 			continue
 		}
-		m.point(s.series, peak)
+		m.point(s.series, p.peak)
 		if m.daySums[s.metric] == notSeen {
 			m.dayMetrics = append(m.dayMetrics, s.metric)
 		}
-		m.daySums[s.metric] = min(max(m.daySums[s.metric], 0)+peak, rollup.MaxValue)
+		m.daySums[s.metric] = min(max(m.daySums[s.metric], 0)+p.peak, rollup.MaxValue)
 	}
 	for range r.count() {
-		id, sum := r.uvarint(), r.value()
-		if id >= uint64(len(series)) {
-			return fmt.Errorf("%w: metric %d of %d", ErrDamaged, id, len(series))
+		number, sum := r.sum()
+		if number >= uint64(len(series)) {
+			return fmt.Errorf("%w: metric %d of %d", ErrDamaged, number, len(series))
 		}
-		metric := series[id].metric
+		metric := series[number].metric
 		if metric == notWanted {
 			continue
 		}
 		if m.daySums[metric] == notSeen {
-			return fmt.Errorf("%w: a sum of metric %d without a series", ErrDamaged, id)
+			return fmt.Errorf("%w: a sum of metric %d without a series", ErrDamaged, number)
 		}
 		m.daySums[metric] = sum
 	}
@@ -128,31 +116,23 @@ func (m *monthSum) readDay(b []byte, series []foldSeries) error {
 
 // addMonth takes a month's record.
 func (m *monthSum) addMonth(b []byte, series []foldSeries) error {
-	r := reader{b: b}
-	days := r.days()
-	next := uint64(0)
+	r := readMonth(b)
 	for range r.count() {
-		id := next + r.number()
-		next = id + 1
-		peak := r.value()
-		if id >= uint64(len(series)) {
-			return fmt.Errorf("%w: series %d of %d", ErrDamaged, id, len(series))
+		number, peak := r.peak()
+		if number >= uint64(len(series)) {
+			return fmt.Errorf("%w: series %d of %d", ErrDamaged, number, len(series))
 		}
-		if s := series[id]; s.series != notWanted {
+		if s := series[number]; s.series != notWanted {
 			m.point(s.series, peak)
 		}
 	}
 	for range r.count() {
-		head := r.uvarint()
-		peak, metricDays := r.value(), days
-		if head&flagDays != 0 {
-			metricDays = r.days()
+		number, peak, days := r.metric()
+		if number >= uint64(len(series)) {
+			return fmt.Errorf("%w: metric %d of %d", ErrDamaged, number, len(series))
 		}
-		if head>>monthFlagBits >= uint64(len(series)) {
-			return fmt.Errorf("%w: metric %d of %d", ErrDamaged, head>>monthFlagBits, len(series))
-		}
-		if metric := series[head>>monthFlagBits].metric; metric != notWanted {
-			m.metric(metric, peak, metricDays)
+		if metric := series[number].metric; metric != notWanted {
+			m.metric(metric, peak, days)
 		}
 	}
 	return r.done()

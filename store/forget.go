@@ -19,7 +19,7 @@ import (
 // follows. What retention has removed may still lie in unused space: that goes too,
 // so the file is also rewritten if it has no record of the instance any more.
 //
-// progress is as in [Compact]. A file of an older schema returns ErrOlder.
+// progress is as in [Compact].
 func Forget(ctx context.Context, path string, product, instance string, progress func(done, total int64)) (removed int, err error) {
 	// A rename over a symbolic link would leave the file that it points to.
 	if real, err := filepath.EvalSymlinks(path); err == nil {
@@ -32,9 +32,6 @@ func Forget(ctx context.Context, path string, product, instance string, progress
 	f := forgetter{rebuild: rebuild{ctx: ctx, progress: progress}, instance: instance}
 	f.keep = func(p, i string) bool { return p != product || i != instance }
 	s, err := newReader(db, path)
-	if err == nil {
-		err = s.view(checkPresent)
-	}
 	if err == nil {
 		f.from = []*Store{s}
 		err = replaceFile(path, func(temp string) (int, error) { return f.fill(temp, f.begin, f.rest) })

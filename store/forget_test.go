@@ -239,9 +239,8 @@ func TestForgetThroughALink(t *testing.T) {
 
 func TestForgetRefuses(t *testing.T) {
 	live := open(t, Options{})
-	older := schema1(t)
 	for path, want := range map[string]error{
-		live.path: ErrLocked, older: ErrOlder, filepath.Join(t.TempDir(), "none.db"): fs.ErrNotExist,
+		live.path: ErrLocked, filepath.Join(t.TempDir(), "none.db"): fs.ErrNotExist,
 	} {
 		if _, err := Forget(t.Context(), path, "cozystack", "a", nil); !errors.Is(err, want) {
 			t.Errorf("got %v, want %v", err, want)

@@ -4,9 +4,11 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -15,18 +17,19 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-// schema1 is a file as the first schema left it: four clusters, October closed,
-// November as days. Beside it lies what its months must show.
-func schema1(t *testing.T) string {
+// schema2 is a file as the first release left it: four clusters, October folded,
+// November as days. Beside it lies what its months must show. What comes later reads
+// it, or migrates it.
+func schema2(t *testing.T) string {
 	t.Helper()
-	packed, err := os.Open("testdata/schema1.db.gz")
+	packed, err := os.Open("testdata/schema2.db.gz")
 	must(t, err)
 	defer packed.Close()
 	zip, err := gzip.NewReader(packed)
 	must(t, err)
 	b, err := io.ReadAll(zip)
 	must(t, err)
-	path := filepath.Join(t.TempDir(), "schema1.db")
+	path := filepath.Join(t.TempDir(), "schema2.db")
 	must(t, os.WriteFile(path, b, 0o600))
 	return path
 }
@@ -37,12 +40,12 @@ type figures struct {
 	TotalNodes int64 `json:"total_nodes"`
 }
 
-func TestMigrateSchema1(t *testing.T) {
+func TestFileOfSchema2(t *testing.T) {
 	var truth map[string]figures
-	b, err := os.ReadFile("testdata/schema1.truth.json")
+	b, err := os.ReadFile("testdata/schema2.truth.json")
 	must(t, err)
 	must(t, json.Unmarshal(b, &truth))
-	path := schema1(t)
+	path := schema2(t)
 	withLate := truth["2026-10"].Clusters + 1
 	for range 2 { // the second time nothing is left to do
 		s, err := Open(path, Options{})
@@ -68,6 +71,49 @@ func TestMigrateSchema1(t *testing.T) {
 		must(t, s.Close())
 	}
 	checkVersion(t, path, schemaVersion)
+}
+
+// Each step runs once and is noted, and what fails leaves the file as it was.
+func TestMigrate(t *testing.T) {
+	path := schema2(t)
+	db, err := openBolt(path, false)
+	must(t, err)
+	broken := errors.New("broken")
+	var ran []int
+	step := func(n int, err error) migration {
+		return func(tx *bolt.Tx) error {
+			ran = append(ran, n)
+			return errors.Join(err, tx.Bucket(bucketMeta).Put([]byte("step"), []byte{byte(n)}))
+		}
+	}
+	update := func(steps ...migration) error {
+		return db.Update(func(tx *bolt.Tx) error { return migrate(tx, steps) })
+	}
+	must(t, update())
+	if err := update(step(2, nil), step(3, broken)); !errors.Is(err, broken) || !slices.Equal(ran, []int{2, 3}) {
+		t.Errorf("steps %d end with %v", ran, err)
+	}
+	must(t, db.View(func(tx *bolt.Tx) error {
+		if left := tx.Bucket(bucketMeta).Get([]byte("step")); left != nil || schemaOf(tx) != oldestSchema {
+			t.Errorf("a step that fails leaves %x, schema %d", left, schemaOf(tx))
+		}
+		return nil
+	}))
+	ran = nil
+	must(t, update(step(2, nil)))
+	must(t, update(step(2, broken), step(3, nil), step(4, nil)))
+	must(t, update(step(2, broken), step(3, broken), step(4, broken)))
+	if !slices.Equal(ran, []int{2, 3, 4}) {
+		t.Errorf("the steps that ran are %d", ran)
+	}
+	must(t, db.Close())
+	checkVersion(t, path, oldestSchema+3)
+}
+
+func TestMigrationsLeadToTheSchema(t *testing.T) {
+	if got := oldestSchema + len(migrations()); got != schemaVersion {
+		t.Errorf("they lead to %d, this version writes %d", got, schemaVersion)
+	}
 }
 
 // count counts a month as the overview does.

@@ -41,7 +41,7 @@ func openFile(path string) (*bolt.DB, error) {
 		return nil, err
 	}
 	// The commit, even if nothing is to migrate, shows that the file takes commits.
-	if err = guard(func() error { return db.Update(migrate) }); err != nil {
+	if err = guard(func() error { return db.Update(func(tx *bolt.Tx) error { return migrate(tx, migrations()) }) }); err != nil {
 		return nil, errors.Join(fmt.Errorf("store: write %s: %w%s", path, err, remedy(err)), db.Close())
 	}
 	return db, nil

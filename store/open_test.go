@@ -2,7 +2,6 @@ package store
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -101,8 +100,11 @@ func TestFilesThatAreRefused(t *testing.T) {
 		"a missing bucket": {foreignFile(t, func(tx *bolt.Tx) error {
 			return errors.Join(createSchema(tx), tx.DeleteBucket(bucketQueue))
 		}), ErrDamaged, "restore a backup"},
+		"a schema before the first release": {foreignFile(t, func(tx *bolt.Tx) error {
+			return errors.Join(createSchema(tx), putSchema(tx, oldestSchema-1))
+		}), ErrForeign, "move the file away"},
 		"a newer schema": {foreignFile(t, func(tx *bolt.Tx) error {
-			return errors.Join(createSchema(tx), tx.Bucket(bucketMeta).Put(keySchema, binary.AppendUvarint(nil, schemaVersion+1)))
+			return errors.Join(createSchema(tx), putSchema(tx, schemaVersion+1))
 		}), ErrNewer, "start the version that wrote it"},
 	}
 	for name, test := range tests {

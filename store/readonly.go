@@ -1,7 +1,6 @@
 package store
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,17 +13,13 @@ import (
 // none is created. Others may read it at the same time; a server can't start on it
 // meanwhile. All reads work; writes return ErrReadOnly.
 //
-// It fails like Open, with fs.ErrNotExist where there is no file, and with ErrOlder
-// if the file would have to be migrated.
+// It fails like Open, and with fs.ErrNotExist where there is no file.
 func OpenReadOnly(path string) (*Store, error) {
 	db, err := openUnchanged(path, true)
 	if err != nil {
 		return nil, err
 	}
 	s, err := newReader(db, path)
-	if err == nil {
-		err = s.view(checkPresent)
-	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("store: read %s: %w%s", path, err, offlineRemedy(err)), db.Close())
 	}
@@ -48,7 +43,7 @@ func newReader(db *bolt.DB, path string) (*Store, error) {
 	return s, s.view(s.load)
 }
 
-// openUnchanged opens an existing file of ours, of any schema that is known. With
+// openUnchanged opens an existing file of ours. With
 // shared, others may read the file too; else no one can open it meanwhile.
 func openUnchanged(path string, shared bool) (*bolt.DB, error) {
 	missing, err := checkFile(path)
@@ -103,27 +98,11 @@ func openInPlace(path string, readOnly bool) (*bolt.DB, error) {
 	return db, nil
 }
 
-// checkPresent refuses a file of an older schema.
-func checkPresent(tx *bolt.Tx) error {
-	if version := schemaOf(tx); version < schemaVersion {
-		return fmt.Errorf("%w: it has schema %d, this version reads %d", ErrOlder, version, schemaVersion)
-	}
-	return nil
-}
-
-// schemaOf returns the schema version of a file that has one.
-func schemaOf(tx *bolt.Tx) uint64 {
-	version, _ := binary.Uvarint(tx.Bucket(bucketMeta).Get(keySchema))
-	return version
-}
-
 // offlineRemedy returns what a user of an offline command can do about an error.
 func offlineRemedy(err error) string {
 	switch {
 	case errors.Is(err, ErrLocked):
 		return "; a server has the file open: make a copy with `cozy-telemetry-server backup`, or stop it"
-	case errors.Is(err, ErrOlder):
-		return "; make a migrated copy with `cozy-telemetry-server compact --db FILE -o NEW.db`, or start the server on it once"
 	case errors.Is(err, ErrForeign):
 		return "; name the file that a server has as --db-path"
 	}

@@ -8,9 +8,13 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// schemaVersion is the version of the layout that this package writes. A file
-// with a higher one is refused untouched.
-const schemaVersion = 2
+// schemaVersion is the version of the layout that this package writes, and
+// oldestSchema the first that was ever released. A file with another one is refused
+// untouched.
+const (
+	schemaVersion = 2
+	oldestSchema  = 2
+)
 
 // The buckets at the root of the file. docs/database.md tells what is in them.
 var (
@@ -45,11 +49,7 @@ func createSchema(tx *bolt.Tx) error {
 	if err := meta.Put(keyID, []byte(rand.Text())); err != nil {
 		return err
 	}
-	return putSchemaVersion(tx)
-}
-
-func putSchemaVersion(tx *bolt.Tx) error {
-	return tx.Bucket(bucketMeta).Put(keySchema, binary.AppendUvarint(nil, schemaVersion))
+	return putSchema(tx, schemaVersion)
 }
 
 // checkSchema tells whether the file is one of ours that this version reads.
@@ -64,6 +64,9 @@ func checkSchema(tx *bolt.Tx) error {
 	}
 	if version > schemaVersion {
 		return fmt.Errorf("%w: it has schema %d, this version knows up to %d", ErrNewer, version, schemaVersion)
+	}
+	if version < oldestSchema {
+		return fmt.Errorf("%w of a release: it has schema %d, the first one is %d", ErrForeign, version, oldestSchema)
 	}
 	for _, name := range rootBuckets() {
 		if tx.Bucket(name) == nil {

@@ -85,27 +85,3 @@ func decodeSnapshot(v []byte, snap *rollup.Snapshot) error {
 	}
 	return nil
 }
-
-// AppList returns the list of applications as PutAppList stored it, nil if it
-// never did.
-func (s *Store) AppList() (data []byte, err error) {
-	err = s.view(func(tx *bolt.Tx) error {
-		data = bytes.Clone(tx.Bucket(bucketMeta).Get(keyAppList))
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("store: list of apps: %w", err)
-	}
-	return data, nil
-}
-
-// PutAppList stores the list of applications. The store does not look into it.
-func (s *Store) PutAppList(ctx context.Context, data []byte) error {
-	err := s.update(ctx, func(tx *bolt.Tx) error {
-		return tx.Bucket(bucketMeta).Put(keyAppList, data)
-	})
-	if err != nil {
-		return fmt.Errorf("store: put the list of apps: %w", err)
-	}
-	return nil
-}

@@ -145,9 +145,8 @@ func lastHour(tx *bolt.Tx, date rollup.Date) (hour int, ok bool, err error) {
 			return nil
 		}
 		return records.ForEach(func(_, v []byte) error {
-			r := reader{b: v}
-			r.hour()
-			hour, ok = max(hour, int(r.hour())), true
+			r := readDay(v)
+			hour, ok = max(hour, int(r.last)), true
 			if r.failed {
 				return fmt.Errorf("%w: a record of %s does not decode", ErrDamaged, date)
 			}

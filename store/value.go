@@ -81,8 +81,8 @@ func (r *reader) number() uint64 {
 	return n
 }
 
-// days reads a set of days, which is never empty.
-func (r *reader) days() rollup.DaySet {
+// daySet reads a set of days, which is never empty.
+func (r *reader) daySet() rollup.DaySet {
 	v := r.uvarint()
 	if v == 0 || v > maxDaySet {
 		r.failed = true

@@ -32,10 +32,11 @@ func TestF1KillWhileTheFileIsMade(t *testing.T) {
 	t.Logf("%d kills", n)
 }
 
-// The server is killed at each call with which it migrates a file of the first
-// schema. The next start migrates it to what an undisturbed one does.
-func TestF1KillWhileTheSchemaIsMigrated(t *testing.T) {
-	packed, err := os.Open("../../store/testdata/schema1.db.gz")
+// The server is killed at each call with which it opens a file that there is, and
+// migrates it, if that is of an older schema. The next start makes of it what an
+// undisturbed one does.
+func TestF1KillWhileTheFileIsOpened(t *testing.T) {
+	packed, err := os.Open("../../store/testdata/schema2.db.gz")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +62,7 @@ func TestF1KillWhileTheSchemaIsMigrated(t *testing.T) {
 	}
 	n := killEachStart(t, []string{"pwrite64", "fdatasync"}, oldFile, func(dir string) {
 		if got := readMonths(t, dir); !reflect.DeepEqual(got, want) {
-			t.Errorf("after a kill in the migration the file has\n%v, want\n%v", got, want)
+			t.Errorf("after a kill the file has\n%v, want\n%v", got, want)
 		}
 	})
 	if n < 5 {
@@ -115,7 +116,7 @@ func killEachStart(t *testing.T, calls []string, prepare, check func(dir string)
 	return kills
 }
 
-// readMonths returns the months of each instance in the fixture of schema 1.
+// readMonths returns the months of each instance in the file of schema 2.
 func readMonths(t *testing.T, dir string) map[string][]rollup.Month {
 	t.Helper()
 	s, err := store.Open(filepath.Join(dir, "telemetry.db"), store.Options{})

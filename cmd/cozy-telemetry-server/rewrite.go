@@ -59,7 +59,7 @@ func newCompact(env environment) *cobra.Command {
 	var db, output string
 	cmd := &cobra.Command{
 		Use:   "compact",
-		Short: "Copy a file without its free space, and migrated to the present schema",
+		Short: "Copy a file without its free space",
 		Long: `Copies a file without the free space in it. The copy has all that the file has, the
 queue too, and can take its place. The file is only read.`,
 		Example: "  cozy-telemetry-server compact --db telemetry.db -o small.db",

@@ -44,7 +44,7 @@ race: deps ## Run all tests with the race detector.
 
 .PHONY: torture
 torture: deps ## Kill the server again and again for DURATION (10m): nothing acknowledged may be lost.
-	go test -count=1 -timeout 0 -v -run '^TestF1Kill' $(TESTFLAGS) ./cmd/cozy-telemetry-server -torture=$(DURATION) -seed=$(SEED)
+	go test -count=1 -timeout 0 -v -run '^TestF1Kill' $(TESTFLAGS) ./cmd/cozy-telemetry-server/e2e -torture=$(DURATION) -seed=$(SEED)
 
 .PHONY: bench
 bench: SHELL := bash

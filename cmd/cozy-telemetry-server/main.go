@@ -4,23 +4,6 @@
 // CONTRIBUTING.md its rooms.
 package main
 
-import (
-	"context"
-	"os"
-	"os/signal"
-	"syscall"
-	"time"
-)
+import "github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/program"
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, environment{
-		args:   os.Args[1:],
-		getenv: os.LookupEnv,
-		stdout: os.Stdout,
-		stderr: os.Stderr,
-		now:    time.Now,
-	})
-	stop()
-	os.Exit(code)
-}
+func main() { program.Main() }

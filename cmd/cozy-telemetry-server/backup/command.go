@@ -1,0 +1,48 @@
+package backup
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
+)
+
+// Command gets a copy of a running server's file.
+func Command(env cli.Environment) *cobra.Command {
+	var admin, output string
+	var force bool
+	cmd := &cobra.Command{
+		Use:   "backup",
+		Short: "Get a copy of a running server's file",
+		Long: `Gets a copy of the file of a running server, from its private listener. The copy has
+every report that was answered before. It gets its name when all of it has come and its
+checksum is right.`,
+		Example: "  cozy-telemetry-server backup -o copy.db",
+		Args:    cli.NoArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var size int64
+			err := cli.WriteOut(output, force, func(out io.Writer) (err error) {
+				p := cli.NewSteps(env, "backup")
+				defer p.End()
+				size, err = Fetch(cmd.Context(), "http://"+admin+Path, out, p.Tell)
+				return err
+			})
+			if errors.Is(err, ErrNotThere) {
+				err = fmt.Errorf("%w%s", err, cli.AskAdmin)
+			}
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s has %s\n", output, cli.BytesText(size))
+			return err
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&admin, "admin-addr", cli.DefaultAdminAddr, "the server's private listener")
+	f.StringVarP(&output, "output", "o", "", "the file to write")
+	f.BoolVar(&force, "force", false, "replace the file if there is one")
+	return cli.Checked(cmd, func() error { return cli.CheckAddr("admin-addr", admin) }, "output")
+}

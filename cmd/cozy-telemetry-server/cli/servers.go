@@ -1,0 +1,12 @@
+package cli
+
+// AskAdmin ends an error of who has perhaps not reached a private listener.
+const AskAdmin = "; is a server running, and is this its --admin-addr?"
+
+// Where a VictoriaMetrics cluster beside the server takes samples, and answers.
+const (
+	DefaultForwardURL  = "http://vminsert-cozy-telemetry:8480/insert/0/prometheus/api/v1/import/prometheus"
+	DefaultVMSelectURL = "http://vmselect-cozy-telemetry:8481"
+	DefaultDBPath      = "/data/telemetry.db"
+	DefaultAdminAddr   = "127.0.0.1:8082"
+)

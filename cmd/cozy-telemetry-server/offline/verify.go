@@ -1,0 +1,138 @@
+package offline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
+	"github.com/cozystack/cozystack-telemetry-server/overview"
+	"github.com/cozystack/cozystack-telemetry-server/overview/mirror"
+	"github.com/cozystack/cozystack-telemetry-server/store"
+)
+
+func newVerify(env cli.Environment) *cobra.Command {
+	var db, mirrorDir string
+	var confirmDays int
+	cmd := &cobra.Command{
+		Use:   "verify",
+		Short: "Check a file, and its mirror, for damage; exit 1 if there is any",
+		Long: `Checks that every page and every record of a file can be read, that months are the
+folds of their days, that the figures of months are what the rollups say, and that the
+mirror has the same. Both are only read. Notes say what could not be checked.`,
+		Example: "  cozy-telemetry-server verify --db copy.db --snapshot-dir snapshots",
+		Args:    cli.NoArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withFile(db, func(s *store.Store) error {
+				v := &verifier{env: env, out: cmd.OutOrStdout(), store: s}
+				return v.run(cmd.Context(), mirrorDir, confirmDays)
+			})
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&db, "db", "", "the database file")
+	f.StringVar(&mirrorDir, "snapshot-dir", "", "the mirror; empty: the file alone is checked")
+	f.IntVar(&confirmDays, "confirm-days", overview.DefaultConfig().ConfirmDays, "on how many days a cluster must be seen to be confirmed")
+	return cli.Checked(cmd, func() error { return cli.CheckRange("confirm-days", confirmDays, 1, 365) }, "db")
+}
+
+// verifier prints what it finds.
+type verifier struct {
+	env      cli.Environment
+	out      io.Writer
+	store    *store.Store
+	problems int
+}
+
+// problem notes something that must not be.
+func (v *verifier) problem(format string, args ...any) {
+	v.problems++
+	fmt.Fprintf(v.out, "problem: "+format+"\n", args...)
+}
+
+func (v *verifier) run(ctx context.Context, mirrorDir string, confirmDays int) error {
+	if mirrorDir != "" {
+		if err := checkMirror(mirrorDir); err != nil {
+			return err
+		}
+	}
+	p := cli.NewSteps(v.env, "verify")
+	err := v.store.Check(ctx, func(found store.Problem) {
+		p.End() // the line of progress would run into it
+		v.problem("%s: %s", found.Kind, found.Text)
+	}, p.Tell)
+	p.End()
+	if err != nil {
+		return err
+	}
+	if v.problems > 0 {
+		return v.verdict() // what is damaged can't be held against anything
+	}
+	if err := v.snapshots(confirmDays); err != nil {
+		return err
+	}
+	var found mirror.Checked
+	if mirrorDir != "" {
+		found, err = mirror.Check(ctx, mirrorDir, untouched{v.store}, func(file, why string) { v.problem("mirror: %s: %s", file, why) })
+		if err != nil {
+			return err
+		}
+	}
+	if v.problems > 0 {
+		return v.verdict()
+	}
+	return v.praise(mirrorDir != "", found)
+}
+
+func (v *verifier) verdict() error { return fmt.Errorf("%s found", cli.CountOf(v.problems, "problem")) }
+
+// snapshots holds the figures of months against the rollups.
+func (v *verifier) snapshots(confirmDays int) error {
+	o, err := overviewOf(v.store, v.env, figureFlags{aggregate: "average", confirmDays: confirmDays, finalGrace: time.Hour, replicas: 1})
+	if err != nil {
+		return err
+	}
+	defer o.Close()
+	all, err := v.store.Snapshots()
+	if err != nil {
+		return err
+	}
+	for _, s := range all {
+		note, err := o.Compare(s)
+		switch {
+		case errors.Is(err, overview.ErrLess):
+			v.problem("snapshot of %s: %v", s.Month, err)
+		case err != nil:
+			return err
+		case note != "":
+			fmt.Fprintf(v.out, "note: snapshot of %s: %s\n", s.Month, note)
+		}
+	}
+	return nil
+}
+
+// praise says how much was found to be good.
+func (v *verifier) praise(mirrored bool, found mirror.Checked) error {
+	st, err := v.store.Stats()
+	if err != nil {
+		return err
+	}
+	days, months := 0, 0
+	for _, m := range st.Months {
+		days += m.DayRecords
+		months += m.Records
+	}
+	fmt.Fprintf(v.out, "ok: %s with %s, %s, %s, %s in the queue\n", cli.CountOf(st.Days, "day"), cli.CountOf(days, "record"),
+		cli.CountOf(months, "record")+" of months", cli.CountOf(st.Snapshots, "snapshot"), cli.CountOf(st.Queue.Blocks, "block"))
+	if mirrored {
+		fmt.Fprintf(v.out, "ok: the mirror has %s and %s\n", cli.CountOf(found.Days, "day"), cli.CountOf(found.Months, "month"))
+	}
+	if found.OfAnotherFile {
+		fmt.Fprintln(v.out, "note: the mirror was made by another file; a server that starts on this one goes on with it")
+	}
+	return nil
+}

@@ -1,0 +1,210 @@
+package repotest
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const (
+	module        = "github.com/cozystack/cozystack-telemetry-server/"
+	server        = "cmd/cozy-telemetry-server"
+	exportFolder  = server + "/export"
+	rooms         = module + server + "/" // of the program
+	cobraModule   = "github.com/spf13/cobra"
+	pflagModule   = "github.com/spf13/pflag"
+	parquetModule = "github.com/parquet-go/parquet-go"
+)
+
+// imports says what each folder may import: of the project, and of the outside
+// beyond the standard library. docs/decisions.md says why.
+var imports = map[string][]string{
+	"store/rollup":       {},
+	"store/durable":      {},
+	"store":              {module + "store/rollup", module + "store/durable", "go.etcd.io/bbolt", "github.com/klauspost/compress", "golang.org/x/sync"},
+	"internal/jsonerror": {},
+	"ingest": {
+		module + "internal/jsonerror", module + "store/rollup", "github.com/prometheus/common", "github.com/prometheus/client_model",
+		"github.com/labstack/echo/v4",
+		"github.com/hashicorp/golang-lru/v2", "golang.org/x/sync", "golang.org/x/time",
+	},
+	"forward": {module + "store/rollup", "github.com/rs/zerolog", "github.com/cenkalti/backoff/v5"},
+	"overview": {
+		module + "internal/jsonerror", module + "store/rollup", module + "store/durable", "github.com/prometheus/client_golang/api",
+		"github.com/prometheus/common/model", "github.com/labstack/echo/v4", "github.com/rs/zerolog", "golang.org/x/sync",
+	},
+	"overview/mirror": {module + "store/rollup", module + "store/durable", "github.com/rs/zerolog"},
+	"overview/backfill": {
+		module + "store/rollup", "github.com/prometheus/common/model", "golang.org/x/sync", "github.com/cenkalti/backoff/v5",
+	},
+	"appsource": {},
+	server:      {rooms + "program"},
+	server + "/program": {
+		rooms + "serve", rooms + "offline", rooms + "backup", rooms + "takeover", rooms + "cli", cobraModule,
+	},
+	server + "/serve": {
+		rooms + "backup", rooms + "takeover", rooms + "intake", rooms + "lobby", rooms + "cli",
+		module + "store", module + "ingest", module + "forward", module + "overview", module + "appsource", module + "internal/jsonerror",
+		"github.com/labstack/echo/v4", "github.com/prometheus/client_golang/prometheus", "github.com/prometheus/common/model",
+		"github.com/rs/zerolog", pflagModule, "golang.org/x/sync",
+	},
+	server + "/offline": {
+		rooms + "export", rooms + "cli", module + "store", module + "forward", module + "overview", module + "appsource", cobraModule,
+	},
+	server + "/takeover": {
+		rooms + "intake", rooms + "cli", module + "store", module + "ingest", module + "overview", module + "appsource",
+		module + "internal/jsonerror", "github.com/rs/zerolog", cobraModule,
+	},
+	server + "/backup": {rooms + "cli", module + "store", module + "internal/jsonerror", "github.com/rs/zerolog", cobraModule},
+	exportFolder:       {module + "store", module + "overview", module + "appsource", parquetModule, "golang.org/x/mod"},
+	server + "/intake": {rooms + "cli", module + "ingest", module + "store/rollup", pflagModule},
+	server + "/lobby":  {},
+	server + "/cli": {
+		module + "store", cobraModule, pflagModule, "github.com/mattn/go-isatty", "github.com/schollz/progressbar/v3",
+	},
+	server + "/repotest": {},
+	server + "/e2e":      {},
+	".ci":                {},
+}
+
+// echoFiles is where echo may be imported: its v4 line ends soon, and a move must
+// stay small.
+const echoFiles = "handler"
+
+func TestImportRule(t *testing.T) {
+	for folder, files := range sourceFiles(t) {
+		allowed, ruled := imports[folder]
+		if !ruled {
+			if !strings.HasPrefix(folder, "cmd/") || strings.HasPrefix(folder, server) {
+				t.Errorf("%s is no folder of the design", folder)
+			}
+			continue
+		}
+		for _, f := range files {
+			for _, path := range f.imports() {
+				if !allowedImport(path, allowed) {
+					t.Errorf("%s imports %s", f.path, path)
+				}
+				if strings.HasPrefix(path, "github.com/labstack/echo") && !strings.Contains(f.path, echoFiles) {
+					t.Errorf("%s imports echo: only files named *%s* may", f.path, echoFiles)
+				}
+			}
+		}
+	}
+}
+
+// TestParquetHasOneRoom holds that the largest of the libraries stays where it can
+// be taken out again.
+func TestParquetHasOneRoom(t *testing.T) {
+	for folder, files := range sourceFiles(t) {
+		for _, f := range files {
+			for _, path := range f.imports() {
+				if strings.HasPrefix(path, parquetModule) && folder != exportFolder {
+					t.Errorf("%s imports %s: only %s may", f.path, path, exportFolder)
+				}
+			}
+		}
+	}
+}
+
+func allowedImport(path string, allowed []string) bool {
+	first, _, _ := strings.Cut(path, "/")
+	if !strings.Contains(first, ".") {
+		return true // the standard library
+	}
+	return slices.ContainsFunc(allowed, func(a string) bool { return path == a || strings.HasPrefix(path, a+"/") })
+}
+
+// TestClockIsHandedIn holds that only cmd asks for the time or sleeps, and of the
+// server's program only what the process begins with.
+func TestClockIsHandedIn(t *testing.T) {
+	for folder, files := range sourceFiles(t) {
+		if _, ruled := imports[folder]; !ruled {
+			continue
+		}
+		for _, f := range files {
+			if f.path == server+"/program/program.go" {
+				continue
+			}
+			ast.Inspect(f.ast, func(n ast.Node) bool {
+				sel, ok := n.(*ast.SelectorExpr)
+				if !ok {
+					return true
+				}
+				if x, ok := sel.X.(*ast.Ident); ok && x.Name == "time" && slices.Contains([]string{"Now", "Since", "Until", "Sleep"}, sel.Sel.Name) {
+					t.Errorf("%s uses time.%s", f.path, sel.Sel.Name)
+				}
+				return true
+			})
+		}
+	}
+}
+
+// TestOnlyTheServerBounds holds that no command on a file bounds its queue or its size:
+// it does not know what the server was told, and would cut what the server has kept.
+func TestOnlyTheServerBounds(t *testing.T) {
+	found := 0
+	for _, files := range sourceFiles(t) {
+		for _, f := range files {
+			ast.Inspect(f.ast, func(n ast.Node) bool {
+				pair, ok := n.(*ast.KeyValueExpr)
+				if !ok {
+					return true
+				}
+				key, ok := pair.Key.(*ast.Ident)
+				if !ok || key.Name != "QueueBytes" && key.Name != "MaxBytes" {
+					return true
+				}
+				if found++; f.path != server+"/serve/open.go" {
+					t.Errorf("%s bounds %s", f.path, key.Name)
+				}
+				return true
+			})
+		}
+	}
+	if found == 0 {
+		t.Error("nobody does")
+	}
+}
+
+type sourceFile struct {
+	path string
+	ast  *ast.File
+}
+
+func (f sourceFile) imports() (paths []string) {
+	for _, spec := range f.ast.Imports {
+		paths = append(paths, strings.Trim(spec.Path.Value, `"`))
+	}
+	return paths
+}
+
+// sourceFiles parses the project's files, tests apart, by folder.
+func sourceFiles(t *testing.T) map[string][]sourceFile {
+	t.Helper()
+	files := make(map[string][]sourceFile)
+	err := filepath.WalkDir(Root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(Root, path)
+		if err != nil {
+			return err
+		}
+		files[filepath.Dir(rel)] = append(files[filepath.Dir(rel)], sourceFile{rel, parsed})
+		return nil
+	})
+	if err != nil || len(files["store"]) == 0 {
+		t.Fatalf("found %d folders: %v", len(files), err)
+	}
+	return files
+}

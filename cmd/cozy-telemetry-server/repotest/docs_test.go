@@ -1,0 +1,103 @@
+package repotest
+
+import (
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/cozystack/cozystack-telemetry-server/overview/mirror"
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// documents returns the names of the project's texts.
+func documents(t *testing.T) []string {
+	t.Helper()
+	names, err := fs.Glob(os.DirFS(Root), "docs/*.md")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no documents: %v", err)
+	}
+	return append(names, "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")
+}
+
+// The bytes of docs/database.md are held by a test of store; here is the rest.
+func TestDocumentedMirror(t *testing.T) {
+	text := Read(t, "docs/database.md")
+	_, line, _ := strings.Cut(text, "\n```json\n")
+	line, _, _ = strings.Cut(line, "\n")
+	if _, _, _, err := mirror.DecodeLine([]byte(line)); err != nil {
+		t.Errorf("the line of a day: %v", err)
+	}
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[rollup.Snapshot]()) {
+		field, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if !strings.Contains(text, "`"+field+"`") {
+			t.Errorf("the field %s of a snapshot is not in docs/database.md", field)
+		}
+	}
+}
+
+func TestDocumentedTargetsExist(t *testing.T) {
+	makefile := Read(t, "Makefile")
+	mentioned := regexp.MustCompile("(?m)(?:`|^)make ([a-z]+)")
+	found := 0
+	for _, name := range documents(t) {
+		for _, m := range mentioned.FindAllStringSubmatch(Read(t, name), -1) {
+			found++
+			if !strings.Contains(makefile, "\n"+m[1]+":") {
+				t.Errorf("%s: there is no target %q", name, m[1])
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("no target is mentioned")
+	}
+}
+
+var (
+	// code spans that look like a path: words with a slash between.
+	codePath = regexp.MustCompile("`((?:\\.{1,2}/|/)?[\\w.-]+(?:/[\\w.-]+)*/?)`")
+	// what a path that begins with a slash may be: of an URL, or of the image.
+	urlOrImage = regexp.MustCompile(`^/(data|healthz|readyz|metrics|backfill|backup|debug/pprof|api/overview|api/v1|insert/0|select/0|prometheus)(/|$)`)
+)
+
+// TestDocumentedPathsExist holds that paths stay in the repository and lead
+// somewhere.
+func TestDocumentedPathsExist(t *testing.T) {
+	for _, name := range documents(t) {
+		text := Read(t, name)
+		for _, m := range codePath.FindAllStringSubmatch(text, -1) {
+			switch p := m[1]; {
+			case strings.HasPrefix(p, "/"):
+				if !urlOrImage.MatchString(p) {
+					t.Errorf("%s: %q is not of this project", name, p)
+				}
+			case strings.HasPrefix(p, "."), inFolder(p):
+				checkInside(t, name, path.Clean(p))
+			}
+		}
+	}
+}
+
+// inFolder tells whether a text begins with one of the repository's folders. What
+// is in bin was built, or was not.
+func inFolder(p string) bool {
+	first, _, found := strings.Cut(p, "/")
+	if first == "bin" {
+		return false
+	}
+	info, err := os.Stat(filepath.Join(Root, first))
+	return found && err == nil && info.IsDir()
+}
+
+func checkInside(t *testing.T, document, p string) {
+	t.Helper()
+	if !filepath.IsLocal(p) {
+		t.Errorf("%s: %q is outside of the repository", document, p)
+	} else if _, err := os.Stat(filepath.Join(Root, p)); err != nil {
+		t.Errorf("%s: %v", document, err)
+	}
+}

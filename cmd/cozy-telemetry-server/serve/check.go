@@ -1,0 +1,89 @@
+package serve
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"github.com/rs/zerolog"
+
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
+)
+
+// maxQueryTimeout leaves an answer time to arrive within the website's 30 s.
+const maxQueryTimeout = 25 * time.Second
+
+// leastRetention is longer than the server looks back to know a cluster, and
+// leaves the mirror time to have been read.
+const leastRetention = 7 * day
+
+// Check returns an error for each flag whose value can't be used.
+func (c Config) Check() error {
+	return errors.Join(
+		cli.CheckURL("forward-url", c.forwardURL),
+		cli.CheckURL("vmselect-url", c.vmselectURL),
+		cli.CheckURL("apps-url", c.appsURL),
+		cli.CheckAddr("listen-addr", c.listenAddr),
+		checkAdmin(c.adminAddr, c.listenAddr),
+		cli.CheckFilled("db-path", c.dbPath),
+		cli.CheckOneOf("aggregate", string(c.aggregate), "average", "distinct"),
+		cli.CheckOneOf("limits", c.limits, "on", "off"),
+		cli.CheckOneOf("log-format", c.logFormat, "json", "console"),
+		checkLevel(c.logLevel),
+		cli.CheckRange("final-grace", c.finalGrace, 0, 31*24*time.Hour),
+		cli.CheckRange("current-ttl", c.currentTTL, 0, time.Hour),
+		cli.CheckRange("query-timeout", c.queryTimeout, time.Millisecond, maxQueryTimeout),
+		cli.CheckRange("mirror-every", c.mirrorEvery, time.Second, 24*time.Hour),
+		cli.CheckRange("confirm-days", c.confirmDays, 1, 365),
+		cli.CheckRange("replicas", c.replicas, 1, 1000),
+		c.checkSenders(),
+		c.connections.check(),
+		cli.CheckRange("max-parses", c.maxParses, 1, 1000),
+		cli.CheckRange("max-body-bytes", c.takes.Limits.BodyBytes, 1, 1<<30),
+		c.takes.Check(),
+		cli.CheckRange("forward-queue-bytes", c.forwardQueueBytes, 1<<20, 1<<50),
+		cli.CheckRange("backup-every", c.backupEvery, time.Second, 366*24*time.Hour),
+		cli.CheckRange("backup-keep", c.backupKeep, 1, 10_000),
+		checkMaxBytes(c.dbMaxBytes),
+		checkRetention(time.Duration(c.rollupRetention), time.Duration(c.monthRetention)),
+	)
+}
+
+func checkAdmin(admin, public string) error {
+	switch admin {
+	case "":
+		return nil
+	case public:
+		return errors.New("--admin-addr: must differ from --listen-addr, it is not for the public")
+	}
+	return cli.CheckAddr("admin-addr", admin)
+}
+
+func checkLevel(value string) error {
+	if level, err := zerolog.ParseLevel(value); err != nil || level == zerolog.NoLevel {
+		return fmt.Errorf("--log-level: %q is not debug, info, warn or error", value)
+	}
+	return nil
+}
+
+// leastMaxBytes leaves some room beside the 24 MiB that are not filled.
+const leastMaxBytes = 32 << 20
+
+func checkMaxBytes(value int64) error {
+	if value == 0 {
+		return nil
+	}
+	return cli.CheckRange("db-max-bytes", value, leastMaxBytes, 1<<50)
+}
+
+// checkRetention holds that a month is kept at least as long as its days.
+func checkRetention(days, months time.Duration) error {
+	if days != 0 && days < leastRetention {
+		return fmt.Errorf("--rollup-retention: %v is less than %v", model.Duration(days), model.Duration(leastRetention))
+	}
+	if months != 0 && (days == 0 || months < days) {
+		return errors.New("--month-retention: must not be shorter than --rollup-retention")
+	}
+	return nil
+}

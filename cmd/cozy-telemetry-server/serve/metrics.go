@@ -1,0 +1,210 @@
+package serve
+
+import (
+	"net/http"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
+	"github.com/cozystack/cozystack-telemetry-server/forward"
+	"github.com/cozystack/cozystack-telemetry-server/ingest"
+	"github.com/cozystack/cozystack-telemetry-server/overview"
+	"github.com/cozystack/cozystack-telemetry-server/store"
+)
+
+// namespace is the prefix of the server's own metrics.
+const namespace = "cozy_telemetry"
+
+// metrics are what the server says of itself. docs/reference.md has a table of them. No
+// label grows with the number of clusters.
+type metrics struct {
+	registry *prometheus.Registry
+	now      func() time.Time
+
+	reports        *prometheus.CounterVec
+	refused        *prometheus.CounterVec
+	samples        *prometheus.CounterVec
+	commits        *prometheus.CounterVec
+	commitSeconds  prometheus.Histogram
+	commitReports  prometheus.Histogram
+	forwards       *prometheus.CounterVec
+	forwardSamples *prometheus.CounterVec
+	asks           *prometheus.CounterVec
+	answers        *prometheus.CounterVec
+	mirrorSyncs    *prometheus.CounterVec
+	leftOut        prometheus.Counter
+	removed        *prometheus.CounterVec
+	backups        *prometheus.CounterVec
+
+	started    time.Time
+	lastReport atomic.Int64 // in milliseconds; 0 before the first
+	lastBackup atomic.Int64 // likewise
+}
+
+func newMetrics(now func() time.Time) *metrics {
+	var outcomes, reasons []string
+	for _, o := range forward.Outcomes() {
+		outcomes = append(outcomes, string(o))
+	}
+	for _, r := range ingest.Reasons() {
+		reasons = append(reasons, string(r))
+	}
+	m := &metrics{
+		registry:       prometheus.NewRegistry(),
+		now:            now,
+		reports:        counter("reports_total", "Reports by the HTTP status of their answer.", "code", "200"),
+		refused:        counter("reports_refused_total", "Reports that were not taken, by reason.", "reason", reasons...),
+		samples:        counter("samples_total", "Samples of accepted reports: stored, or dropped for their metric's name.", "outcome", "stored", "dropped"),
+		commits:        counter("commits_total", "Transactions of the database file.", "outcome", "committed", "failed"),
+		commitSeconds:  histogram("commit_duration_seconds", "How long transactions took, disk included.", prometheus.ExponentialBuckets(0.0001, 2, 16)),
+		commitReports:  histogram("commit_reports", "How many reports a transaction recorded.", prometheus.ExponentialBuckets(1, 2, 10)),
+		forwards:       counter("forward_requests_total", "Requests to the receiver, by outcome.", "outcome", outcomes...),
+		forwardSamples: counter("forward_samples_total", "Samples that left the queue, by outcome.", "outcome", outcomes[:2]...),
+		asks:           counter("vmselect_asks_total", "Questions to vmselect, each for all figures of a window: answered, or failed so that the rollups answer.", "outcome", "answered", "failed"),
+		answers:        counter("overview_answers_total", "Answers of the overview: cached, computed, or failed.", "outcome", string(overview.Cached), string(overview.Computed), string(overview.Failed)),
+		mirrorSyncs:    counter("mirror_syncs_total", "Turns of the mirror, by outcome.", "outcome", "done", "failed"),
+		leftOut: prometheus.NewCounter(prometheus.CounterOpts{
+			Namespace: namespace, Name: "series_left_out_total",
+			Help: "Series that were not kept because of a bound, counted with every report that had them.",
+		}),
+		removed: counter("retention_removed_total", "Days and months that were removed because of their age, and records of these days that could not be read.", "what", "days", "months", "unreadable records"),
+		backups: counter("backups_total", "Backups, written to --backup-dir or sent to a client: done, or failed.", "outcome", "done", "failed"),
+		started: now(),
+	}
+	m.registry.MustRegister(m.reports, m.refused, m.samples, m.commits, m.commitSeconds, m.commitReports,
+		m.forwards, m.forwardSamples, m.asks, m.answers, m.mirrorSyncs, m.leftOut, m.removed, m.backups, collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo())
+	m.gauge("last_report_timestamp_seconds", "When the last report was accepted; 0 before the first one since the start.", func() float64 {
+		return float64(m.lastReport.Load()) / 1000
+	})
+	m.gauge("last_backup_timestamp_seconds", "When the last backup was made that is known of; 0 without any.", func() float64 {
+		// The clock may have been set back since; an alert on its age must still come.
+		return float64(min(m.lastBackup.Load(), m.now().UnixMilli())) / 1000
+	})
+	m.gauge("report_age_seconds", "Time since the last report was accepted, or since the start.", func() float64 {
+		if last := m.lastReport.Load(); last > 0 {
+			return m.now().Sub(time.UnixMilli(last)).Seconds()
+		}
+		return m.now().Sub(m.started).Seconds()
+	})
+	return m
+}
+
+// counter returns a counter with one label. Its known values are there from the
+// start, as 0: an alert on something that never happened before needs them.
+func counter(name, help, label string, values ...string) *prometheus.CounterVec {
+	c := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, []string{label})
+	for _, v := range values {
+		c.WithLabelValues(v)
+	}
+	return c
+}
+
+func (m *metrics) gauge(name, help string, value func() float64) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, value))
+}
+
+func histogram(name, help string, buckets []float64) prometheus.Histogram {
+	return prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: buckets})
+}
+
+func buildInfo() prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Namespace: namespace, Name: "build_info", Help: "1, with the version as a label.",
+		ConstLabels: prometheus.Labels{"version": cli.Version()},
+	}, func() float64 { return 1 })
+}
+
+// observeStore adds what is read from the store when it is asked for.
+func (m *metrics) observeStore(s *store.Store, maxBytes int64) {
+	m.gauge("queue_bytes", "Bytes that wait to be forwarded, as they lie in the file.", func() float64 { return float64(s.Queue().Bytes) })
+	m.gauge("queue_max_bytes", "The bound of queue_bytes.", func() float64 { return float64(s.QueueBound()) })
+	m.gauge("queue_blocks", "Blocks that wait to be forwarded.", func() float64 { return float64(s.Queue().Blocks) })
+	m.gauge("queue_age_seconds", "Age of the oldest report that waits to be forwarded; 0 if none does.", func() float64 {
+		if oldest := s.Queue().Oldest; !oldest.IsZero() {
+			return m.now().Sub(oldest).Seconds()
+		}
+		return 0
+	})
+	m.queueDrops("full", func() int64 { return s.Queue().DroppedSamples })
+	m.queueDrops("unreadable", func() int64 { return s.Queue().Unreadable })
+	m.gauge("database_bytes", "Size of the used part of the database file.", func() float64 {
+		size, err := s.SizeBytes()
+		if err != nil {
+			return -1
+		}
+		return float64(size)
+	})
+	m.gauge("database_max_bytes", "Bound on the size of the database file; 0 if there is none.", func() float64 { return float64(maxBytes) })
+}
+
+// queueDrops adds a counter of samples that were dropped from the queue.
+func (m *metrics) queueDrops(reason string, value func() int64) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Namespace: namespace, Name: "queue_dropped_samples_total",
+		Help:        "Samples that were dropped from the queue: because it was full, or its block was unreadable.",
+		ConstLabels: prometheus.Labels{"reason": reason},
+	}, func() float64 { return float64(value()) }))
+}
+
+func (m *metrics) onReport(r ingest.Result) {
+	m.reports.WithLabelValues(strconv.Itoa(r.Status)).Inc()
+	m.samples.WithLabelValues("dropped").Add(float64(r.Dropped))
+	if r.Err != nil {
+		m.refused.WithLabelValues(string(r.Reason)).Inc()
+	} else {
+		m.lastReport.Store(m.now().UnixMilli())
+		m.samples.WithLabelValues("stored").Add(float64(r.Samples))
+	}
+}
+
+func (m *metrics) onCommit(c store.Commit) {
+	count(m.commits, "committed", c.Err)
+	if c.Err != nil {
+		return
+	}
+	m.leftOut.Add(float64(c.LeftOut))
+	m.commitSeconds.Observe(c.Duration.Seconds())
+	m.commitReports.Observe(float64(c.Reports))
+}
+
+func (m *metrics) onRemoved(what string, n int) {
+	m.removed.WithLabelValues(what).Add(float64(n))
+}
+
+func (m *metrics) onForward(a forward.Attempt) {
+	m.forwards.WithLabelValues(string(a.Outcome)).Inc()
+	m.forwardSamples.WithLabelValues(string(a.Outcome)).Add(float64(a.Samples))
+}
+
+func (m *metrics) onAsk(err error) { count(m.asks, "answered", err) }
+
+func (m *metrics) onAnswer(o overview.Outcome) { m.answers.WithLabelValues(string(o)).Inc() }
+
+func (m *metrics) onMirrorSync(err error) { count(m.mirrorSyncs, "done", err) }
+
+func (m *metrics) onBackup(err error) {
+	count(m.backups, "done", err)
+	if err == nil {
+		m.lastBackup.Store(m.now().UnixMilli())
+	}
+}
+
+// count counts an outcome: good, or "failed" with an error.
+func count(c *prometheus.CounterVec, good string, err error) {
+	outcome := good
+	if err != nil {
+		outcome = "failed"
+	}
+	c.WithLabelValues(outcome).Inc()
+}
+
+// handler answers GET /metrics.
+func (m *metrics) handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}

@@ -1,0 +1,99 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/cozystack/cozystack-telemetry-server/ingest"
+	"github.com/cozystack/cozystack-telemetry-server/internal/jsonerror"
+	"github.com/cozystack/cozystack-telemetry-server/overview"
+)
+
+// public has everything that the world may ask.
+func (s *server) public() http.Handler {
+	e := echo.New()
+	e.HTTPErrorHandler = s.httpError
+	e.Use(inert, s.recovered, s.admitted)
+	s.ingest.Register(e)
+	overview.NewHandler(s.overview).Register(e)
+	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
+	e.GET("/readyz", s.ready)
+	return e
+}
+
+// admitted lets a request wait for room among the connections, unless it is a
+// probe's: those never wait behind clients.
+func (s *server) admitted(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) (err error) {
+		ctx, header := c.Request().Context(), c.Response().Header()
+		if path := c.Path(); path != "/healthz" && path != "/readyz" {
+			err = s.lobby.Enter(ctx)
+		}
+		if s.lobby.IsGuest(ctx) {
+			header.Set(echo.HeaderConnection, "close")
+		}
+		if err == nil {
+			return next(c)
+		}
+		if c.Path() == "/" {
+			s.onReport(ingest.Result{Status: http.StatusServiceUnavailable, Err: fmt.Errorf("%w: %w", ingest.ErrBusy, err)})
+		}
+		header.Set(echo.HeaderAccessControlAllowOrigin, "*") // it may be the overview's
+		header.Set(echo.HeaderRetryAfter, "30")
+		jsonerror.Write(c.Response(), http.StatusServiceUnavailable, "too many connections, try again later")
+		return nil
+	}
+}
+
+// inert marks every answer as data: a browser that opens it takes it for nothing
+// else, runs nothing and loads nothing.
+func inert(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		header := c.Response().Header()
+		header.Set(echo.HeaderXContentTypeOptions, "nosniff")
+		header.Set(echo.HeaderContentSecurityPolicy, "default-src 'none'; frame-ancestors 'none'")
+		return next(c)
+	}
+}
+
+// ready answers whether the file takes commits.
+func (s *server) ready(c echo.Context) error {
+	ctx, cancel := context.WithTimeout(c.Request().Context(), 5*time.Second)
+	defer cancel()
+	if err := s.store.Ready(ctx); err != nil {
+		return c.String(http.StatusServiceUnavailable, "the database takes no commits\n")
+	}
+	return c.String(http.StatusOK, "ok\n")
+}
+
+// recovered turns a panic of a handler into a 500, so that it costs one request.
+func (s *server) recovered(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) (err error) {
+		defer func() {
+			if p := recover(); p != nil {
+				err = fmt.Errorf("panic: %v", p)
+			}
+		}()
+		return next(c)
+	}
+}
+
+// httpError answers what no handler did: unknown paths, wrong methods, panics.
+func (s *server) httpError(err error, c echo.Context) {
+	if c.Response().Committed {
+		return
+	}
+	status := http.StatusInternalServerError
+	var he *echo.HTTPError
+	if errors.As(err, &he) {
+		status = he.Code
+	} else {
+		s.log.Error().Err(err).Str("path", c.Path()).Msg("a request failed")
+	}
+	jsonerror.Write(c.Response(), status, http.StatusText(status))
+}

@@ -1,0 +1,112 @@
+package serve
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/cozystack/cozystack-telemetry-server/store"
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+const (
+	// retentionEvery is how often old days and months are looked for. Each time
+	// removes a few only, so a flag that was lowered takes effect over some days.
+	retentionEvery = time.Hour
+	// maxSilence is how many days without any report are usual. Days with reports
+	// after a longer silence count for retention once there are believedDays of
+	// them: until then a clock that jumped ahead is the likelier reason.
+	maxSilence   = 30
+	believedDays = 7
+)
+
+// retention removes days and months that are older than they need be.
+type retention struct {
+	store *store.Store
+	// days and months are how long each is kept; 0 means for ever.
+	days, months time.Duration
+	now          func() time.Time
+	removed      func(what string, n int)
+	log          zerolog.Logger
+}
+
+// run removes what is too old, hourly, until ctx ends.
+func (r *retention) run(ctx context.Context) {
+	tick := time.NewTicker(retentionEvery)
+	defer tick.Stop()
+	for {
+		if err := r.round(ctx); err != nil && ctx.Err() == nil {
+			r.log.Error().Err(err).Msg("old days and months could not be removed; if the file is full or damaged, see to that, else check the clock, --rollup-retention and --month-retention")
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// round removes some of what is too old.
+func (r *retention) round(ctx context.Context) error {
+	versions, err := r.store.DayVersions()
+	if err != nil {
+		return err
+	}
+	today, ok := trustedDay(rollup.DateOf(r.now()), slices.Sorted(maps.Keys(versions)))
+	if !ok {
+		return nil
+	}
+	pruned, err := r.store.Prune(ctx, r.keep(today))
+	r.removed("days", len(pruned.Days))
+	r.removed("months", len(pruned.Months))
+	for _, lost := range pruned.Unreadable {
+		r.removed("unreadable records", lost.Records)
+		r.log.Error().Err(lost.Err).Stringer("day", lost.Day).Int("records", lost.Records).
+			Msg("records can't be read; their day is older than --rollup-retention, so they are removed without being in the figures of their month; a backup may have them")
+	}
+	for _, day := range pruned.Days {
+		r.log.Info().Stringer("day", day).Msg("a day was removed, as --rollup-retention says; its month keeps the figures")
+	}
+	for _, month := range pruned.Months {
+		r.log.Info().Stringer("month", month).Msg("a month was removed, as --month-retention says; its figures over all clusters stay")
+	}
+	return err
+}
+
+func (r *retention) keep(today rollup.Date) (keep store.Keep) {
+	if r.days > 0 {
+		keep.Days = today - wholeDays(r.days)
+	}
+	if r.months > 0 {
+		keep.Months = (today - wholeDays(r.months)).Month()
+	}
+	return keep
+}
+
+func wholeDays(d time.Duration) rollup.Date { return rollup.Date(d / (24 * time.Hour)) }
+
+// trustedDay returns the day from which retention counts back: the newest one
+// with reports, but none that is yet to come, and none behind a long silence
+// before it is confirmed by others. So neither a clock that is wrong, nor a
+// record that one has left, makes retention remove more than it should. days are
+// sorted. ok is false if no day can be trusted: then nothing is removed.
+func trustedDay(clock rollup.Date, days []rollup.Date) (day rollup.Date, ok bool) {
+	past := days
+	for len(past) > 0 && past[len(past)-1] > clock {
+		past = past[:len(past)-1]
+	}
+	for len(past) > 0 {
+		first := len(past) - 1
+		for first > 0 && past[first]-past[first-1] <= maxSilence {
+			first--
+		}
+		if first == 0 || len(past)-first >= believedDays {
+			return past[len(past)-1], true
+		}
+		past = past[:first]
+	}
+	return 0, false
+}

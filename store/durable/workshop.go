@@ -24,7 +24,7 @@ func OpenWorkshop(path string) (*Workshop, error) {
 			return nil, err
 		}
 		lock, err := lockIdle(folder)
-		if !errors.Is(err, errBusy) {
+		if !errors.Is(err, ErrBusy) {
 			return &Workshop{folder, lock}, nil
 		}
 		// Somebody who tidies up has taken it between the two calls.
@@ -43,25 +43,43 @@ func (w *Workshop) Close() error {
 	return err
 }
 
-// errBusy means that somebody works there, or that it is gone.
-var errBusy = errors.New("somebody works there")
+// ErrBusy means that somebody works there, or that it is gone.
+var ErrBusy = errors.New("somebody works there")
+
+// Lock keeps a folder to the caller until the file that it returns is closed. Only
+// those who ask for the lock too are kept out.
+func Lock(folder string) (*os.File, error) {
+	f, err := os.Open(folder)
+	if err != nil {
+		return nil, err
+	}
+	if err := flock(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+func flock(f *os.File) error {
+	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return ErrBusy
+	}
+	return err
+}
 
 // lockIdle locks a folder or a file in which nobody works.
 func lockIdle(path string) (*os.File, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, errBusy
+		return nil, ErrBusy
 	}
 	if err != nil {
 		return nil, err
 	}
-	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	if errors.Is(err, syscall.EWOULDBLOCK) {
-		err = errBusy
-	}
+	err = flock(f)
 	// Who had the lock before has perhaps removed what it is of.
 	if err == nil && !isFile(f, path) {
-		err = errBusy
+		err = ErrBusy
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
@@ -110,7 +128,7 @@ func Tidy(folder string, ours func(name string) bool) error {
 
 func removeIdle(path string) error {
 	lock, err := lockIdle(path)
-	if errors.Is(err, errBusy) {
+	if errors.Is(err, ErrBusy) {
 		return nil
 	}
 	if err != nil {

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -122,6 +123,35 @@ func TestOlderFileBesideItsMirror(t *testing.T) {
 		}
 	}
 	requireClusters(t, startServer(t, filepath.Dir(all)), 2)
+}
+
+// Two servers would write their days over each other's in one mirror, and the file that
+// is lost first could not be restored. The second one does not start, and leaves no new
+// file behind.
+func TestTwoServersOnOneMirror(t *testing.T) {
+	dir, folder := t.TempDir(), filepath.Join(t.TempDir(), "snapshots")
+	server := startServer(t, t.TempDir(), "--snapshot-dir="+folder)
+	server.post(t, "cluster-a", payload(t, "operator-v1.prom"))
+	refused := func() {
+		t.Helper()
+		launch(t, exec.Command(cli.Name, serverFlags(dir, "--snapshot-dir="+folder)...)).
+			refused(t, "another server writes the mirror in "+folder, "--snapshot-dir")
+	}
+	refused()
+	if _, err := os.Stat(filepath.Join(dir, "telemetry.db")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a new file: %v", err)
+	}
+	startServer(t, dir, "--snapshot-dir=").stop(t, syscall.SIGTERM)
+	refused()
+	if r := command(t, "forget", "--db", filepath.Join(dir, "telemetry.db"), "--snapshot-dir", folder, "--cluster", "cluster-a", "--yes"); r.code != program.ExitFailure || !strings.Contains(r.errs, "another server writes the mirror") {
+		t.Errorf("forget says %+v", r)
+	}
+	server.stop(t, syscall.SIGTERM)
+	startServer(t, dir, "--snapshot-dir="+folder).stop(t, syscall.SIGTERM)
+	restored := filepath.Join(t.TempDir(), "telemetry.db")
+	if text := succeed(t, "restore", "--snapshot-dir", folder, "-o", restored); !strings.Contains(text, "has 1 day record") {
+		t.Error(text)
+	}
 }
 
 // treeOf returns the content of every file under a folder, by its path there.

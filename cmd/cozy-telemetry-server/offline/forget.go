@@ -56,6 +56,11 @@ func (f *forgetter) run(ctx context.Context) error {
 		if err := errors.Join(checkMirror(f.mirror), f.checkAhead()); err != nil {
 			return err
 		}
+		unlock, err := mirror.Lock(f.mirror)
+		if err != nil {
+			return fmt.Errorf("nothing was removed: %w in %s; stop it, or name the mirror of the file", err, f.mirror)
+		}
+		defer unlock()
 	}
 	if err := f.confirm(); err != nil {
 		return err

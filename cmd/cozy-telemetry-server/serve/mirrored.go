@@ -13,6 +13,17 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
+// lockMirror refuses to start beside another server on the same mirror.
+func (s *server) lockMirror() (err error) {
+	if s.cfg.snapshotDir == "" || s.unlockMirror != nil { // it is locked already
+		return nil
+	}
+	if s.unlockMirror, err = mirror.Lock(s.cfg.snapshotDir); err != nil {
+		return fmt.Errorf("%w in %s; give each server its own --snapshot-dir", err, s.cfg.snapshotDir)
+	}
+	return nil
+}
+
 // settleMirror refuses to start beside a mirror that has more than the file: to
 // bring that in step would remove what is perhaps the last copy.
 func (s *server) settleMirror(now time.Time) error {

@@ -17,7 +17,7 @@ import (
 // openStore opens the file. It begins a new one only where none can have been
 // lost, or where the flags say so.
 func (s *server) openStore(env cli.Environment) (*store.Store, error) {
-	if err := s.cfg.checkNewStart(); err != nil {
+	if err := s.checkNewStart(); err != nil {
 		return nil, err
 	}
 	opened, err := store.Open(s.cfg.dbPath, s.storeOptions(env))
@@ -62,7 +62,8 @@ func (s *server) storeOptions(env cli.Environment) store.Options {
 
 // checkNewStart refuses to begin with nothing beside a mirror that has data: the
 // file is then missing by mistake, such as a volume that was not mounted.
-func (c Config) checkNewStart() error {
+func (s *server) checkNewStart() error {
+	c := s.cfg
 	info, err := os.Stat(c.dbPath)
 	missing := errors.Is(err, fs.ErrNotExist)
 	empty := err == nil && info.Mode().IsRegular() && info.Size() == 0
@@ -73,6 +74,8 @@ func (c Config) checkNewStart() error {
 	case empty && !c.setAsideDamaged && c.mirrorHolds():
 		return fmt.Errorf("%s is empty, but the mirror in %s has data; remove the empty file, then restore it with `%s`, or start anew with --init",
 			c.dbPath, c.snapshotDir, c.restoreCommand())
+	case missing:
+		return s.lockMirror() // now, for a start that is refused must not leave a new file
 	}
 	return nil
 }

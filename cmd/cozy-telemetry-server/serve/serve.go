@@ -35,16 +35,17 @@ type server struct {
 	log     zerolog.Logger
 	metrics *metrics
 
-	store     *store.Store
-	mirror    *mirror.Mirror // nil without --snapshot-dir
-	apps      *appsource.Source
-	overview  *overview.Overview
-	ingest    *ingest.Handler
-	backfill  *takeover.Loop
-	retention *retention
-	backups   *backup.Backups
-	lobby     *lobby.Lobby // of the public listener
-	refusals  refusals
+	store        *store.Store
+	mirror       *mirror.Mirror // nil without --snapshot-dir
+	unlockMirror func()         // nil while it is not locked
+	apps         *appsource.Source
+	overview     *overview.Overview
+	ingest       *ingest.Handler
+	backfill     *takeover.Loop
+	retention    *retention
+	backups      *backup.Backups
+	lobby        *lobby.Lobby // of the public listener
+	refusals     refusals
 }
 
 // Run runs the server until ctx ends. It returns an error if it could not
@@ -70,12 +71,12 @@ func Run(ctx context.Context, cfg Config, env cli.Environment) error {
 func newServer(cfg Config, env cli.Environment, log zerolog.Logger) (*server, error) {
 	s := &server{cfg: cfg, log: log, metrics: newMetrics(env.Now), lobby: cfg.connections.lobby()}
 	var err error
-	if s.store, err = s.openStore(env); err != nil {
-		return nil, err
+	if s.store, err = s.openStore(env); err == nil {
+		s.tidy()
+		err = s.build(env)
 	}
-	s.tidy()
-	if err := s.build(env); err != nil {
-		return nil, errors.Join(err, s.store.Close())
+	if err != nil {
+		return nil, errors.Join(err, s.letGo())
 	}
 	s.retention = &retention{
 		store: s.store, now: env.Now, log: log, removed: s.metrics.onRemoved,
@@ -92,6 +93,9 @@ func (s *server) build(env cli.Environment) (err error) {
 		s.log.Warn().Err(err).Msg("the stored list of applications can't be used; the built-in one serves until GitHub answers")
 	}
 	if cfg.snapshotDir != "" {
+		if err := s.lockMirror(); err != nil {
+			return err
+		}
 		s.mirror = mirror.New(cfg.snapshotDir, s.store, mirror.Config{Every: cfg.mirrorEvery, OnSync: s.metrics.onMirrorSync})
 		if err := s.settleMirror(env.Now()); err != nil {
 			return err
@@ -221,6 +225,18 @@ func (s *server) close() error {
 		if err := s.mirror.Sync(ctx); err != nil {
 			s.log.Warn().Err(err).Msg("the mirror is behind; it is repaired at the next start")
 		}
+	}
+	return s.letGo()
+}
+
+// letGo lets others have the mirror, and then the file: who waits for the file finds
+// both.
+func (s *server) letGo() error {
+	if s.unlockMirror != nil {
+		s.unlockMirror()
+	}
+	if s.store == nil {
+		return nil
 	}
 	return s.store.Close()
 }

@@ -1,8 +1,6 @@
 package ingest
 
-import (
-	"net/http"
-)
+import "net/http"
 
 // clusterHeader carries the sender's id: the UID of its namespace kube-system.
 const clusterHeader = "X-Cluster-Id"
@@ -32,7 +30,7 @@ func refuseCluster(text string) error {
 }
 
 func validClusterID(id string) bool {
-	if len(id) > maxClusterID {
+	if id == "" || len(id) > maxClusterID {
 		return false
 	}
 	for i := range len(id) {

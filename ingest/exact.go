@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"hash/maphash"
-	"math"
 	"slices"
 
 	dto "github.com/prometheus/client_model/go"
@@ -28,12 +27,11 @@ func (s *scanner) readExactly(line []byte) error {
 	if err := s.limits.checkLabels(metric, m.Label); err != nil {
 		return err
 	}
-	value := m.GetUntyped().GetValue()
-	if err := checkValue(value); err != nil {
+	value, err := rollup.CheckValue(m.GetUntyped().GetValue())
+	if err != nil {
 		return err
 	}
-	// Abs turns the value -0, which is not negative, into 0.
-	s.take(s.newSeries("", metric, m.Label), math.Abs(value))
+	s.take(s.newSeries("", metric, m.Label), value)
 	return nil
 }
 
@@ -105,21 +103,6 @@ func (l Limits) checkSizes(labels, longest int) error {
 	}
 	if longest > l.LabelBytes {
 		return refuseLimit("more than %d bytes in a name or a label", l.LabelBytes)
-	}
-	return nil
-}
-
-// checkValue refuses what can't be a count or a size.
-func checkValue(v float64) error {
-	switch {
-	case math.IsNaN(v):
-		return errors.New("the value is NaN")
-	case math.IsInf(v, 0):
-		return errors.New("the value is infinite")
-	case v < 0:
-		return errors.New("the value is negative")
-	case v > rollup.MaxValue:
-		return errors.New("the value is above 2^53")
 	}
 	return nil
 }

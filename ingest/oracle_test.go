@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"errors"
-	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -130,8 +129,8 @@ func oracleSample(l Limits, metric string, m *dto.Metric) (rollup.Sample, error)
 	if err := l.checkLabels(metric, m.Label); err != nil {
 		return rollup.Sample{}, err
 	}
-	value := m.GetUntyped().GetValue()
-	if err := checkValue(value); err != nil {
+	value, err := rollup.CheckValue(m.GetUntyped().GetValue())
+	if err != nil {
 		return rollup.Sample{}, err
 	}
 	var labels []rollup.Label
@@ -140,5 +139,5 @@ func oracleSample(l Limits, metric string, m *dto.Metric) (rollup.Sample, error)
 			labels = append(labels, rollup.Label{Name: p.GetName(), Value: p.GetValue()})
 		}
 	}
-	return rollup.Sample{Series: rollup.NewSeries(metric, labels), Value: math.Abs(value)}, nil
+	return rollup.Sample{Series: rollup.NewSeries(metric, labels), Value: value}, nil
 }

@@ -21,7 +21,7 @@ func NewRules(limits Limits) (Rules, error) {
 }
 
 // Cluster tells whether a text can be a cluster's id.
-func (r Rules) Cluster(id string) bool { return id != "" && validClusterID(id) }
+func (r Rules) Cluster(id string) bool { return validClusterID(id) }
 
 // Series returns in a word why no report brings a series, "" if one may. The
 // labels do not hold cluster_id.

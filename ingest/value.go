@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"bytes"
-	"math"
 	"strconv"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
@@ -43,9 +42,7 @@ func parseValue(b []byte) (value float64, ok bool) {
 	if !isDecimal(number) {
 		return 0, false
 	}
-	value, err := strconv.ParseFloat(string(number), 64)
-	// Abs turns the value -0, which is not negative, into 0.
-	return math.Abs(value), err == nil && value >= 0 && value <= rollup.MaxValue
+	return rollup.ParseValue(string(number))
 }
 
 // isDecimal tells whether b has only what decimal numbers have, so that none of

@@ -106,13 +106,13 @@ const (
 
 // place finds out what a line is about, and why no report may have it.
 func (f *fold) place(labels map[string]string) (c *clusterFold, metric string, series rollup.Series, why string) {
-	c, metric = f.clusters[labels["cluster_id"]], labels[model.MetricNameLabel]
+	c, metric = f.clusters[labels[rollup.LabelCluster]], labels[model.MetricNameLabel]
 	if c == nil || !model.LegacyValidation.IsValidMetricName(metric) {
 		return nil, "", "", noSeries
 	}
 	rest := make([]rollup.Label, 0, len(labels))
 	for name, value := range labels {
-		if name == "cluster_id" || name == model.MetricNameLabel {
+		if name == rollup.LabelCluster || name == model.MetricNameLabel {
 			continue
 		}
 		if !model.LegacyValidation.IsValidLabelName(name) {

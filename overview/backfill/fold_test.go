@@ -148,7 +148,7 @@ func TestSkippedSamples(t *testing.T) {
 	if !maps.Equal(f.skipped, Skipped{"value": int64(len(bad)), "series": 3}) || f.samples != 4 {
 		t.Errorf("%d taken, %v skipped", f.samples, f.skipped)
 	}
-	if v, ok := parseValue([]byte("-0")); !ok || math.Signbit(v) {
+	if v, ok := rollup.ParseValue("-0"); !ok || math.Signbit(v) {
 		t.Errorf("-0 is %v, %v", v, ok)
 	}
 }

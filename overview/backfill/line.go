@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"strconv"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
@@ -61,7 +60,7 @@ func (l line) each(fn func(at int64, value float64, ok bool) error) error {
 		if err != nil {
 			return fmt.Errorf("%w: a time: %w", errLine, err)
 		}
-		value, ok := parseValue(v)
+		value, ok := rollup.ParseValue(string(v))
 		if err := fn(at, value, ok); err != nil {
 			return err
 		}
@@ -70,11 +69,4 @@ func (l line) each(fn func(at int64, value float64, ok bool) error) error {
 		return fmt.Errorf("%w: not as many values as times", errLine)
 	}
 	return nil
-}
-
-// parseValue reads a value by the rules for those of a report.
-func parseValue(b []byte) (value float64, ok bool) {
-	value, err := strconv.ParseFloat(string(b), 64)
-	// Abs turns the value -0, which is not negative, into 0.
-	return math.Abs(value), err == nil && value >= 0 && value <= rollup.MaxValue
 }

@@ -123,7 +123,11 @@ func checkDay(d rollup.Day) error {
 	return nil
 }
 
-func inRange(v float64) bool { return v >= 0 && v <= rollup.MaxValue }
+// inRange tells whether a number can be the value of a sample, or a sum of them.
+func inRange(v float64) bool {
+	_, err := rollup.CheckValue(v)
+	return err == nil
+}
 
 var (
 	metricName = regexp.MustCompile(`^[a-zA-Z_:][a-zA-Z0-9_:]*$`)
@@ -143,7 +147,7 @@ func canonical(s rollup.Series) bool {
 	}
 	labels := s.Labels()
 	for i, l := range labels {
-		if !labelName.MatchString(l.Name) || l.Name == "cluster_id" || i > 0 && labels[i-1].Name >= l.Name {
+		if !labelName.MatchString(l.Name) || l.Name == rollup.LabelCluster || i > 0 && labels[i-1].Name >= l.Name {
 			return false
 		}
 	}

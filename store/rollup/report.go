@@ -2,10 +2,6 @@ package rollup
 
 import "time"
 
-// MaxValue is the largest value of a sample, 2^53: up to there a float64 holds
-// every integer exactly. Sums saturate at it.
-const MaxValue = 1 << 53
-
 // Sample is one series with its value in a report: finite, 0 to [MaxValue].
 type Sample struct {
 	Series Series

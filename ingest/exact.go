@@ -6,7 +6,6 @@ import (
 	"hash/maphash"
 	"slices"
 
-	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
@@ -17,21 +16,21 @@ import (
 // line that expfmt refuses was not written by a client that escapes values: it is
 // read once more as one of a client that escapes nothing.
 func (s *scanner) readExactly(line []byte) error {
-	metric, m, err := s.expfmtLine(line)
+	e, err := s.expfmtLine(line)
 	if err != nil {
 		var again error
-		if metric, m, again = s.expfmtLine(escaped(line)); again != nil {
+		if e, again = s.expfmtLine(escaped(line)); again != nil {
 			return err
 		}
 	}
-	if err := s.limits.checkLabels(metric, m.Label); err != nil {
+	if err := s.limits.checkLabels(e.metric, e.labels); err != nil {
 		return err
 	}
-	value, err := rollup.CheckValue(m.GetUntyped().GetValue())
+	value, err := rollup.CheckValue(e.value)
 	if err != nil {
 		return err
 	}
-	s.take(s.newSeries("", metric, m.Label), value)
+	s.take(s.newSeries("", e), value)
 	return nil
 }
 
@@ -41,35 +40,38 @@ func (s *scanner) learn(spelling []byte) *series {
 	if len(spelling) > maxSpelling {
 		return nil
 	}
-	metric, m, err := s.expfmtLine(append(slices.Clip(spelling), " 1"...))
+	e, err := s.expfmtLine(append(slices.Clip(spelling), " 1"...))
 	// With a value of exactly 1 and no timestamp, nothing of the spelling was
 	// taken for a value: it is a whole series.
-	if err != nil || m.GetUntyped().GetValue() != 1 || m.TimestampMs != nil || s.limits.checkLabels(metric, m.Label) != nil {
+	if err != nil || e.value != 1 || e.stamped || s.limits.checkLabels(e.metric, e.labels) != nil {
 		return nil
 	}
-	return s.newSeries(string(spelling)+" ", metric, m.Label)
+	return s.newSeries(string(spelling)+" ", e)
 }
 
-func (s *scanner) newSeries(prefix, metric string, pairs []*dto.LabelPair) *series {
-	labels := make([]rollup.Label, 0, len(pairs))
-	for _, p := range pairs {
-		if p.GetName() != rollup.LabelCluster {
-			labels = append(labels, rollup.Label{Name: p.GetName(), Value: p.GetValue()})
-		}
-	}
-	text := rollup.NewSeries(metric, labels)
+func (s *scanner) newSeries(prefix string, e exactLine) *series {
+	labels := slices.DeleteFunc(e.labels, func(l rollup.Label) bool { return l.Name == rollup.LabelCluster })
+	text := rollup.NewSeries(e.metric, labels)
 	return &series{
 		prefix:  prefix,
 		text:    text,
 		hash:    maphash.String(s.seed, string(text)),
-		allowed: s.limits.allows(metric),
-		figure:  figureOf(metric, text),
+		allowed: s.limits.allows(e.metric),
+		figure:  figureOf(e.metric, text),
 	}
+}
+
+// exactLine is a line as expfmt reads it.
+type exactLine struct {
+	metric  string
+	labels  []rollup.Label // of any name
+	value   float64
+	stamped bool // it has a timestamp
 }
 
 // expfmtLine reads one line. Each line is parsed for itself: an error then has
 // its line, and no TYPE above it can turn a sample into something else.
-func (s *scanner) expfmtLine(line []byte) (metric string, m *dto.Metric, err error) {
+func (s *scanner) expfmtLine(line []byte) (e exactLine, err error) {
 	if s.exact == nil {
 		parser := expfmt.NewTextParser(model.LegacyValidation)
 		s.exact = &parser
@@ -78,31 +80,17 @@ func (s *scanner) expfmtLine(line []byte) (metric string, m *dto.Metric, err err
 	if err != nil {
 		var parse expfmt.ParseError
 		if errors.As(err, &parse) {
-			return "", nil, errors.New(parse.Msg)
+			return e, errors.New(parse.Msg)
 		}
-		return "", nil, errors.New("not in the exposition format")
+		return e, errors.New("not in the exposition format")
 	}
 	for name, family := range families {
-		return name, family.Metric[0], nil
+		m := family.Metric[0]
+		e = exactLine{metric: name, value: m.GetUntyped().GetValue(), stamped: m.TimestampMs != nil}
+		for _, p := range m.Label {
+			e.labels = append(e.labels, rollup.Label{Name: p.GetName(), Value: p.GetValue()})
+		}
+		return e, nil
 	}
-	return "", nil, errors.New("not in the exposition format")
-}
-
-func (l Limits) checkLabels(metric string, labels []*dto.LabelPair) error {
-	longest := len(metric)
-	for _, p := range labels {
-		longest = max(longest, len(p.GetName()), len(p.GetValue()))
-	}
-	return l.checkSizes(len(labels), longest)
-}
-
-// checkSizes refuses too many labels in a sample, and too long a name or value.
-func (l Limits) checkSizes(labels, longest int) error {
-	if labels > l.Labels {
-		return refuseLimit("more than %d labels in a sample", l.Labels)
-	}
-	if longest > l.LabelBytes {
-		return refuseLimit("more than %d bytes in a name or a label", l.LabelBytes)
-	}
-	return nil
+	return e, errors.New("not in the exposition format")
 }

@@ -81,3 +81,18 @@ func (l Limits) allows(metric string) bool {
 	}
 	return false
 }
+
+// checkLabels refuses too many labels in a sample, and too long a name or value.
+func (l Limits) checkLabels(metric string, labels []rollup.Label) error {
+	if len(labels) > l.Labels {
+		return refuseLimit("more than %d labels in a sample", l.Labels)
+	}
+	longest := len(metric)
+	for _, p := range labels {
+		longest = max(longest, len(p.Name), len(p.Value))
+	}
+	if longest > l.LabelBytes {
+		return refuseLimit("more than %d bytes in a name or a label", l.LabelBytes)
+	}
+	return nil
+}

@@ -126,18 +126,19 @@ func oracleLine(parser *expfmt.TextParser, line []byte) (metric string, m *dto.M
 }
 
 func oracleSample(l Limits, metric string, m *dto.Metric) (rollup.Sample, error) {
-	if err := l.checkLabels(metric, m.Label); err != nil {
+	var all, labels []rollup.Label
+	for _, p := range m.Label {
+		all = append(all, rollup.Label{Name: p.GetName(), Value: p.GetValue()})
+		if p.GetName() != rollup.LabelCluster {
+			labels = append(labels, all[len(all)-1])
+		}
+	}
+	if err := l.checkLabels(metric, all); err != nil {
 		return rollup.Sample{}, err
 	}
 	value, err := rollup.CheckValue(m.GetUntyped().GetValue())
 	if err != nil {
 		return rollup.Sample{}, err
-	}
-	var labels []rollup.Label
-	for _, p := range m.Label {
-		if p.GetName() != rollup.LabelCluster {
-			labels = append(labels, rollup.Label{Name: p.GetName(), Value: p.GetValue()})
-		}
 	}
 	return rollup.Sample{Series: rollup.NewSeries(metric, labels), Value: value}, nil
 }

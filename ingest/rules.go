@@ -26,12 +26,8 @@ func (r Rules) Cluster(id string) bool { return validClusterID(id) }
 // Series returns in a word why no report brings a series, "" if one may. The
 // labels do not hold cluster_id.
 func (r Rules) Series(metric string, labels []rollup.Label) (why string) {
-	longest := len(metric)
-	for _, l := range labels {
-		longest = max(longest, len(l.Name), len(l.Value))
-	}
 	switch {
-	case r.limits.checkSizes(len(labels), longest) != nil:
+	case r.limits.checkLabels(metric, labels) != nil:
 		return whyLimit
 	case !r.limits.allows(metric):
 		return whyName

@@ -29,7 +29,7 @@ var imports = map[string][]string{
 	"store":              {module + "store/rollup", module + "store/durable", "go.etcd.io/bbolt", "github.com/klauspost/compress", "golang.org/x/sync"},
 	"internal/jsonerror": {},
 	"ingest": {
-		module + "internal/jsonerror", module + "store/rollup", "github.com/prometheus/common", "github.com/prometheus/client_model",
+		module + "internal/jsonerror", module + "store/rollup", "github.com/prometheus/common",
 		"github.com/labstack/echo/v4",
 		"github.com/hashicorp/golang-lru/v2", "golang.org/x/sync", "golang.org/x/time",
 	},

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -375,5 +376,23 @@ func TestCombineRemovedDayThatCameBack(t *testing.T) {
 	}
 	if len(want) != 0 {
 		t.Errorf("missing: %v", want)
+	}
+}
+
+// What rollups have counted is dropped where merged records know more, but not the
+// figures of a file that has no records of the month any more: no one else has those.
+func TestChooseKeepsWhatHasNoRecords(t *testing.T) {
+	figures := func(clusters int64, records bool) candidate {
+		snap := rollup.Snapshot{Clusters: clusters, Source: rollup.SourceRollups}
+		b, err := json.Marshal(snap)
+		must(t, err)
+		return candidate{snap: snap, json: b, records: records}
+	}
+	kept, a, b := figures(1, false), figures(2, true), figures(3, true)
+	if got := choose([]candidate{a, kept, b}); !bytes.Equal(got, kept.json) {
+		t.Errorf("got %s, want %s", got, kept.json)
+	}
+	if got := choose([]candidate{a, b}); got != nil {
+		t.Errorf("got %s of records that differ", got)
 	}
 }

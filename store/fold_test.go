@@ -79,6 +79,28 @@ func TestFoldCallsOncePerInstanceInOrderOfKeys(t *testing.T) {
 	}
 }
 
+// Each instance is folded by one worker, however many there are.
+func TestFoldBetweenWorkers(t *testing.T) {
+	s := open(t, Options{})
+	month := rollup.MonthOf(march)
+	want := make(model)
+	ids := []string{"x", "A", "~"}
+	for i := range 256 { // one for each first byte
+		ids = append(ids, uuid(i))
+	}
+	var days []InstanceDay
+	for _, id := range ids {
+		r := report(id, march, "a")
+		want.add(r)
+		days = append(days, InstanceDay{id, rollup.FromReport(r)})
+	}
+	must(t, s.MergeDays(t.Context(), "cozystack", rollup.DateOf(march), days))
+	for n := 1; n <= 8; n++ {
+		workers(t, n)
+		compareFolds(t, folded(t, s, "cozystack", month, month, nil), want.fold("cozystack", month, month, nil))
+	}
+}
+
 func TestFoldOfNothing(t *testing.T) {
 	s := open(t, Options{})
 	month := rollup.MonthOf(march)

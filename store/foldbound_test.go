@@ -17,21 +17,13 @@ func workers(t *testing.T, n int) {
 	t.Cleanup(func() { runtime.GOMAXPROCS(before) })
 }
 
-// spread returns ids whose keys lie in all stretches that workers fold.
-func spread(n int) (ids []string) {
-	for i := range n {
-		ids = append(ids, fmt.Sprintf("%02x000000-0000-4000-8000-%012x", i*256/n, i))
-	}
-	return ids
-}
-
 // Workers that wait for their turn do not take it any more.
 func TestFoldCallsNothingAfterAnError(t *testing.T) {
 	workers(t, 8)
 	s := open(t, Options{})
 	month := rollup.MonthOf(march)
-	for _, id := range spread(64) {
-		must(t, s.Record(t.Context(), report(id, march, "a"), nil))
+	for i := range 64 {
+		must(t, s.Record(t.Context(), report(uuid(i), march, "a"), nil))
 	}
 	stop := errors.New("stop")
 	for range 100 {
@@ -97,8 +89,8 @@ func TestFoldMemoryIsBounded(t *testing.T) {
 			s := open(t, Options{})
 			last := rollup.MonthOf(march)
 			for i := range tc.months {
-				for _, id := range spread(64) {
-					must(t, s.Record(t.Context(), report(id, (last-i).Start(), "cozy_application_count"), nil))
+				for n := range 64 {
+					must(t, s.Record(t.Context(), report(uuid(n), (last-i).Start(), "cozy_application_count"), nil))
 				}
 				must(t, s.FoldDays(t.Context(), last-i, (last-i).Last()))
 				fillDictionary(t, s, last-i, tc.metric, size)
@@ -125,7 +117,7 @@ func TestFoldWhileDictionariesGrow(t *testing.T) {
 	done := make(chan error, 1)
 	go func() {
 		for i := range 300 {
-			id := spread(64)[i%64]
+			id := uuid(i % 64)
 			series := rollup.Series(fmt.Sprintf(`a{x="%d"}`, i))
 			if err := s.Record(t.Context(), report(id, march, series), nil); err != nil {
 				done <- err

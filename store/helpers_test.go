@@ -104,8 +104,9 @@ func report(instance string, received time.Time, series ...rollup.Series) rollup
 	return r
 }
 
-// uuid returns the n-th of some instance ids that are UUIDs.
-func uuid(n int) string { return fmt.Sprintf("%08x-0000-4000-8000-%012x", n, n) }
+// uuid returns the n-th of some instance ids that are UUIDs. Their keys lie in all
+// stretches that the workers of a fold have, as those of clusters do.
+func uuid(n int) string { return fmt.Sprintf("%02x%06x-0000-4000-8000-%012x", byte(97*n), n, n) }
 
 // randomReport draws from few series and values, so that reports collide. The
 // fractions' sum depends on the order of adding, and may be an integer.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 
@@ -45,6 +46,34 @@ func TestUUIDKeysAreShort(t *testing.T) {
 	} {
 		if got := len(instanceKey(id)); got != want {
 			t.Errorf("the key of %s has %d bytes, want %d", id, got, want)
+		}
+	}
+}
+
+// Every key lies in one stretch and no more, those at the bounds too.
+func TestSplitKeys(t *testing.T) {
+	keys := [][]byte{[]byte("!"), []byte("a"), []byte("ffff"), {0xff}}
+	for first := range 256 {
+		key := append([]byte{0, byte(first)}, make([]byte, uuidKeyLen-2)...)
+		keys = append(keys, key, append(bytes.Clone(key[:uuidKeyLen-1]), 1), append([]byte{0, byte(first)}, bytes.Repeat([]byte{0xff}, uuidKeyLen-2)...))
+	}
+	for n := 1; n <= 16; n++ {
+		ranges := splitKeys(n)
+		for _, key := range keys {
+			in := 0
+			for _, r := range ranges {
+				if bytes.Compare(key, r.after) > 0 && !r.endsBefore(key) {
+					in++
+				}
+			}
+			if in != 1 {
+				t.Fatalf("of %d stretches, %d have %x", len(ranges), in, key)
+			}
+		}
+		for i, r := range ranges {
+			if uuids := keys[4:]; !slices.ContainsFunc(uuids, func(key []byte) bool { return bytes.Compare(key, r.after) > 0 && !r.endsBefore(key) }) {
+				t.Errorf("stretch %d of %d has no UUID", i, n)
+			}
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -211,14 +212,17 @@ func TestInstancesInChunks(t *testing.T) {
 	s := open(t, Options{})
 	const n = 2*readChunk + 3
 	var wg sync.WaitGroup
+	var want []string
 	for i := range n {
+		want = append(want, uuid(i))
 		wg.Go(func() { must(t, s.Record(t.Context(), report(uuid(i), march, "a"), nil)) })
 	}
 	wg.Wait()
+	slices.Sort(want)
 	next := 0
 	must(t, s.Instances(t.Context(), rollup.DateOf(march), func(_, instance string, _ rollup.Day) error {
-		if instance != uuid(next) {
-			t.Fatalf("%s comes in place of %s", instance, uuid(next))
+		if instance != want[next] {
+			t.Fatalf("%s comes in place of %s", instance, want[next])
 		}
 		next++
 		return nil

@@ -35,7 +35,7 @@ var imports = map[string][]string{
 	},
 	"forward": {module + "store/rollup", "github.com/rs/zerolog", "github.com/cenkalti/backoff/v5"},
 	"overview": {
-		module + "internal/jsonerror", module + "store/rollup", module + "store/durable", "github.com/prometheus/client_golang/api",
+		module + "internal/jsonerror", module + "store/rollup", "github.com/prometheus/client_golang/api",
 		"github.com/prometheus/common/model", "github.com/labstack/echo/v4", "github.com/rs/zerolog", "golang.org/x/sync",
 	},
 	"overview/mirror": {module + "store/rollup", module + "store/durable", "github.com/rs/zerolog"},

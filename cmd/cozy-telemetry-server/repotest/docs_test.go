@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -37,6 +38,22 @@ func TestDocumentedMirror(t *testing.T) {
 		if !strings.Contains(text, "`"+field+"`") {
 			t.Errorf("the field %s of a snapshot is not in docs/database.md", field)
 		}
+	}
+}
+
+// A test that is named is there, or the beginning of its name is, as for go test -run.
+func TestDocumentedTestsExist(t *testing.T) {
+	tests, found := testNames(t), 0
+	for _, name := range documents(t) {
+		for _, named := range testName.FindAllString(Read(t, name), -1) {
+			found++
+			if !slices.ContainsFunc(tests, func(test string) bool { return strings.HasPrefix(test, named) }) {
+				t.Errorf("%s: there is no test %s", name, named)
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("no test is mentioned")
 	}
 }
 

@@ -58,7 +58,10 @@ func TestDocumentedFaults(t *testing.T) {
 	}
 }
 
-// testNames returns the names of all tests and fuzz tests of the project.
+// testName is what the name of a test, a fuzz test or a benchmark is.
+var testName = regexp.MustCompile(`\b(?:Test|Fuzz|Benchmark)[A-Z]\w*`)
+
+// testNames returns the names of all tests, fuzz tests and benchmarks of the project.
 func testNames(t *testing.T) (names []string) {
 	t.Helper()
 	err := filepath.WalkDir(Root, func(path string, d fs.DirEntry, err error) error {
@@ -70,7 +73,7 @@ func testNames(t *testing.T) (names []string) {
 			return err
 		}
 		for _, d := range file.Decls {
-			if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil && (strings.HasPrefix(f.Name.Name, "Test") || strings.HasPrefix(f.Name.Name, "Fuzz")) {
+			if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil && testName.MatchString(f.Name.Name) {
 				names = append(names, f.Name.Name)
 			}
 		}

@@ -154,7 +154,7 @@ func Run(ctx context.Context, store Store, cfg Config) (Progress, error) {
 	if r.source, err = newSource(r.Config); err != nil {
 		return r.progress, err
 	}
-	if r.marks, err = loadMarks(store, cfg.URL, cfg.Again); err != nil {
+	if r.marks, err = loadMarks(store, r.Config); err != nil {
 		return r.progress, err
 	}
 	last := min(r.To.Last(), rollup.DateOf(r.Now()))

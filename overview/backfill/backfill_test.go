@@ -325,6 +325,36 @@ func TestResume(t *testing.T) {
 
 // A month's end is told after its days, and its trouble ends the run; a day that
 // was not stored is not marked.
+// Taking a month again says nothing of the others, which stay done.
+func TestAgainIsOfItsMonths(t *testing.T) {
+	var store memory
+	cfg := testConfig(func(string, url.Values) answer { return answer{body: `{"status":"success","data":[]}`} })
+	first, last := cfg.From, cfg.From+1
+	for _, c := range []struct {
+		from, to      rollup.MonthID
+		again         bool
+		days, resumed int
+	}{
+		{first, last, false, 61, 0},
+		{last, last, true, 30, 0},
+		{first, last, false, 61, 61},
+	} {
+		cfg.From, cfg.To, cfg.Again = c.from, c.to, c.again
+		cfg.Now = func() time.Time { return last.End().Add(settled) }
+		if p, err := Run(t.Context(), &store, cfg); err != nil || p.Days != c.days || p.Resumed != c.resumed {
+			t.Errorf("%+v: %+v, %v", c, p, err)
+		}
+	}
+	store.marks = []byte("{")
+	if p, err := Run(t.Context(), &store, cfg); err == nil {
+		t.Errorf("marks that can't be read: %+v", p)
+	}
+	cfg.Again = true
+	if p, err := Run(t.Context(), &store, cfg); err != nil || p.Resumed != 0 {
+		t.Errorf("again, without marks: %+v, %v", p, err)
+	}
+}
+
 func TestOrder(t *testing.T) {
 	var store memory
 	var order []string

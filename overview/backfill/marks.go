@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -20,21 +21,24 @@ type marks struct {
 	Months map[rollup.MonthID]rollup.DaySet `json:"months"`
 }
 
-// loadMarks reads what an earlier run has noted of the same source. Without one,
-// or with again, nothing is done yet.
-func loadMarks(store Store, source string, again bool) (marks, error) {
-	digest := sha256.Sum256([]byte(source))
+// loadMarks reads what an earlier run has noted of the same source. Again, nothing is
+// done of the months that are asked for.
+func loadMarks(store Store, cfg Config) (marks, error) {
+	digest := sha256.Sum256([]byte(cfg.URL))
 	fresh := marks{Source: hex.EncodeToString(digest[:8]), Months: make(map[rollup.MonthID]rollup.DaySet)}
 	text, err := store.Backfilled()
-	if err != nil || text == nil || again {
+	if err != nil || text == nil {
 		return fresh, err
 	}
 	known := marks{}
-	if err := json.Unmarshal(text, &known); err != nil {
-		return fresh, fmt.Errorf("backfill: the marks of an earlier run can't be read: %w", err)
-	}
-	if known.Source != fresh.Source || known.Months == nil {
+	switch err := json.Unmarshal(text, &known); {
+	case err != nil && !cfg.Again:
+		return fresh, fmt.Errorf("backfill: the marks of an earlier run can't be read: %w; take the days again", err)
+	case err != nil, known.Source != fresh.Source, known.Months == nil:
 		return fresh, nil
+	}
+	if cfg.Again {
+		maps.DeleteFunc(known.Months, func(m rollup.MonthID, _ rollup.DaySet) bool { return cfg.From <= m && m <= cfg.To })
 	}
 	return known, nil
 }

@@ -17,7 +17,6 @@ import (
 
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/repotest"
-	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/victoria"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -208,44 +207,6 @@ func tryGet(url string) (string, error) {
 }
 
 func thisMonth() rollup.MonthID { return rollup.MonthOf(time.Now()) }
-
-// startVictoria starts a VictoriaMetrics that ends with the test.
-func startVictoria(t *testing.T, dir, addr string) *victoria.Server {
-	t.Helper()
-	v, err := victoria.Start(t.Context(), dir, addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(v.Kill)
-	return v
-}
-
-const importPath = "/api/v1/import/prometheus"
-
-// exported is a series as VictoriaMetrics exports it.
-type exported struct {
-	Metric     map[string]string
-	Values     []float64
-	Timestamps []int64
-}
-
-// seriesOf returns all samples of the series that match.
-func seriesOf(t *testing.T, v *victoria.Server, match string) []exported {
-	t.Helper()
-	if err := v.Flush(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	var all []exported
-	d := json.NewDecoder(strings.NewReader(get(t, v.URL+"/api/v1/export?reduce_mem_usage=1&match[]="+match)))
-	for d.More() {
-		var e exported
-		if err := d.Decode(&e); err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, e)
-	}
-	return all
-}
 
 // What another process has done is looked after this often, which leaves it the
 // processor, for 15 s: a machine may be busy.

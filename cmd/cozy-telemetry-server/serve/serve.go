@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/cozystack/cozystack-telemetry-server/appsource"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/backup"
@@ -21,12 +20,6 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/overview/mirror"
 	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
-)
-
-// The shares of the 10 seconds within which a stopped server is gone.
-const (
-	drainTime  = 4 * time.Second // requests in flight get their answers
-	mirrorTime = 2 * time.Second // what changed last is mirrored
 )
 
 // server is the wired program.
@@ -86,20 +79,34 @@ func newServer(cfg Config, env cli.Environment, log zerolog.Logger) (*server, er
 	return s, nil
 }
 
-func (s *server) build(env cli.Environment) (err error) {
+// build builds the parts upon the open file, each upon those before it.
+func (s *server) build(env cli.Environment) error {
+	for _, part := range []func(cli.Environment) error{
+		s.buildMirror, s.buildOverview, s.buildBackups, s.buildIngest,
+	} {
+		if err := part(env); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *server) buildMirror(env cli.Environment) error {
+	if s.cfg.snapshotDir == "" {
+		return nil
+	}
+	if err := s.lockMirror(); err != nil {
+		return err
+	}
+	s.mirror = mirror.New(s.cfg.snapshotDir, s.store, mirror.Config{Every: s.cfg.mirrorEvery, OnSync: s.metrics.onMirrorSync})
+	return s.settleMirror(env.Now())
+}
+
+func (s *server) buildOverview(env cli.Environment) (err error) {
 	cfg := s.cfg
 	s.apps = appsource.New(appsource.Config{URL: cfg.appsURL, Now: env.Now, Store: s.store})
 	if err := s.apps.Load(); err != nil {
 		s.log.Warn().Err(err).Msg("the stored list of applications can't be used; the built-in one serves until GitHub answers")
-	}
-	if cfg.snapshotDir != "" {
-		if err := s.lockMirror(); err != nil {
-			return err
-		}
-		s.mirror = mirror.New(cfg.snapshotDir, s.store, mirror.Config{Every: cfg.mirrorEvery, OnSync: s.metrics.onMirrorSync})
-		if err := s.settleMirror(env.Now()); err != nil {
-			return err
-		}
 	}
 	s.overview, err = overview.New(mirroredStore{s.store, s.mirror, s.log}, s.apps, overview.Config{
 		Now:         env.Now,
@@ -116,16 +123,11 @@ func (s *server) build(env cli.Environment) (err error) {
 
 		OldestQueued: s.oldestQueued,
 	})
-	if err != nil {
-		return err
-	}
-	rules, err := ingest.NewRules(cfg.takes.Limits)
-	if err != nil {
-		return err
-	}
-	s.backfill = takeover.NewLoop(takeover.Filler{
-		URL: cfg.vmselectURL, Rules: rules, Store: s.store, Overview: s.overview, Now: env.Now,
-	}, s.log)
+	return err
+}
+
+func (s *server) buildBackups(env cli.Environment) (err error) {
+	cfg := s.cfg
 	s.backups, err = backup.New(s.store, backup.Config{
 		Spool: cmp.Or(cfg.backupDir, filepath.Dir(cfg.dbPath)),
 		Dir:   cfg.backupDir, Every: cfg.backupEvery, Keep: cfg.backupKeep,
@@ -137,6 +139,19 @@ func (s *server) build(env cli.Environment) (err error) {
 	if newest, ok := s.backups.Newest(); ok {
 		s.metrics.lastBackup.Store(newest.UnixMilli())
 	}
+	return nil
+}
+
+// buildIngest builds the two ways by which anything comes in.
+func (s *server) buildIngest(env cli.Environment) error {
+	cfg := s.cfg
+	rules, err := ingest.NewRules(cfg.takes.Limits)
+	if err != nil {
+		return err
+	}
+	s.backfill = takeover.NewLoop(takeover.Filler{
+		URL: cfg.vmselectURL, Rules: rules, Store: s.store, Overview: s.overview, Now: env.Now,
+	}, s.log)
 	var lines func([]byte, rollup.Report) []byte
 	if cfg.forwardURL != "" {
 		lines = forward.AppendLines
@@ -172,102 +187,5 @@ func (s *server) importMonths(ctx context.Context) {
 	}
 	for _, month := range months {
 		s.log.Info().Str("dir", s.cfg.snapshotDir).Stringer("month", month).Msg("mirror: month imported")
-	}
-}
-
-// run serves until ctx ends or a listener breaks: first the listeners stop, then
-// what works in the background. Every answer of a stopped listener was given
-// while the store took commits.
-func (s *server) run(ctx context.Context, listeners *listeners) error {
-	background, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
-	var loops errgroup.Group
-	s.start(background, &loops)
-	err := listeners.serve(ctx)
-	s.log.Info().Msg("stopping")
-	stop()
-	return errors.Join(err, loops.Wait())
-}
-
-// start starts the long-running loops. They end with ctx.
-func (s *server) start(ctx context.Context, loops *errgroup.Group) {
-	loop := func(run func()) {
-		loops.Go(func() error {
-			run()
-			return nil
-		})
-	}
-	loop(func() { s.overview.Run(ctx) })
-	loop(func() { s.backfill.Run(ctx) })
-	loop(func() { s.retention.run(ctx) })
-	loop(func() { s.refusals.run(ctx, s.log) })
-	loop(func() {
-		s.apps.Run(ctx, func(err error) { s.log.Warn().Err(err).Msg("the list of applications was not refreshed") })
-	})
-	if s.mirror != nil {
-		loop(func() { s.mirror.Run(ctx, s.log) })
-	}
-	if s.cfg.backupDir != "" {
-		loop(func() { s.backups.Run(ctx) })
-	}
-	if s.cfg.forwardURL != "" {
-		forwarder := forward.New(s.store, s.cfg.forwardURL, forward.Config{OnForward: s.metrics.onForward})
-		loop(func() { forwarder.Run(ctx, s.log) })
-	}
-}
-
-// close mirrors what changed last and closes the file.
-func (s *server) close() error {
-	s.overview.Close()
-	if s.mirror != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), mirrorTime)
-		defer cancel()
-		if err := s.mirror.Sync(ctx); err != nil {
-			s.log.Warn().Err(err).Msg("the mirror is behind; it is repaired at the next start")
-		}
-	}
-	return s.letGo()
-}
-
-// letGo lets others have the mirror, and then the file: who waits for the file finds
-// both.
-func (s *server) letGo() error {
-	if s.unlockMirror != nil {
-		s.unlockMirror()
-	}
-	if s.store == nil {
-		return nil
-	}
-	return s.store.Close()
-}
-
-// onReport counts a report, and logs why one could not be stored.
-func (s *server) onReport(r ingest.Result) {
-	s.metrics.onReport(r)
-	if r.Err != nil {
-		s.refusals.add(r.Reason)
-	}
-	switch {
-	case errors.Is(r.Err, context.Canceled):
-		s.log.Debug().Msg("a sender went away before its answer")
-	case errors.Is(r.Err, ingest.ErrBusy): // counted; a flood must not flood the log
-		s.log.Debug().Err(r.Err).Msg("a report was put off")
-	case r.Status >= 500:
-		s.log.Error().Err(r.Err).Msg("a report was not stored; its sender was told to try again")
-	case r.Err != nil:
-		s.log.Debug().Int("status", r.Status).Err(r.Err).Msg("a report was refused")
-	}
-}
-
-func (s *server) onCommit(c store.Commit) {
-	s.metrics.onCommit(c)
-	if c.Unreadable > 0 {
-		s.log.Error().Int("blocks", c.Unreadable).Msg("blocks of the queue could not be read and were removed; what they held is not forwarded, the rollups have it")
-	}
-	switch {
-	case errors.Is(c.Err, store.ErrFull):
-		s.log.Error().Err(c.Err).Msg("a commit failed; raise --db-max-bytes and restart, or wait until forwarding or retention makes room: the server goes on by itself")
-	case c.Err != nil:
-		s.log.Error().Err(c.Err).Msg("a commit failed; if the disk is full, free space: the server goes on by itself")
 	}
 }

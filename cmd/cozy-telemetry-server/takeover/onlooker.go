@@ -12,25 +12,6 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-func tellTakenOver(env cli.Environment, p backfill.Progress) error {
-	_, err := fmt.Fprintf(env.Stdout, "%d days are taken over, %d of them by an earlier run: %d samples; %s\n",
-		p.Days, p.Resumed, p.Samples, skippedText(p.Skipped))
-	return err
-}
-
-// skippedText tells how many samples were skipped, and why.
-func skippedText(s backfill.Skipped) string {
-	text := fmt.Sprintf("%d were skipped", s.Total())
-	var whys []string
-	for _, why := range slices.Sorted(maps.Keys(s)) {
-		whys = append(whys, fmt.Sprintf("%s %d", why, s[why]))
-	}
-	if len(whys) == 0 {
-		return text
-	}
-	return text + " (" + strings.Join(whys, ", ") + ")"
-}
-
 // onlooker shows a person, or a log, how a backfill goes.
 type onlooker struct {
 	stderr io.Writer
@@ -52,4 +33,24 @@ func (o *onlooker) onMonth(month rollup.MonthID) {
 
 func (o *onlooker) onRetry(err error) {
 	fmt.Fprintf(o.stderr, "%s: %v; trying again\n", cli.Name, err)
+}
+
+// tellTakenOver prints what came of all.
+func tellTakenOver(env cli.Environment, p backfill.Progress) error {
+	_, err := fmt.Fprintf(env.Stdout, "%d days are taken over, %d of them by an earlier run: %d samples; %s\n",
+		p.Days, p.Resumed, p.Samples, skippedText(p.Skipped))
+	return err
+}
+
+// skippedText tells how many samples were skipped, and why.
+func skippedText(s backfill.Skipped) string {
+	text := fmt.Sprintf("%d were skipped", s.Total())
+	var whys []string
+	for _, why := range slices.Sorted(maps.Keys(s)) {
+		whys = append(whys, fmt.Sprintf("%s %d", why, s[why]))
+	}
+	if len(whys) == 0 {
+		return text
+	}
+	return text + " (" + strings.Join(whys, ", ") + ")"
 }

@@ -3,7 +3,8 @@ package cli
 // AskAdmin ends an error of who has perhaps not reached a private listener.
 const AskAdmin = "; is a server running, and is this its --admin-addr?"
 
-// Where a VictoriaMetrics cluster beside the server takes samples, and answers.
+// Where things are if no flag says otherwise: a VictoriaMetrics cluster beside the server,
+// which takes samples and answers, the file in its volume, and the private listener.
 const (
 	DefaultForwardURL  = "http://vminsert-cozy-telemetry:8480/insert/0/prometheus/api/v1/import/prometheus"
 	DefaultVMSelectURL = "http://vmselect-cozy-telemetry:8481"

@@ -1,0 +1,40 @@
+package serve
+
+import (
+	"context"
+	"errors"
+
+	"github.com/cozystack/cozystack-telemetry-server/ingest"
+	"github.com/cozystack/cozystack-telemetry-server/store"
+)
+
+// onReport counts a report, and logs why one could not be stored.
+func (s *server) onReport(r ingest.Result) {
+	s.metrics.onReport(r)
+	if r.Err != nil {
+		s.refusals.add(r.Reason)
+	}
+	switch {
+	case errors.Is(r.Err, context.Canceled):
+		s.log.Debug().Msg("a sender went away before its answer")
+	case errors.Is(r.Err, ingest.ErrBusy): // counted; a flood must not flood the log
+		s.log.Debug().Err(r.Err).Msg("a report was put off")
+	case r.Status >= 500:
+		s.log.Error().Err(r.Err).Msg("a report was not stored; its sender was told to try again")
+	case r.Err != nil:
+		s.log.Debug().Int("status", r.Status).Err(r.Err).Msg("a report was refused")
+	}
+}
+
+func (s *server) onCommit(c store.Commit) {
+	s.metrics.onCommit(c)
+	if c.Unreadable > 0 {
+		s.log.Error().Int("blocks", c.Unreadable).Msg("blocks of the queue could not be read and were removed; what they held is not forwarded, the rollups have it")
+	}
+	switch {
+	case errors.Is(c.Err, store.ErrFull):
+		s.log.Error().Err(c.Err).Msg("a commit failed; raise --db-max-bytes and restart, or wait until forwarding or retention makes room: the server goes on by itself")
+	case c.Err != nil:
+		s.log.Error().Err(c.Err).Msg("a commit failed; if the disk is full, free space: the server goes on by itself")
+	}
+}

@@ -1,0 +1,83 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cozystack/cozystack-telemetry-server/forward"
+)
+
+// The shares of the 10 seconds within which a stopped server is gone.
+const (
+	drainTime  = 4 * time.Second // requests in flight get their answers
+	mirrorTime = 2 * time.Second // what changed last is mirrored
+)
+
+// run serves until ctx ends or a listener breaks: first the listeners stop, then
+// what works in the background. Every answer of a stopped listener was given
+// while the store took commits.
+func (s *server) run(ctx context.Context, listeners *listeners) error {
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	var loops errgroup.Group
+	s.start(background, &loops)
+	err := listeners.serve(ctx)
+	s.log.Info().Msg("stopping")
+	stop()
+	return errors.Join(err, loops.Wait())
+}
+
+// start starts the long-running loops. They end with ctx.
+func (s *server) start(ctx context.Context, loops *errgroup.Group) {
+	loop := func(run func()) {
+		loops.Go(func() error {
+			run()
+			return nil
+		})
+	}
+	loop(func() { s.overview.Run(ctx) })
+	loop(func() { s.backfill.Run(ctx) })
+	loop(func() { s.retention.run(ctx) })
+	loop(func() { s.refusals.run(ctx, s.log) })
+	loop(func() {
+		s.apps.Run(ctx, func(err error) { s.log.Warn().Err(err).Msg("the list of applications was not refreshed") })
+	})
+	if s.mirror != nil {
+		loop(func() { s.mirror.Run(ctx, s.log) })
+	}
+	if s.cfg.backupDir != "" {
+		loop(func() { s.backups.Run(ctx) })
+	}
+	if s.cfg.forwardURL != "" {
+		forwarder := forward.New(s.store, s.cfg.forwardURL, forward.Config{OnForward: s.metrics.onForward})
+		loop(func() { forwarder.Run(ctx, s.log) })
+	}
+}
+
+// close mirrors what changed last and closes the file.
+func (s *server) close() error {
+	s.overview.Close()
+	if s.mirror != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), mirrorTime)
+		defer cancel()
+		if err := s.mirror.Sync(ctx); err != nil {
+			s.log.Warn().Err(err).Msg("the mirror is behind; it is repaired at the next start")
+		}
+	}
+	return s.letGo()
+}
+
+// letGo lets others have the mirror, and then the file: who waits for the file finds
+// both.
+func (s *server) letGo() error {
+	if s.unlockMirror != nil {
+		s.unlockMirror()
+	}
+	if s.store == nil {
+		return nil
+	}
+	return s.store.Close()
+}

@@ -57,14 +57,12 @@ type client struct {
 	url     string
 	http    *http.Client
 	timeout time.Duration
-	grace   time.Duration
 }
 
 func newClient(url string, config Config) client {
 	return client{
 		url:     url,
 		timeout: config.Timeout,
-		grace:   config.Grace,
 		http: &http.Client{
 			Transport: config.Transport,
 			// A redirect would carry the samples to a host that nobody named.
@@ -73,15 +71,11 @@ func newClient(url string, config Config) client {
 	}
 }
 
-// send posts lines as a gzip stream. When ctx ends, a request under way may go on
-// for the grace period: to break it off would leave unknown whether it was
-// delivered.
+// send posts lines as a gzip stream.
 func (c client) send(ctx context.Context, lines []byte) reply {
-	sending, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.timeout)
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(c.grace, cancel) })()
-
-	req, err := http.NewRequestWithContext(sending, http.MethodPost, c.url, bytes.NewReader(lines))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(lines))
 	if err != nil {
 		return reply{outcome: Misconfigured, err: err}
 	}

@@ -40,8 +40,8 @@ type Config struct {
 	// MinBackoff and MaxBackoff bound the pause after a failure, which doubles
 	// each time. 0 means 1 s and 1 min.
 	MinBackoff, MaxBackoff time.Duration
-	// Grace is how long a request under way may go on after Run was told to end.
-	// 0 means 3 s.
+	// Grace is how long what is under way may go on after Run was told to end: to
+	// break it off would leave unknown whether it was delivered. 0 means 3 s.
 	Grace time.Duration
 	// OnForward, if set, is told of each attempt.
 	OnForward func(Attempt)
@@ -103,12 +103,15 @@ func New(queue Queue, url string, config Config) *Forwarder {
 	}
 }
 
-// Run forwards until ctx ends. It logs when the receiver fails and when it works
-// again. A block under way is sent to its end.
+// Run forwards until ctx ends, and what is under way then is done or the grace is over.
+// It logs when the receiver fails and when it works again.
 func (f *Forwarder) Run(ctx context.Context, log zerolog.Logger) {
+	sending, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(f.config.Grace, cancel) })()
 	f.backoff.Reset()
 	for ctx.Err() == nil {
-		pause, err := f.step(ctx, log)
+		pause, err := f.step(ctx, sending, log)
 		if err != nil {
 			f.troubled(log.Error(), err, "forward queue: will try again")
 			pause = f.pause()
@@ -127,11 +130,11 @@ func wait[T any](ctx context.Context, c <-chan T) {
 	}
 }
 
-// step sends one request, or waits until there is something to send. It returns
-// how long to pause before the next step.
-func (f *Forwarder) step(ctx context.Context, log zerolog.Logger) (pause time.Duration, err error) {
+// step sends one request, or waits until there is something to send, or ctx ends. It
+// returns how long to pause before the next step.
+func (f *Forwarder) step(ctx, sending context.Context, log zerolog.Logger) (pause time.Duration, err error) {
 	if len(f.done) > 0 {
-		if err := f.remove(ctx); err != nil {
+		if err := f.remove(sending); err != nil {
 			return 0, err
 		}
 		f.recovered(log)
@@ -146,7 +149,7 @@ func (f *Forwarder) step(ctx context.Context, log zerolog.Logger) (pause time.Du
 		return f.config.Linger, nil
 	}
 	blocks := f.window.cut(waiting)
-	size, reply := f.send(ctx, blocks)
+	size, reply := f.send(sending, blocks)
 	switch reply.outcome {
 	case Delivered:
 		f.recovered(log)
@@ -155,9 +158,9 @@ func (f *Forwarder) step(ctx context.Context, log zerolog.Logger) (pause time.Du
 		if len(blocks) == len(waiting) {
 			pause = f.config.Linger
 		}
-		return pause, f.settled(ctx, blocks, Delivered)
+		return pause, f.settled(sending, blocks, Delivered)
 	case Rejected, Oversized:
-		return f.refused(ctx, log, blocks, size, reply)
+		return f.refused(sending, log, blocks, size, reply)
 	}
 	return f.failed(log, reply), nil
 }

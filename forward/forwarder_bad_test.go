@@ -16,6 +16,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -354,5 +355,52 @@ func TestEmptyMember(t *testing.T) {
 	members, err := splitMember(emptyMember, 0)
 	if err != nil || len(members) != 1 || !bytes.Equal(members[0], emptyMember) {
 		t.Errorf("%q, %v, want %q", members, err, emptyMember)
+	}
+}
+
+// slow is a receiver that takes a while for each request.
+type slow struct {
+	each   time.Duration
+	status int
+	asked  chan struct{}
+}
+
+func (s slow) RoundTrip(r *http.Request) (*http.Response, error) {
+	s.asked <- struct{}{}
+	select {
+	case <-time.After(s.each):
+		return &http.Response{StatusCode: s.status, Body: http.NoBody}, nil
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	}
+}
+
+// However many requests a block takes, and the probe after a refusal, all of them
+// together have the grace when the server stops.
+func TestForwardStopsWithinTheGrace(t *testing.T) {
+	const grace = 3 * time.Second
+	var lines strings.Builder
+	for i := range 100 {
+		fmt.Fprintf(&lines, "cozy_a{x=\"%x\"} 1 %d\n", rand.Uint64(), i)
+	}
+	member, err := memberOf([]byte(lines.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, status := range []int{http.StatusNoContent, http.StatusBadRequest} {
+		synctest.Test(t, func(t *testing.T) {
+			q, receiver := newQueue(string(member)), slow{2 * time.Second, status, make(chan struct{}, 1000)}
+			f := New(q, "http://vminsert/", Config{Transport: receiver, BatchBytes: len(member) / 10, Grace: grace})
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan struct{})
+			go func() { f.Run(ctx, zerolog.Nop()); close(done) }()
+			<-receiver.asked
+			cancel()
+			stopped := time.Now()
+			<-done
+			if took := time.Since(stopped); took > grace || q.waiting() != 1 {
+				t.Errorf("answers %d: it stopped after %v, and %d blocks wait", status, took, q.waiting())
+			}
+		})
 	}
 }

@@ -16,7 +16,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/cozystack/cozystack-telemetry-server/forward"
+	"github.com/cozystack/cozystack-telemetry-server/ingest/forward"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cozystack/cozystack-telemetry-server/forward"
+	"github.com/cozystack/cozystack-telemetry-server/ingest/forward"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 

@@ -14,7 +14,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/cozystack/cozystack-telemetry-server/internal/jsonerror"
+	"github.com/cozystack/cozystack-telemetry-server/ingest/jsonerror"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 

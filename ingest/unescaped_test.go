@@ -6,7 +6,7 @@ import (
 	"os"
 	"testing"
 
-	"github.com/cozystack/cozystack-telemetry-server/forward"
+	"github.com/cozystack/cozystack-telemetry-server/ingest/forward"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 

@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/cozystack/cozystack-telemetry-server/internal/jsonerror"
+	"github.com/cozystack/cozystack-telemetry-server/ingest/jsonerror"
 	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/durable"
 )

@@ -21,8 +21,8 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/rs/zerolog"
 
-	"github.com/cozystack/cozystack-telemetry-server/forward"
 	"github.com/cozystack/cozystack-telemetry-server/ingest"
+	"github.com/cozystack/cozystack-telemetry-server/ingest/forward"
 	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )

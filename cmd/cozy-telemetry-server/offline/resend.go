@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
-	"github.com/cozystack/cozystack-telemetry-server/forward"
+	"github.com/cozystack/cozystack-telemetry-server/ingest/forward"
 	"github.com/cozystack/cozystack-telemetry-server/overview"
 	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"

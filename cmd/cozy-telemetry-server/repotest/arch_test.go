@@ -24,18 +24,18 @@ const (
 // imports says what each folder may import: of the project, and of the outside
 // beyond the standard library. docs/decisions.md says why.
 var imports = map[string][]string{
-	"store/rollup":       {},
-	"store/durable":      {},
-	"store":              {module + "store/rollup", module + "store/durable", "go.etcd.io/bbolt", "github.com/klauspost/compress", "golang.org/x/sync"},
-	"internal/jsonerror": {},
+	"store/rollup":     {},
+	"store/durable":    {},
+	"store":            {module + "store/rollup", module + "store/durable", "go.etcd.io/bbolt", "github.com/klauspost/compress", "golang.org/x/sync"},
+	"ingest/jsonerror": {},
 	"ingest": {
-		module + "internal/jsonerror", module + "store/rollup", "github.com/prometheus/common",
+		module + "ingest/jsonerror", module + "store/rollup", "github.com/prometheus/common",
 		"github.com/labstack/echo/v4",
 		"github.com/hashicorp/golang-lru/v2", "golang.org/x/sync", "golang.org/x/time",
 	},
-	"forward": {module + "store/rollup", "github.com/rs/zerolog", "github.com/cenkalti/backoff/v5"},
+	"ingest/forward": {module + "store/rollup", "github.com/rs/zerolog", "github.com/cenkalti/backoff/v5"},
 	"overview": {
-		module + "internal/jsonerror", module + "store/rollup", "github.com/prometheus/client_golang/api",
+		module + "ingest/jsonerror", module + "store/rollup", "github.com/prometheus/client_golang/api",
 		"github.com/prometheus/common/model", "github.com/labstack/echo/v4", "github.com/rs/zerolog", "golang.org/x/sync",
 	},
 	"overview/mirror": {module + "store/rollup", module + "store/durable", "github.com/rs/zerolog"},
@@ -49,18 +49,18 @@ var imports = map[string][]string{
 	},
 	server + "/serve": {
 		rooms + "backup", rooms + "takeover", rooms + "intake", rooms + "lobby", rooms + "cli",
-		module + "store", module + "ingest", module + "forward", module + "overview", module + "appsource", module + "internal/jsonerror",
+		module + "store", module + "ingest", module + "ingest/forward", module + "overview", module + "appsource", module + "ingest/jsonerror",
 		"github.com/labstack/echo/v4", "github.com/prometheus/client_golang/prometheus", "github.com/prometheus/common/model",
 		"github.com/rs/zerolog", pflagModule, "golang.org/x/sync",
 	},
 	server + "/offline": {
-		rooms + "export", rooms + "cli", module + "store", module + "forward", module + "overview", module + "appsource", cobraModule,
+		rooms + "export", rooms + "cli", module + "store", module + "ingest/forward", module + "overview", module + "appsource", cobraModule,
 	},
 	server + "/takeover": {
 		rooms + "intake", rooms + "cli", module + "store", module + "ingest", module + "overview", module + "appsource",
-		module + "internal/jsonerror", "github.com/rs/zerolog", cobraModule,
+		module + "ingest/jsonerror", "github.com/rs/zerolog", cobraModule,
 	},
-	server + "/backup": {rooms + "cli", module + "store", module + "internal/jsonerror", "github.com/rs/zerolog", cobraModule},
+	server + "/backup": {rooms + "cli", module + "store", module + "ingest/jsonerror", "github.com/rs/zerolog", cobraModule},
 	exportFolder:       {module + "store", module + "overview", module + "appsource", parquetModule, "golang.org/x/mod"},
 	server + "/intake": {rooms + "cli", module + "ingest", module + "store/rollup", pflagModule},
 	server + "/lobby":  {},
@@ -94,6 +94,17 @@ func TestImportRule(t *testing.T) {
 					t.Errorf("%s imports echo: only files named *%s* may", f.path, echoFiles)
 				}
 			}
+		}
+	}
+}
+
+// TestTopLevel holds that rooms are found where they were before: new ones go
+// below a given folder.
+func TestTopLevel(t *testing.T) {
+	given := []string{".ci", "appsource", "cmd", "deploy", "ingest", "overview", "store"}
+	for folder := range sourceFiles(t) {
+		if top, _, _ := strings.Cut(folder, "/"); !slices.Contains(given, top) {
+			t.Errorf("%s is not below one of %v", folder, given)
 		}
 	}
 }

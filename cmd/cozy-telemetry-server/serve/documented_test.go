@@ -12,8 +12,8 @@ import (
 
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/repotest"
-	"github.com/cozystack/cozystack-telemetry-server/forward"
 	"github.com/cozystack/cozystack-telemetry-server/ingest"
+	"github.com/cozystack/cozystack-telemetry-server/ingest/forward"
 	"github.com/cozystack/cozystack-telemetry-server/store"
 )
 

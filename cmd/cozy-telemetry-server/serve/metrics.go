@@ -11,8 +11,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
-	"github.com/cozystack/cozystack-telemetry-server/forward"
 	"github.com/cozystack/cozystack-telemetry-server/ingest"
+	"github.com/cozystack/cozystack-telemetry-server/ingest/forward"
 	"github.com/cozystack/cozystack-telemetry-server/overview"
 	"github.com/cozystack/cozystack-telemetry-server/store"
 )

@@ -10,7 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/cozystack/cozystack-telemetry-server/ingest"
-	"github.com/cozystack/cozystack-telemetry-server/internal/jsonerror"
+	"github.com/cozystack/cozystack-telemetry-server/ingest/jsonerror"
 	"github.com/cozystack/cozystack-telemetry-server/overview"
 )
 

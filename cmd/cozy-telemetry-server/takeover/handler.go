@@ -8,7 +8,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/cozystack/cozystack-telemetry-server/internal/jsonerror"
+	"github.com/cozystack/cozystack-telemetry-server/ingest/jsonerror"
 	"github.com/cozystack/cozystack-telemetry-server/overview/backfill"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )

@@ -312,6 +312,7 @@ func TestBadVMSelect(t *testing.T) {
 		"no body":               say(200, ""),
 		"oversized":             say(200, oneCluster+strings.Repeat(" ", 1<<20)),
 		"a scalar":              say(200, `{"status":"success","data":{"resultType":"scalar","result":[1,"1"]}}`),
+		"a null series":         say(200, `{"status":"success","data":{"resultType":"vector","result":[null]}}`),
 		"two series":            say(200, `{"status":"success","data":{"resultType":"vector","result":[{"metric":{"a":"1"},"value":[1,"1"]},{"metric":{"a":"2"},"value":[1,"1"]}]}}`),
 		"NaN":                   say(200, answering("NaN")),
 		"+Inf":                  say(200, answering("+Inf")),

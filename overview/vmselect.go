@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -170,6 +171,9 @@ func (v *vmselect) askOne(ctx context.Context, a prom.API, q query) (vector, err
 	answer, ok := value.(vector)
 	if !ok {
 		return nil, errors.New("answer is not a vector")
+	}
+	if slices.Contains(answer, nil) {
+		return nil, errors.New("answer with a series that is null")
 	}
 	return answer, nil
 }

@@ -55,16 +55,16 @@ func (o *Overview) loadMonth(asking context.Context, id rollup.MonthID) (leased[
 		return none, err
 	}
 	s := o.snapshot(id, c)
-	switch {
-	case !c.checked.IsZero():
+	if rival {
+		s = rollup.Keep(stored, s)
+	}
+	if !c.checked.IsZero() {
 		kept, err := o.store.OfferSnapshot(o.base, s)
 		if err == nil {
 			s = kept
-			break
+		} else {
+			o.cfg.Logger.Error().Err(err).Stringer("month", id).Msg("a final month could not be stored")
 		}
-		o.cfg.Logger.Error().Err(err).Stringer("month", id).Msg("a final month could not be stored")
-	case rival:
-		s = rollup.Keep(stored, s)
 	}
 	return leased[rollup.Snapshot]{value: s, from: c.at, until: c.until}, nil
 }

@@ -134,6 +134,19 @@ func TestStoreFails(t *testing.T) {
 	}
 }
 
+// On a full disk a stored month that has more stands, as it does on one with room.
+func TestBetterMonthStandsOnAFullDisk(t *testing.T) {
+	id := monthID(t, "2026-03")
+	r := newRig(t, "2026-04-02T12:00:00Z", Config{}, clusters("2026-03", 2)...)
+	r.store.snapshots[id] = rollup.Snapshot{
+		Month: id, Clusters: 100, Source: rollup.SourceImported, CollectedAt: instant(t, "2026-03-20T10:00:00Z"),
+	}
+	r.store.failPut = errors.New("no space left on device")
+	if m := r.ask(t, "2026-03", Average).Periods.Month; m.Clusters != 100 || m.Source != rollup.SourceImported {
+		t.Errorf("%+v", m)
+	}
+}
+
 // A month that was answered is not asked of vmselect again before its time.
 func TestCaching(t *testing.T) {
 	id := monthID(t, "2026-03")

@@ -229,3 +229,35 @@ func TestClockWasAhead(t *testing.T) {
 		}
 	})
 }
+
+// endless is a store whose folds take as long as they may.
+type endless struct {
+	*fakeStore
+	begun chan struct{}
+}
+
+func (e endless) Fold(ctx context.Context, _ string, _, _ rollup.MonthID, _ []string, _ func(string, []rollup.Month) error) error {
+	e.begun <- struct{}{}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// A server that is stopped does not wait until a year is folded.
+func TestRunEndsAmidAFold(t *testing.T) {
+	begun := make(chan struct{}, 100)
+	o, err := New(endless{newFakeStore(), begun}, fakeApps{}, Config{Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- o.Run(ctx) }()
+	<-begun
+	stop()
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		t.Error("it goes on folding")
+	}
+	o.Close()
+}

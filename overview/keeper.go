@@ -50,7 +50,7 @@ func (o *Overview) fold(w window) (figures, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	f, err := k.fold(o, w, shared)
-	if err != nil {
+	if err != nil && o.base.Err() == nil {
 		o.cfg.Logger.Error().Err(err).Str("window", w.label()).Msg("the rollups can't be read")
 	}
 	return f, err

@@ -41,6 +41,30 @@ func TestDocumentedMirror(t *testing.T) {
 	}
 }
 
+// TestDocumentedBriefly holds that the README is read to its end, and that what is
+// decided can be taken in at once. Tables are looked up, so they may be longer.
+func TestDocumentedBriefly(t *testing.T) {
+	if n := strings.Count(Read(t, "README.md"), "\n"); n >= 200 {
+		t.Errorf("README.md has %d lines", n)
+	}
+	_, decisions, _ := strings.Cut(Read(t, "docs/decisions.md"), "\n### ")
+	entries := strings.Split(decisions, "\n### ")
+	for _, entry := range entries {
+		lines := -1 // without the heading
+		for line := range strings.Lines(entry) {
+			if line = strings.TrimSpace(line); line != "" && line[0] != '|' && line[0] != '#' {
+				lines++
+			}
+		}
+		if title, _, _ := strings.Cut(entry, "\n"); lines >= 15 {
+			t.Errorf("docs/decisions.md: %q has %d lines", title, lines)
+		}
+	}
+	if len(entries) < 20 {
+		t.Errorf("only %d decisions were found", len(entries))
+	}
+}
+
 // A test that is named is there, or the beginning of its name is, as for go test -run.
 func TestDocumentedTestsExist(t *testing.T) {
 	tests, found := testNames(t), 0

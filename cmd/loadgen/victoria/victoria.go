@@ -15,8 +15,12 @@ import (
 	"time"
 )
 
-// readyTime is how long a start may take.
-const readyTime = 30 * time.Second
+const (
+	// readyTime is how long a start may take.
+	readyTime = 30 * time.Second
+	// askEvery is how often it is asked meanwhile, which takes some tenths of a second.
+	askEvery = 20 * time.Millisecond
+)
 
 // Server is a running VictoriaMetrics. Its data outlives it.
 type Server struct {
@@ -77,7 +81,7 @@ func (s *Server) ready(ctx context.Context) error {
 			return errors.New("victoria: it ended at its start")
 		case <-ctx.Done():
 			return fmt.Errorf("victoria: it does not answer: %w", ctx.Err())
-		case <-time.After(20 * time.Millisecond):
+		case <-time.After(askEvery):
 		}
 	}
 }

@@ -61,11 +61,16 @@ func TestF1KillWhileTheFileIsOpened(t *testing.T) {
 	if len(want) < 4 {
 		t.Fatalf("the file has %d instances", len(want))
 	}
-	n := killEachStart(t, []string{"pwrite64", "fdatasync"}, oldFile, func(dir string) {
-		if got := readMonths(t, dir); !reflect.DeepEqual(got, want) {
-			t.Errorf("after a kill the file has\n%v, want\n%v", got, want)
-		}
-	})
+	// An open makes few calls, and strace counts those of a thread, while Go moves the
+	// writer between threads.
+	n := 0
+	for rounds := 0; rounds < 10 && n < 5; rounds++ {
+		n += killEachStart(t, []string{"pwrite64", "fdatasync"}, oldFile, func(dir string) {
+			if got := readMonths(t, dir); !reflect.DeepEqual(got, want) {
+				t.Errorf("after a kill the file has\n%v, want\n%v", got, want)
+			}
+		})
+	}
 	if n < 5 {
 		t.Errorf("only %d kills", n)
 	}
@@ -91,8 +96,8 @@ func killEachStart(t *testing.T, calls []string, prepare, check func(dir string)
 			prepare(dir)
 			server := launch(t, killedAt(call, n, serverFlags(dir)...))
 			if server.await() == nil {
-				server.stop(t, syscall.SIGKILL)
-				break // it makes fewer calls than n
+				server.stopIfAlive(syscall.SIGKILL) // the call may come once it serves
+				break                               // it makes fewer calls than n
 			}
 			if !server.wasKilled() {
 				t.Fatalf("%s %d: the server ended by itself:\n%s", call, n, server.logged(t))

@@ -57,6 +57,11 @@ func (t *factTable) cells(m rollup.Month, v versions) []cell {
 			row[i] = numberCell(row[i].number + p.Value)
 		}
 	}
+	// As in the overview, the application of the tenants shows these: clients before
+	// v1.0 do not count them as an application.
+	if i, ok := t.index[columnName(prefixApp, t.names.apps.App(rollup.KindTenant))]; ok {
+		row[i] = row[3]
+	}
 	return row
 }
 

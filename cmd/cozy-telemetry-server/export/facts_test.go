@@ -50,7 +50,7 @@ cozy_application_count{kind="My own, \"kind\""} 9`},
 		"date": "2026-03-05", "cluster": "c", "first_hour": "8", "last_hour": "9", "info": "true",
 		"cozystack_version": "v0.10.0", "kubernetes_version": "v1.31.4", "nodes": "3", "tenants": "4",
 		"load_balancers": "1", "volumes": "13", "packages": "1", "capacity_cpu": "16.5", "capacity_nvidia_com_t4": "2",
-		"app_tenant": "2", "app_postgres": "6", "app_http_cache": "8", "app_my_own___kind_": "9",
+		"app_tenant": "4", "app_postgres": "6", "app_http_cache": "8", "app_my_own___kind_": "9",
 	}
 	if len(rows) != 1 || !maps.Equal(rows[0], want) {
 		t.Errorf("got  %v\nwant %v", rows, want)

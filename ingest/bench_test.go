@@ -11,8 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/labstack/echo/v4"
-
 	"github.com/cozystack/cozystack-telemetry-server/ingest/forward"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -105,15 +103,13 @@ func BenchmarkPost(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	e := echo.New()
-	h.Register(e)
 	reader := bytes.NewReader(body)
 	req := httptest.NewRequest(http.MethodPost, "/", reader)
 	req.Header.Set("X-Cluster-Id", "5f2d0c3e-77e0-4d0f-9f0a-1d8b6f0b9a11")
 	answer := httptest.NewRecorder()
 	measure(b, body, func() error {
 		reader.Reset(body)
-		e.ServeHTTP(answer, req)
+		h.ServeHTTP(answer, req)
 		return nil
 	})
 	if answer.Code != http.StatusOK {

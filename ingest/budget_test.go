@@ -16,8 +16,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/labstack/echo/v4"
-
 	"github.com/cozystack/cozystack-telemetry-server/ingest/forward"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -43,8 +41,6 @@ func TestBudgetIsGivenBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := echo.New()
-	h.Register(e)
 	large := largeBody(200 << 10)
 	bodies := map[string]io.Reader{
 		"small":      strings.NewReader("cozy_a 1\n"),
@@ -64,7 +60,7 @@ func TestBudgetIsGivenBack(t *testing.T) {
 			if strings.Contains("packed a bomb damaged", name) {
 				req.Header.Set("Content-Encoding", "gzip")
 			}
-			e.ServeHTTP(httptest.NewRecorder(), req)
+			h.ServeHTTP(httptest.NewRecorder(), req)
 		}
 	}
 	if !h.budget.free() {
@@ -83,8 +79,6 @@ func TestBudgetIsGivenBackAfterAPanic(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := echo.New()
-	h.Register(e)
 	for _, body := range []string{"cozy_a 1\n", largeBody(200 << 10)} {
 		func() {
 			defer func() {
@@ -92,13 +86,17 @@ func TestBudgetIsGivenBackAfterAPanic(t *testing.T) {
 					t.Error("there was no panic")
 				}
 			}()
-			serve(e, "c1", body)
+			serve(h, "c1", body)
 		}()
 	}
 	if !h.budget.free() {
 		t.Error("something of the budget is gone")
 	}
 }
+
+// closeNoticed paces the tries until the server has noticed that connections are
+// closed, which nothing tells from outside.
+const closeNoticed = 10 * time.Millisecond
 
 // Half-read bodies, however many, keep no small report waiting: they hold no
 // parse, and large bodies are refused when their part of the memory is used up.
@@ -131,7 +129,7 @@ func TestSlowBodiesHoldNoParse(t *testing.T) {
 		if resp, _ := post(t, server.URL, largeBody(1<<20), "X-Cluster-ID", "c1"); resp.StatusCode == http.StatusOK {
 			return
 		}
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(closeNoticed)
 	}
 	t.Error("large reports are not taken again when the slow ones are gone")
 }
@@ -147,14 +145,14 @@ func (stuck) Known(string, string, time.Time) (bool, error)         { return tru
 func TestReportsWaitForRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		recorder := stuck{make(chan struct{})}
-		e := newEcho(t, recorder, Config{Parses: 4})
+		h := newHandler(t, recorder, Config{Parses: 4})
 		var wg sync.WaitGroup
 		var mu sync.Mutex
 		answers := make(map[string]int)
 		send := func(kind, body string, n int) {
 			for range n {
 				wg.Go(func() {
-					status := serve(e, "c1", body)
+					status := serve(h, "c1", body)
 					mu.Lock()
 					defer mu.Unlock()
 					answers[fmt.Sprint(kind, " ", status)]++
@@ -222,12 +220,10 @@ func TestGoneSenderKeepsItsPlace(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		e := echo.New()
-		h.Register(e)
 		ctx, cancel := context.WithCancel(t.Context())
 		req := httptest.NewRequestWithContext(ctx, http.MethodPost, "/", strings.NewReader("cozy_a 1\n"))
 		req.Header.Set("X-Cluster-Id", "c1")
-		go e.ServeHTTP(httptest.NewRecorder(), req)
+		go h.ServeHTTP(httptest.NewRecorder(), req)
 		synctest.Wait()
 		cancel()
 		synctest.Wait()

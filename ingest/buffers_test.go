@@ -14,31 +14,27 @@ import (
 	"testing"
 	"time"
 
-	"github.com/labstack/echo/v4"
-
 	"github.com/cozystack/cozystack-telemetry-server/ingest/forward"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-// serve carries one POST through e without a network.
-func serve(e *echo.Echo, id, body string) int {
+// serve carries one POST through h without a network.
+func serve(h *Handler, id, body string) int {
 	req := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
 	req.Header.Set("X-Cluster-Id", id)
 	answer := httptest.NewRecorder()
-	e.ServeHTTP(answer, req)
+	h.ServeHTTP(answer, req)
 	return answer.Code
 }
 
-func newEcho(t *testing.T, recorder Recorder, config Config) *echo.Echo {
+func newHandler(t *testing.T, recorder Recorder, config Config) *Handler {
 	t.Helper()
 	config.Now = func() time.Time { return noon }
 	h, err := NewHandler(recorder, config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := echo.New()
-	h.Register(e)
-	return e
+	return h
 }
 
 // late is a Recorder that gives up on each first report as if its context had
@@ -62,10 +58,10 @@ func (*late) Known(string, string, time.Time) (bool, error) { return true, nil }
 // What a recorder may still be at work on is not used for other requests.
 func TestBuffersOfAFailedReportAreLeftAlone(t *testing.T) {
 	recorder := &late{}
-	e := newEcho(t, recorder, Config{Lines: forward.AppendLines})
+	h := newHandler(t, recorder, Config{Lines: forward.AppendLines})
 	const n = 50
 	for i := range n {
-		if got := serve(e, "c1", fmt.Sprintf("cozy_a{x=\"%d\"} %d\n", i, i)); got != http.StatusServiceUnavailable {
+		if got := serve(h, "c1", fmt.Sprintf("cozy_a{x=\"%d\"} %d\n", i, i)); got != http.StatusServiceUnavailable {
 			t.Fatalf("got %d", got)
 		}
 	}
@@ -83,7 +79,7 @@ func TestBuffersOfAFailedReportAreLeftAlone(t *testing.T) {
 // Many requests at once share buffers one after the other, never mixed up.
 func TestBuffersAreNeverMixedUp(t *testing.T) {
 	recorder := &memory{}
-	e := newEcho(t, recorder, Config{Lines: forward.AppendLines})
+	h := newHandler(t, recorder, Config{Lines: forward.AppendLines})
 	var wg sync.WaitGroup
 	for g := range 8 {
 		wg.Go(func() {
@@ -92,7 +88,7 @@ func TestBuffersAreNeverMixedUp(t *testing.T) {
 				for line := range 1 + (g*i)%20 {
 					fmt.Fprintf(&body, "cozy_a{g=\"%d\",line=\"%d\"} %d\n", g, line, g)
 				}
-				serve(e, fmt.Sprint("c", g), body.String())
+				serve(h, fmt.Sprint("c", g), body.String())
 			}
 		})
 	}
@@ -134,9 +130,9 @@ func TestLargeBuffersAreNotKept(t *testing.T) {
 // The digest tells reports with other samples apart, and is known.
 func TestDigest(t *testing.T) {
 	recorder := &memory{}
-	e := newEcho(t, recorder, Config{})
+	h := newHandler(t, recorder, Config{})
 	for _, body := range []string{"cozy_a 1\n", "cozy_a 2\n", "cozy_a 1\n", "cozy_b 1\n"} {
-		serve(e, "c1", body)
+		serve(h, "c1", body)
 	}
 	digests := make(map[uint64]int)
 	for _, r := range recorder.reports {

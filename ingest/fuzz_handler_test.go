@@ -20,7 +20,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/labstack/echo/v4"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
@@ -76,8 +75,6 @@ func FuzzHandler(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	e := echo.New()
-	h.Register(e)
 	f.Fuzz(func(t *testing.T, head, body []byte) {
 		r, err := request(head, body)
 		if err != nil {
@@ -90,7 +87,7 @@ func FuzzHandler(f *testing.F) {
 		id, samples, status := readIndependently(again, handlerLimits.withDefaults())
 		recorder.reports, recorder.lines = nil, nil
 		w := httptest.NewRecorder()
-		e.ServeHTTP(w, r)
+		h.ServeHTTP(w, r)
 		if w.Code != status {
 			t.Fatalf("answer %d %q, want %d", w.Code, w.Body, status)
 		}

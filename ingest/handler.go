@@ -12,8 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/labstack/echo/v4"
-
 	"github.com/cozystack/cozystack-telemetry-server/ingest/jsonerror"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -118,21 +116,19 @@ func (h *Handler) known(id string) bool {
 	return known || err != nil
 }
 
-// Register makes POST / known to e.
-func (h *Handler) Register(e *echo.Echo) { e.POST("/", h.post) }
-
-func (h *Handler) post(c echo.Context) error {
+// ServeHTTP takes the report of a POST.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	result := Result{Status: http.StatusOK}
-	result.Samples, result.Dropped, result.Err = h.take(c.Request())
+	result.Samples, result.Dropped, result.Err = h.take(r)
 	if result.Err == nil {
 		h.config.OnResult(result)
-		return c.NoContent(http.StatusOK)
+		w.WriteHeader(http.StatusOK)
+		return
 	}
 	refusal := refusalOf(result.Err)
 	result.Status, result.Reason = refusal.Status, refusal.Reason
 	h.config.OnResult(result)
-	answer(c.Response(), refusal)
-	return nil
+	answer(w, refusal)
 }
 
 // take carries a request from its header to the disk.

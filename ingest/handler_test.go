@@ -14,8 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/labstack/echo/v4"
-
 	"github.com/cozystack/cozystack-telemetry-server/ingest/forward"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -55,9 +53,9 @@ func newServer(t *testing.T, recorder Recorder, config Config) *httptest.Server 
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := echo.New()
-	h.Register(e)
-	server := httptest.NewServer(e)
+	mux := http.NewServeMux()
+	mux.Handle("POST /{$}", h)
+	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	return server
 }

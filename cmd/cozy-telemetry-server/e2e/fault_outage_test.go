@@ -18,7 +18,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/labstack/echo/v4"
 	"github.com/rs/zerolog"
 
 	"github.com/cozystack/cozystack-telemetry-server/ingest"
@@ -58,13 +57,11 @@ func testOutage(t *testing.T, path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := echo.New()
-	handler.Register(e)
 
 	memory, size := heap(), int64(0)
 	const seconds = 60 * 60
 	for second := range seconds {
-		postSecond(t, e, second)
+		postSecond(t, handler, second)
 		time.Sleep(time.Second)
 		if second == seconds/2 { // the queue is full long since
 			memory, size = heap(), sizeOf(t, db)

@@ -30,7 +30,6 @@ var imports = map[string][]string{
 	"ingest/jsonerror": {},
 	"ingest": {
 		module + "ingest/jsonerror", module + "store/rollup", "github.com/prometheus/common",
-		"github.com/labstack/echo/v4",
 		"github.com/hashicorp/golang-lru/v2", "golang.org/x/sync", "golang.org/x/time",
 	},
 	"ingest/forward": {module + "store/rollup", "github.com/rs/zerolog", "github.com/cenkalti/backoff/v5"},

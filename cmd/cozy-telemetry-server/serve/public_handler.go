@@ -19,7 +19,7 @@ func (s *server) public() http.Handler {
 	e := echo.New()
 	e.HTTPErrorHandler = s.httpError
 	e.Use(inert, s.recovered, s.admitted)
-	s.ingest.Register(e)
+	e.POST("/", echo.WrapHandler(s.ingest))
 	overview.NewHandler(s.overview).Register(e)
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
 	e.GET("/readyz", s.ready)

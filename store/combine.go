@@ -35,9 +35,10 @@ type Combined struct {
 //   - A day that any of the files has folded, or was folding, is folded.
 //   - A day that one file has removed can't be told as a whole, also if a late report
 //     has brought it back there: it is merged into the month, and left out as a day.
-//   - Of a month's figures, final ones win, then those of more clusters, then those
-//     collected later. Figures from rollups are dropped if several files have records
-//     of the month and do not agree on them: the merged rollups know more.
+//   - Of a month's figures the best ones stay, by the rule of [rollup.Snapshot.Compare].
+//     Figures from rollups are dropped if several files have records of the month and do
+//     not agree on them: the merged rollups know more. Others that a file with records
+//     does not have are to be checked again.
 //   - The list of applications is the one that was fetched last.
 //   - The queues are left out, for the files' servers still forward them.
 //

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -376,6 +377,51 @@ func TestCombineRemovedDayThatCameBack(t *testing.T) {
 	}
 	if len(want) != 0 {
 		t.Errorf("missing: %v", want)
+	}
+}
+
+// Final figures that stay are checked again where a file has records that they were not
+// counted with: the merged ones may know more, and nobody else would look.
+func TestCombineHasFiguresCheckedAgain(t *testing.T) {
+	month := rollup.MonthOf(march)
+	snap := rollup.Snapshot{
+		Month: month, Source: rollup.SourceVictoriaMetrics, Final: true, Clusters: 5,
+		CollectedAt: march, CheckedAt: march, Asked: true,
+	}
+	for name, tc := range map[string]struct{ bHas, bRecords, checked bool }{
+		"another file has records":                  {bRecords: true},
+		"another file has records and the same":     {bHas: true, bRecords: true, checked: true},
+		"another file has neither":                  {checked: true},
+		"another file has the same, but no records": {bHas: true, checked: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			fill := func(name string, has, records bool) string {
+				return fileOf(t, filepath.Join(dir, name), func(s *Store) {
+					if has {
+						offer(t, s, snap)
+					}
+					if records {
+						must(t, s.Record(context.Background(), report(name, march, "a"), nil))
+					}
+				})
+			}
+			a, b := fill("a", true, true), fill("b", tc.bHas, tc.bRecords)
+			combined(t, filepath.Join(dir, "ab"), a, b)
+			combined(t, filepath.Join(dir, "aab"), a, filepath.Join(dir, "ab"))
+			compareFiles(t, filepath.Join(dir, "aab"), filepath.Join(dir, "ab"))
+			s := openRead(t, filepath.Join(dir, "ab"))
+			defer s.Close()
+			got, _, err := s.Snapshot(month)
+			must(t, err)
+			want := snap
+			if !tc.checked {
+				want.CheckedAt = time.Time{}
+			}
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("got %+v, want %+v", got, want)
+			}
+		})
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -67,7 +68,8 @@ func (c *combiner) snapshots() error {
 }
 
 // choose returns the figures that a month gets, nil for none. There is at least one
-// candidate that has figures.
+// candidate that has figures. Those that were not counted with all records are noted
+// to be unchecked: the server hears its sources about them once more.
 func choose(candidates []candidate) []byte {
 	stale := disagree(candidates)
 	var best *candidate
@@ -83,7 +85,14 @@ func choose(candidates []candidate) []byte {
 	if best == nil {
 		return nil
 	}
-	return best.json
+	more := func(x candidate) bool { return x.records && !bytes.Equal(x.json, best.json) }
+	if best.snap.CheckedAt.IsZero() || !slices.ContainsFunc(candidates, more) {
+		return best.json
+	}
+	unchecked := best.snap
+	unchecked.CheckedAt = time.Time{}
+	b, _ := json.Marshal(unchecked) // it was read from JSON
+	return b
 }
 
 // disagree tells whether files with records of the month have different figures of

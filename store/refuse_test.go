@@ -31,9 +31,10 @@ func newFullFile(t *testing.T) *fullFile {
 	return f
 }
 
-// large is a report that finds no room, small is one that does.
+// large is a report that finds no room, small is one that does. It is not larger than a
+// piece: what was removed need not lie in a larger one, since some pages between stay.
 func (f *fullFile) large(t *testing.T) error {
-	return f.Record(t.Context(), report("large", march, "a"), noise(6_000_000))
+	return f.Record(t.Context(), report("large", march, "a"), noise(pieceBytes))
 }
 
 func (f *fullFile) small(t *testing.T) error {

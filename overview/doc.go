@@ -4,7 +4,7 @@
 // The way to an answer, from the bottom up:
 //
 //   - counting.go counts a window of months from the rollups of the [Store];
-//     vmselect.go and queries.go ask VictoriaMetrics for the same figures.
+//     queries.go and vmselect.go ask VictoriaMetrics for the same figures.
 //   - sources.go decides which of the two is believed. Every figure grows with
 //     the set of reports that were seen, so the source that counts more clusters
 //     is nearer to the truth.

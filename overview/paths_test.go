@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/cozystack/cozystack-telemetry-server/overview/promapi"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -31,7 +32,7 @@ func (b *backend) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // A cluster and a single node may take each other's place while the server runs.
 func TestPathFollowsTheServer(t *testing.T) {
-	single, cluster, neither := singleNodePath, clusterPath, "/elsewhere"
+	single, cluster, neither := promapi.SingleNodePath, promapi.ClusterPath, "/elsewhere"
 	id := monthID(t, "2026-03")
 	for _, refusal := range []int{http.StatusBadRequest, http.StatusNotFound} {
 		b := &backend{fakeVM: newFakeVM(), refusal: refusal}

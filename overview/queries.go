@@ -2,7 +2,10 @@ package overview
 
 import (
 	"fmt"
+	"math"
 	"time"
+
+	"github.com/prometheus/common/model"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -11,7 +14,7 @@ import (
 type query struct {
 	text string
 	at   time.Time
-	fill func(*figures, vector) error
+	fill func(*figures, model.Vector) error
 }
 
 // presenceQueries count the clusters of a window, seen up to now.
@@ -82,4 +85,65 @@ func (w window) span(now time.Time) (at time.Time, span string) {
 func (w window) daySteps(now time.Time) (midnight time.Time, days int) {
 	last := min(rollup.DateOf(now), w.to.Last())
 	return (last + 1).Start(), w.days(last)
+}
+
+// single makes a fill of a setter for queries that answer with one number. An
+// empty answer is 0: VictoriaMetrics knows nothing.
+func single(set func(*figures, int64)) func(*figures, model.Vector) error {
+	return func(f *figures, answer model.Vector) error {
+		if len(answer) > 1 {
+			return fmt.Errorf("%d series instead of one", len(answer))
+		}
+		for _, s := range answer {
+			n, err := count(s.Value)
+			if err != nil {
+				return err
+			}
+			set(f, n)
+		}
+		return nil
+	}
+}
+
+// fillNodes adds up the nodes of the clusters that are counted exactly, and of those
+// that are not.
+func fillNodes(f *figures, answer model.Vector) error {
+	for _, s := range answer {
+		n, err := count(s.Value)
+		if err != nil {
+			return err
+		}
+		switch exact := s.Metric["exact"]; exact {
+		case "true":
+		case "":
+			f.upperNodes = true
+		default:
+			return fmt.Errorf("a series with exact=%q", exact)
+		}
+		f.nodes = min(f.nodes+n, rollup.MaxValue)
+	}
+	return nil
+}
+
+func fillKinds(f *figures, answer model.Vector) error {
+	f.kinds = make(map[string]int64, len(answer))
+	for _, s := range answer {
+		n, err := count(s.Value)
+		if err != nil {
+			return err
+		}
+		if kind := s.Metric[rollup.LabelKind]; kind != "" {
+			f.kinds[string(kind)] = n
+		}
+	}
+	return nil
+}
+
+// count refuses what no sum of accepted samples can be.
+func count(v model.SampleValue) (int64, error) {
+	f := float64(v)
+	if math.IsNaN(f) || f < 0 || f > rollup.MaxValue {
+		return 0, fmt.Errorf("%v is not a count", f)
+	}
+	return round(f), nil
 }

@@ -408,8 +408,8 @@ func TestEmptyVMSelect(t *testing.T) {
 
 func TestQueriesAreStrict(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if q := r.URL.Query(); q.Get("deny_partial_response") != "1" || q.Get("nocache") != "1" {
-			t.Errorf("asked with %s", r.URL)
+		if r.FormValue("deny_partial_response") != "1" || r.FormValue("nocache") != "1" {
+			t.Errorf("asked with %s", r.Form)
 		}
 		_, _ = io.WriteString(w, oneCluster)
 	}))

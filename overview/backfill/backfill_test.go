@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/victoria"
+	"github.com/cozystack/cozystack-telemetry-server/overview/promapi"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -204,7 +205,7 @@ func TestCutOffByTheNetwork(t *testing.T) {
 		head string
 		err  error
 	}{
-		"no end":           {"", errEndless},
+		"no end":           {"", promapi.ErrEndless},
 		"a longer length":  {"Content-Length: 5000\r\n", io.ErrUnexpectedEOF},
 		"no last chunk":    {"Transfer-Encoding: chunked\r\n", io.ErrUnexpectedEOF},
 		"a chunk too long": {"Transfer-Encoding: chunked\r\n", io.ErrUnexpectedEOF},
@@ -234,7 +235,7 @@ func TestCutOffByTheNetwork(t *testing.T) {
 				t.Fatal(err)
 			}
 			f := newFold(anything{}, []string{"c"}, march, march.Add(time.Hour), 1e6)
-			err = src.once(t.Context(), s.URL, nil, func(r io.Reader) error { return readLines(r, f) })
+			err = src.client.Stream(t.Context(), exportPath, nil, func(r io.Reader) error { return readLines(r, f) })
 			if !errors.Is(err, tc.err) {
 				t.Errorf("got %v", err)
 			}
@@ -275,7 +276,7 @@ func TestPaths(t *testing.T) {
 		paths := make(map[string]int)
 		cfg := testConfig(func(path string, form url.Values) answer {
 			paths[path]++
-			if strings.HasPrefix(path, clusterPath) {
+			if strings.HasPrefix(path, promapi.ClusterPath) {
 				return answer{status: 400, body: `remoteAddr: "x"; unsupported path requested: "y"`}
 			}
 			if form.Get("deny_partial_response") != "1" {

@@ -3,25 +3,21 @@ package backfill
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"regexp"
-	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+
+	"github.com/cozystack/cozystack-telemetry-server/overview/promapi"
 )
 
 const (
-	clusterPath    = "/select/0/prometheus"
-	singleNodePath = "/prometheus"
-
 	exportPath = "/api/v1/export"
 	listPath   = "/api/v1/label/cluster_id/values"
 )
@@ -49,73 +45,41 @@ var (
 	// went on with that.
 	ErrSource = errors.New("backfill: VictoriaMetrics does not answer as it should")
 
-	// errUnsupportedPath is returned when the single-node VictoriaMetrics was asked
-	// on a path of the cluster.
-	errUnsupportedPath = errors.New("unsupported path requested")
-	errRedirect        = errors.New("it answers with a redirect, which is not followed")
-	errEndless         = errors.New("an answer of which the end can't be told")
-	errCutList         = fmt.Errorf("a list of exactly %d clusters, which may have been cut off: raise -search.maxTagValues", listed)
+	errCutList = fmt.Errorf("a list of exactly %d clusters, which may have been cut off: raise -search.maxTagValues", listed)
 )
 
-// source asks a VictoriaMetrics. Its methods may be called concurrently.
+// source asks a VictoriaMetrics, again and again where that may help. Its methods
+// may be called concurrently.
 type source struct {
-	client  *http.Client
+	client  *promapi.Client
 	onRetry func(error)
 	rules   Rules
-	// base is asked; fallback is the path of the single-node binary on the same
-	// host, nil where the operator has named a path. Once the base has turned out to
-	// be a single node, single is set for good.
-	base, fallback *url.URL
-	single         atomic.Bool
 }
 
 func newSource(cfg Config) (*source, error) {
-	u, err := url.Parse(cfg.URL)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, errors.New("backfill: the vmselect URL must be a http or https URL")
+	client, err := promapi.New(promapi.Config{URL: cfg.URL, Transport: cfg.Transport, Bytes: listBytes})
+	if err != nil {
+		return nil, fmt.Errorf("backfill: %w", err)
 	}
-	s := &source{base: u, onRetry: cfg.OnRetry, rules: cfg.Rules, client: &http.Client{
-		Transport:     cfg.Transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
-	if strings.Trim(u.Path, "/") == "" {
-		s.base, s.fallback = u.JoinPath(clusterPath), u.JoinPath(singleNodePath)
-	}
-	return s, nil
+	return &source{client: client, onRetry: cfg.OnRetry, rules: cfg.Rules}, nil
 }
 
 // clusters returns the ids that may have samples between two times; others counts
 // those that can't be a cluster's. Ids of the label's other users are among them:
 // asked by metric, VictoriaMetrics would look at every series.
 func (s *source) clusters(ctx context.Context, from, to time.Time) (ids []string, others int64, err error) {
-	var list struct {
-		Data      []string `json:"data"`
-		Status    string   `json:"status"`
-		IsPartial bool     `json:"isPartial"`
-	}
-	form := span(from, to)
-	form.Set("deny_partial_response", "1")
-	err = s.ask(ctx, listPath, form, func(body io.Reader) error {
-		list.Data = nil
-		text, err := io.ReadAll(io.LimitReader(body, listBytes+1))
-		switch {
-		case err != nil:
-			return err
-		case len(text) > listBytes:
-			return backoff.Permanent(fmt.Errorf("a list above %d bytes", listBytes))
-		}
-		if err := json.Unmarshal(text, &list); err != nil {
+	var list []string
+	err = s.ask(ctx, func(ctx context.Context) error {
+		list = nil // what a try before has left does not count
+		if err := s.client.JSON(ctx, listPath, span(from, to), &list); err != nil {
 			return err
 		}
-		if list.Status != "success" || list.IsPartial {
-			return errors.New("a list that is not whole")
-		}
-		if len(list.Data) == listed {
-			return backoff.Permanent(errCutList)
+		if len(list) == listed {
+			return errCutList
 		}
 		return nil
 	})
-	for _, id := range list.Data {
+	for _, id := range list {
 		if s.rules.Cluster(id) {
 			ids = append(ids, id)
 		} else {
@@ -133,9 +97,11 @@ func (s *source) read(ctx context.Context, ids []string, from, to time.Time, roo
 	form.Set("max_rows_per_line", rowsPerLine)
 	// Samples as they lie in the blocks, which VictoriaMetrics then need not hold.
 	form.Set("reduce_mem_usage", "1")
-	err = s.ask(ctx, exportPath, form, func(body io.Reader) error {
-		f = newFold(s.rules, ids, from, to, room) // what a try before has left does not count
-		return readLines(body, f)
+	err = s.ask(ctx, func(ctx context.Context) error {
+		return s.client.Stream(ctx, exportPath, form, func(body io.Reader) error {
+			f = newFold(s.rules, ids, from, to, room) // what a try before has left does not count
+			return readLines(body, f)
+		})
 	})
 	return f, err
 }
@@ -173,25 +139,20 @@ func readLines(body io.Reader, f *fold) error {
 		if err == nil {
 			err = f.add(l)
 		}
-		if errors.Is(err, errTooMuch) {
-			err = backoff.Permanent(err)
-		}
 		if err != nil {
 			return err
 		}
 	}
 }
 
-// ask asks until read has taken a whole answer.
-func (s *source) ask(ctx context.Context, path string, form url.Values, read func(io.Reader) error) error {
+// ask asks until a whole answer has been taken, or asking again would not help.
+func (s *source) ask(ctx context.Context, once func(context.Context) error) error {
 	pauses := backoff.NewExponentialBackOff()
 	pauses.InitialInterval, pauses.MaxInterval = time.Second, 30*time.Second
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
-		err := s.once(ctx, s.address(path), form, read)
-		if errors.Is(err, errUnsupportedPath) && s.fallback != nil && !s.single.Swap(true) {
-			err = s.once(ctx, s.address(path), form, read)
-		}
-		return struct{}{}, err
+		trying, cancel := context.WithTimeout(ctx, askTime)
+		defer cancel()
+		return struct{}{}, sorted(once(trying))
 	}, backoff.WithBackOff(pauses), backoff.WithMaxTries(tries), backoff.WithMaxElapsedTime(0),
 		backoff.WithNotify(func(err error, _ time.Duration) { s.onRetry(err) }))
 	if err != nil && ctx.Err() == nil {
@@ -200,72 +161,21 @@ func (s *source) ask(ctx context.Context, path string, form url.Values, read fun
 	return err
 }
 
-func (s *source) address(path string) string {
-	if s.single.Load() {
-		return s.fallback.JoinPath(path).String()
-	}
-	return s.base.JoinPath(path).String()
-}
-
-// once asks once. Errors that no other try can mend are permanent.
-func (s *source) once(ctx context.Context, address string, form url.Values, read func(io.Reader) error) error {
-	ctx, cancel := context.WithTimeout(ctx, askTime)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(form.Encode()))
-	if err != nil {
+// sorted marks the errors that no other try can mend, and those that say when to try
+// again.
+func sorted(err error) error {
+	var status *promapi.StatusError
+	switch {
+	case errors.As(err, &status) && (status.Code == http.StatusTooManyRequests || status.Code/100 == 5):
+		if status.After > 0 {
+			return fmt.Errorf("%w; %w", err, backoff.RetryAfter(int(min(status.After, longestPause)/time.Second)))
+		}
+		return err
+	case status != nil && status.Code == http.StatusNotFound:
+		return backoff.Permanent(fmt.Errorf("%w: only VictoriaMetrics has %s", err, exportPath))
+	case status != nil, errors.Is(err, promapi.ErrTooLarge), errors.Is(err, promapi.ErrEndless),
+		errors.Is(err, errCutList), errors.Is(err, errTooMuch):
 		return backoff.Permanent(err)
 	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	resp, err := s.client.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if err := checkAnswer(resp); err != nil {
-		return err
-	}
-	return read(resp.Body)
-}
-
-// checkAnswer returns an error for an answer that is not to be read.
-func checkAnswer(resp *http.Response) error {
-	switch code := resp.StatusCode; {
-	case code == http.StatusOK:
-		if !tellsItsEnd(resp) {
-			return backoff.Permanent(errEndless)
-		}
-		return nil
-	case code/100 == 3:
-		return backoff.Permanent(errRedirect)
-	case code == http.StatusBadRequest && unsupportedPath(resp.Body):
-		return backoff.Permanent(errUnsupportedPath)
-	case code == http.StatusNotFound:
-		return backoff.Permanent(fmt.Errorf("answer with status %d: only VictoriaMetrics has %s", code, exportPath))
-	case code == http.StatusTooManyRequests, code/100 == 5:
-		return later(resp)
-	default:
-		return backoff.Permanent(fmt.Errorf("answer with status %d", code))
-	}
-}
-
-// tellsItsEnd reports whether an answer that is cut off ends with an error: it
-// has a length, or ends with a mark. An HTTP/1 answer with neither ends when the
-// connection does, for whatever reason.
-func tellsItsEnd(resp *http.Response) bool {
-	return resp.ProtoMajor >= 2 || resp.Uncompressed || resp.ContentLength >= 0 || len(resp.TransferEncoding) > 0
-}
-
-func unsupportedPath(body io.Reader) bool {
-	text, err := io.ReadAll(io.LimitReader(body, 4<<10))
-	return err == nil && strings.Contains(string(text), errUnsupportedPath.Error())
-}
-
-// later returns the error of an answer that asks to come again.
-func later(resp *http.Response) error {
-	err := fmt.Errorf("answer with status %d", resp.StatusCode)
-	seconds, bad := strconv.Atoi(resp.Header.Get("Retry-After"))
-	if bad != nil || seconds <= 0 {
-		return err
-	}
-	return fmt.Errorf("%w; %w", err, backoff.RetryAfter(min(seconds, int(longestPause/time.Second))))
+	return err
 }

@@ -34,12 +34,13 @@ var imports = map[string][]string{
 	},
 	"ingest/forward": {module + "store/rollup", "github.com/rs/zerolog", "github.com/cenkalti/backoff/v5"},
 	"overview": {
-		module + "ingest/jsonerror", module + "store/rollup", "github.com/prometheus/client_golang/api",
+		module + "ingest/jsonerror", module + "store/rollup", module + "overview/promapi",
 		"github.com/prometheus/common/model", "github.com/labstack/echo/v4", "github.com/rs/zerolog", "golang.org/x/sync",
 	},
-	"overview/mirror": {module + "store/rollup", module + "store/durable", "github.com/rs/zerolog"},
+	"overview/promapi": {"github.com/prometheus/common/model", "golang.org/x/sync"},
+	"overview/mirror":  {module + "store/rollup", module + "store/durable", "github.com/rs/zerolog"},
 	"overview/backfill": {
-		module + "store/rollup", "github.com/prometheus/common/model", "golang.org/x/sync", "github.com/cenkalti/backoff/v5",
+		module + "overview/promapi", module + "store/rollup", "github.com/prometheus/common/model", "golang.org/x/sync", "github.com/cenkalti/backoff/v5",
 	},
 	"appsource": {},
 	server:      {rooms + "program"},

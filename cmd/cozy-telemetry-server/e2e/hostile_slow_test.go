@@ -72,6 +72,33 @@ func TestMaxConnections(t *testing.T) {
 	wg.Wait()
 }
 
+// A report that finds no room among the connections is counted as every refusal is,
+// with its reason.
+func TestReportsWithoutRoomAreCounted(t *testing.T) {
+	server := startServer(t, t.TempDir(), "--max-connections=1", "--body-timeout=4s")
+	conn, err := net.Dial("tcp", strings.TrimPrefix(server.Public, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	req, err := http.NewRequest(http.MethodPost, server.Public, strings.NewReader("cozy_cluster_info 1\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("X-Cluster-ID", "c1")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" {
+		t.Errorf("the answer is %s, header %v", resp.Status, resp.Header)
+	}
+	if n := server.metric(t, `reports_refused_total{reason="busy"}`); n != 1 {
+		t.Errorf("%d reports are counted as busy", n)
+	}
+}
+
 const (
 	// crawlEvery is how long a slow client rests between two bytes: less than any
 	// deadline, which so can't be one for silence.

@@ -41,7 +41,7 @@ func (s *server) admitted(next echo.HandlerFunc) echo.HandlerFunc {
 			return next(c)
 		}
 		if c.Path() == "/" {
-			s.onReport(ingest.Result{Status: http.StatusServiceUnavailable, Err: fmt.Errorf("%w: %w", ingest.ErrBusy, err)})
+			s.onReport(ingest.Result{Status: http.StatusServiceUnavailable, Reason: ingest.Busy, Err: fmt.Errorf("%w: %w", ingest.ErrBusy, err)})
 		}
 		header.Set(echo.HeaderAccessControlAllowOrigin, "*") // it may be the overview's
 		header.Set(echo.HeaderRetryAfter, "30")

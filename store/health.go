@@ -13,21 +13,21 @@ import (
 type health struct {
 	mu  sync.Mutex
 	err error
+	// probing is the probe under way, nil if there is none.
+	probing *attempt
+}
+
+// attempt is a try of what the file must take to be ready. err is set once done is
+// closed.
+type attempt struct {
+	done chan struct{}
+	err  error
 }
 
 func (h *health) failed(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.err = err
-}
-
-// cured forgets an error, unless another one came meanwhile.
-func (h *health) cured(err error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.err == err {
-		h.err = nil
-	}
 }
 
 func (h *health) get() error {
@@ -43,17 +43,14 @@ const probeBytes = pieceBytes
 // Ready returns nil if the file takes commits. After a commit that failed it is an
 // error until 4 MiB fit in one piece: Ready writes them and removes them again, so
 // that it turns good once the cause is gone. It costs nothing otherwise, and while
-// it is known that there is no room.
+// it is known that there is no room. All who ask meanwhile wait for the same try,
+// which goes on when ctx ends.
 func (s *Store) Ready(ctx context.Context) error {
-	failure := s.health.get()
-	err := failure
+	err := s.health.get()
 	if s.isClosed() {
 		err = ErrClosed
-	} else if failure != nil {
-		// An empty commit would not do: it writes no page, so a full disk takes it.
-		if err = s.probe(ctx); err == nil {
-			s.health.cured(failure)
-		}
+	} else if err != nil {
+		err = s.awaitProbe(ctx)
 	}
 	if err != nil {
 		return fmt.Errorf("store: not ready: %w", err)
@@ -61,6 +58,42 @@ func (s *Store) Ready(ctx context.Context) error {
 	return nil
 }
 
+// awaitProbe waits for the probe under way, or starts one.
+func (s *Store) awaitProbe(ctx context.Context) error {
+	h := &s.health
+	h.mu.Lock()
+	p, failure := h.probing, h.err
+	if p == nil {
+		p = &attempt{done: make(chan struct{})}
+		h.probing = p
+		go func() {
+			p.err = s.probe(context.WithoutCancel(ctx))
+			h.probed(p, failure)
+		}()
+	}
+	h.mu.Unlock()
+	select {
+	case <-p.done:
+		return p.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// probed ends a probe. If it went well, the failure that it was for is forgotten,
+// unless another one came meanwhile.
+func (h *health) probed(p *attempt, failure error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if p.err == nil && h.err == failure {
+		h.err = nil
+	}
+	h.probing = nil
+	close(p.done)
+}
+
+// probe writes what must fit and removes it. An empty commit would not do: it writes
+// no page, so a full disk takes it.
 func (s *Store) probe(ctx context.Context) error {
 	err := s.update(ctx, func(tx *bolt.Tx) error {
 		return tx.Bucket(bucketMeta).Put(keyProbe, make([]byte, probeBytes))

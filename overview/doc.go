@@ -3,8 +3,15 @@
 //
 // The way to an answer, from the bottom up:
 //
-//   - counting.go counts a window of months from the rollups of the [Store];
-//     queries.go and vmselect.go ask VictoriaMetrics for the same figures.
+//   - window.go is a run of months. All that is counted is counted of a window.
+//   - book.go reads a month of the [Store] into a table: table.go packs what the
+//     month says of each cluster, with a number for each text (numbering.go), and
+//     sift.go leaves out what only a flood has brought. counting.go makes figures of
+//     tables. keeper.go keeps both for as long as the store says that nothing of
+//     them has changed.
+//   - queries.go asks for the same figures in VictoriaMetrics' words, vmselect.go
+//     asks all of a window's questions at once, and breaker.go leaves one alone that
+//     has failed slowly.
 //   - sources.go decides which of the two is believed. Every figure grows with
 //     the set of reports that were seen, so the source that counts more clusters
 //     is nearer to the truth.
@@ -13,8 +20,11 @@
 //   - periods.go forms month, quarter and year from the months; distinct.go
 //     counts a window of several months as one.
 //   - answer.go renders the answer once, with its gzip form and its ETag.
+//     overview.go is who is asked for it, with what cache.go remembers; all that is
+//     computed is a task (tasks.go), and ends with Close.
 //   - handler.go speaks HTTP, and collector.go stores the months that have ended
-//     without being asked to.
+//     without being asked to. recount.go counts a month anew, of which days were
+//     filled in; compare.go holds a stored month against its rollups.
 //
 // Nothing is counted twice at the same time: requests that need the same month
 // wait for one computation, which goes on when the client that started it goes

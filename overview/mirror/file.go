@@ -87,6 +87,9 @@ func writeIfDifferent(path string, want []byte) error {
 	})
 }
 
+// errTooLarge is returned for a file that can't be one of the mirror's.
+var errTooLarge = fmt.Errorf("larger than %d bytes", maxJSONFile)
+
 // readBounded reads a file of at most maxJSONFile bytes.
 func readBounded(path string) ([]byte, error) {
 	f, err := os.Open(path)
@@ -96,7 +99,7 @@ func readBounded(path string) ([]byte, error) {
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, maxJSONFile+1))
 	if err == nil && len(b) > maxJSONFile {
-		err = fmt.Errorf("larger than %d bytes", maxJSONFile)
+		err = errTooLarge
 	}
 	return b, err
 }

@@ -186,3 +186,25 @@ func TestImportFailsWithTheStore(t *testing.T) {
 		t.Error("the file was changed")
 	}
 }
+
+// A month's file that is too large to be one is bad, as one that is damaged: it does
+// not keep the rest from being read.
+func TestReadPassesOverALargeMonth(t *testing.T) {
+	dir := t.TempDir()
+	put(t, dir, "2026-02.json", strings.Repeat(" ", maxJSONFile+1))
+	put(t, dir, "2026-03.json", original)
+	var months, bad []string
+	err := Read(t.Context(), dir, Reader{
+		Month: func(s rollup.Snapshot) error {
+			months = append(months, s.Month.String())
+			return nil
+		},
+		Bad: func(file string, _ int, why error) error {
+			bad = append(bad, file+": "+why.Error())
+			return nil
+		},
+	})
+	if err != nil || !slices.Equal(months, []string{"2026-03"}) || !slices.Equal(bad, []string{"2026-02.json: larger than 1048576 bytes"}) {
+		t.Errorf("months %q, bad %q: %v", months, bad, err)
+	}
+}

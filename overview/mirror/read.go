@@ -131,19 +131,25 @@ func readMonths(dir string, r Reader) error {
 		if !ok || !e.Type().IsRegular() {
 			continue
 		}
-		b, err := readBounded(filepath.Join(dir, e.Name()))
-		if err != nil {
-			return err
-		}
-		s, err := DecodeMonth(b, month)
-		if err != nil {
-			err = r.Bad(e.Name(), 0, err)
-		} else {
-			err = r.Month(s)
-		}
-		if err != nil {
+		if err := readMonth(dir, month, r); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func readMonth(dir string, month rollup.MonthID, r Reader) error {
+	name := monthFileName(month)
+	b, err := readBounded(filepath.Join(dir, name))
+	switch {
+	case errors.Is(err, errTooLarge):
+		return r.Bad(name, 0, err)
+	case err != nil:
+		return err
+	}
+	s, err := DecodeMonth(b, month)
+	if err != nil {
+		return r.Bad(name, 0, err)
+	}
+	return r.Month(s)
 }

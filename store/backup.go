@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	bolt "go.etcd.io/bbolt"
 )
 
@@ -38,7 +39,7 @@ func (s *Store) Backup(ctx context.Context, path string) (BackupInfo, error) {
 		return keys, err
 	})
 	if err != nil {
-		return BackupInfo{}, fmt.Errorf("store: back up to %s: %w%s", path, err, remedy(err))
+		return BackupInfo{}, fmt.Errorf("store: back up to %s: %w%s", path, err, dberrors.Remedy(err))
 	}
 	return info, nil
 }

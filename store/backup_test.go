@@ -17,6 +17,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -162,7 +163,7 @@ func TestDamagedCopyIsRefused(t *testing.T) {
 	}
 	for name, damage := range damages {
 		folder := t.TempDir()
-		if err := newFile(filepath.Join(folder, "a.db"), damage); !errors.Is(err, ErrDamaged) {
+		if err := newFile(filepath.Join(folder, "a.db"), damage); !errors.Is(err, dberrors.ErrDamaged) {
 			t.Errorf("%s: got %v, want ErrDamaged", name, err)
 		}
 		if entries, _ := os.ReadDir(folder); len(entries) != 0 {
@@ -246,7 +247,7 @@ func TestCompact(t *testing.T) {
 	blocks := allBlocks(t, s)
 	must(t, s.Remove(t.Context(), blocks[len(blocks)-1:]))
 	to := filepath.Join(t.TempDir(), "new.db")
-	if err := Compact(t.Context(), path, to, nil); !errors.Is(err, ErrLocked) {
+	if err := Compact(t.Context(), path, to, nil); !errors.Is(err, dberrors.ErrLocked) {
 		t.Errorf("got %v, want ErrLocked", err)
 	}
 	must(t, s.Close())

@@ -10,6 +10,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -87,17 +88,15 @@ func BenchmarkPlainUpdate(b *testing.B) {
 	must(b, db.Update(func(tx *bolt.Tx) error { return firstOf(tx.CreateBucket([]byte("b"))) }))
 	r := fleetReport(1, march)
 	dict := emptyDictionary(b)
-	record, err := encodeDay(rollup.FromReport(r), dict)
+	encoded, err := record.EncodeDay(rollup.FromReport(r), dict)
 	must(b, err)
-	blocks, err := newBlockEncoder()
-	must(b, err)
-	block, err := blocks.encode([]*request{{report: &r, lines: fleetLines(r)}})
+	block, err := (&writer{blocks: record.NewBlockEncoder()}).encodeBlock([]*request{{report: &r, lines: fleetLines(r)}})
 	must(b, err)
 	b.ReportAllocs()
 	for n := 0; b.Loop(); n++ {
 		must(b, db.Update(func(tx *bolt.Tx) error {
 			bucket := tx.Bucket([]byte("b"))
-			if err := bucket.Put(instanceKey(uuid(n%1000)), record); err != nil {
+			if err := bucket.Put(record.Key(uuid(n%1000)), encoded); err != nil {
 				return err
 			}
 			return bucket.Put(fmt.Appendf(nil, "queue %016x", n), block)
@@ -106,7 +105,7 @@ func BenchmarkPlainUpdate(b *testing.B) {
 }
 
 // emptyDictionary returns a dictionary that can grow, in a file of its own.
-func emptyDictionary(b *testing.B) *dictionary {
+func emptyDictionary(b *testing.B) *record.Dictionary {
 	db, err := bolt.Open(filepath.Join(b.TempDir(), "dict.db"), 0o600, nil)
 	must(b, err)
 	tx, err := db.Begin(true)
@@ -119,7 +118,7 @@ func emptyDictionary(b *testing.B) *dictionary {
 	must(b, err)
 	dict, err := loadDictionary(bucket)
 	must(b, err)
-	dict.bucket = bucket
+	dict.Put = growing(bucket)
 	return dict
 }
 
@@ -128,20 +127,20 @@ func BenchmarkEncodeDay(b *testing.B) {
 	size := 0
 	b.ReportAllocs()
 	for b.Loop() {
-		record, err := encodeDay(day, dict)
+		encoded, err := record.EncodeDay(day, dict)
 		must(b, err)
-		size = len(record)
+		size = len(encoded)
 	}
 	b.ReportMetric(float64(size), "B/record")
 }
 
 func BenchmarkDecodeDay(b *testing.B) {
 	dict := emptyDictionary(b)
-	record, err := encodeDay(rollup.FromReport(fleetReport(1, march)), dict)
+	encoded, err := record.EncodeDay(rollup.FromReport(fleetReport(1, march)), dict)
 	must(b, err)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := decodeDay(record, dict); err != nil {
+		if _, err := record.DecodeDay(encoded, dict); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -75,16 +76,16 @@ const buildChunk = 2000
 
 // eachMonth calls fn with the records of a month's own, as walk does.
 func (s *Store) eachMonth(ctx context.Context, name partitionName, keep func(instance string) bool, fn func([]instanceMonth) error) error {
-	return walk(ctx, s, name, buildChunk, keep, func(instance string, v []byte, dict *dictionary) (instanceMonth, error) {
-		m, err := decodeMonth(v, dict)
+	return walk(ctx, s, name, buildChunk, keep, func(instance string, v []byte, dict *record.Dictionary) (instanceMonth, error) {
+		m, err := record.DecodeMonth(v, dict)
 		return instanceMonth{instance, m}, err
 	}, fn)
 }
 
 // eachDay calls fn with the records of a day, some at a time, as walk does.
 func (s *Store) eachDay(ctx context.Context, name partitionName, some int, keep func(instance string) bool, fn func([]InstanceDay) error) error {
-	return walk(ctx, s, name, some, keep, func(instance string, v []byte, dict *dictionary) (InstanceDay, error) {
-		d, err := decodeDay(v, dict)
+	return walk(ctx, s, name, some, keep, func(instance string, v []byte, dict *record.Dictionary) (InstanceDay, error) {
+		d, err := record.DecodeDay(v, dict)
 		return InstanceDay{instance, d}, err
 	}, fn)
 }
@@ -93,7 +94,7 @@ func (s *Store) eachDay(ctx context.Context, name partitionName, some int, keep 
 // keys. No transaction is open while fn runs, which may change what it is given.
 // Records of instances that are not to be kept are not decoded; nil keeps all.
 func walk[R any](ctx context.Context, s *Store, name partitionName, some int, keep func(instance string) bool,
-	decode func(instance string, v []byte, dict *dictionary) (R, error), fn func([]R) error,
+	decode func(instance string, v []byte, dict *record.Dictionary) (R, error), fn func([]R) error,
 ) error {
 	// The walk goes on from the key that it met, not from that of the instance: another
 	// program may have written the key of a UUID as text, and ours lies before it.
@@ -102,9 +103,9 @@ func walk[R any](ctx context.Context, s *Store, name partitionName, some int, ke
 		var chunk []R
 		var last []byte
 		err := s.view(func(tx *bolt.Tx) error {
-			return name.some(tx, after, some, func(k, v []byte, dict *dictionary) error {
+			return name.some(tx, after, some, func(k, v []byte, dict *record.Dictionary) error {
 				last = append(last[:0], k...)
-				instance := instanceOf(k)
+				instance := record.Instance(k)
 				if keep != nil && !keep(instance) {
 					return nil
 				}
@@ -130,7 +131,7 @@ func walk[R any](ctx context.Context, s *Store, name partitionName, some int, ke
 
 // some calls fn with the next records behind a key. Where the partition is gone there
 // are none.
-func (name partitionName) some(tx *bolt.Tx, after []byte, n int, fn func(k, v []byte, dict *dictionary) error) error {
+func (name partitionName) some(tx *bolt.Tx, after []byte, n int, fn func(k, v []byte, dict *record.Dictionary) error) error {
 	month := monthBucket(tx, name.month)
 	parent := month
 	if !name.own {

@@ -13,6 +13,8 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -55,7 +57,7 @@ func (s *Store) Check(ctx context.Context, report func(Problem), progress func(d
 	steps := []func(tx *bolt.Tx) error{c.count, c.pages, c.buckets, c.days, c.months, c.queue, c.snapshots}
 	for _, step := range steps {
 		err := s.view(step)
-		if errors.Is(err, ErrDamaged) {
+		if errors.Is(err, dberrors.ErrDamaged) {
 			c.report(ProblemPage, "%v", err)
 			return nil
 		}
@@ -146,19 +148,19 @@ func (c *checker) days(tx *bolt.Tx) error {
 		defer c.did(1)
 		return c.products(days.Bucket(name), date.String(), func(product []byte, records *bolt.Bucket) error {
 			return c.records(records, date.String(), dictionaryOf(tx, date.Month(), string(product)),
-				func(v []byte, dict *dictionary) error { _, err := decodeDay(v, dict); return err })
+				func(v []byte, dict *record.Dictionary) error { _, err := record.DecodeDay(v, dict); return err })
 		})
 	})
 }
 
 // dictionaryOf loads a dictionary. Where there is none, or one that is damaged, it
 // is empty; months reports that.
-func dictionaryOf(tx *bolt.Tx, month rollup.MonthID, product string) *dictionary {
+func dictionaryOf(tx *bolt.Tx, month rollup.MonthID, product string) *record.Dictionary {
 	if series := seriesOf(monthBucket(tx, month), product); series != nil {
 		dict, _ := loadDictionary(series)
 		return dict
 	}
-	return &dictionary{}
+	return record.NewDictionary()
 }
 
 // products calls fn with the records of each product in a day or a month, which may
@@ -186,13 +188,13 @@ func (c *checker) products(parent *bolt.Bucket, where string, fn func(product []
 }
 
 // records looks at the keys of some records, and decodes these.
-func (c *checker) records(records *bolt.Bucket, where string, dict *dictionary, decode func([]byte, *dictionary) error) error {
+func (c *checker) records(records *bolt.Bucket, where string, dict *record.Dictionary, decode func([]byte, *record.Dictionary) error) error {
 	if records == nil {
 		return nil
 	}
 	return records.ForEach(func(k, v []byte) error {
-		instance := instanceOf(k)
-		if v == nil || instance == "" || !bytes.Equal(instanceKey(instance), k) || (k[0] == 0) != (len(k) == uuidKeyLen && len(instance) == uuidLen) {
+		instance := record.Instance(k)
+		if v == nil || !record.IsKey(k) {
 			c.report(ProblemKey, "%s: %x is no instance", where, k)
 			return nil
 		}
@@ -218,7 +220,7 @@ func (c *checker) months(tx *bolt.Tx) error {
 			c.dictionary(months.Bucket(name).Bucket(product), month, product)
 			pending := daySet(months.Bucket(name), keyPending)
 			err := c.records(records, month.String(), dictionaryOf(tx, month, string(product)),
-				func(v []byte, dict *dictionary) error { return checkMonth(v, dict, pending) })
+				func(v []byte, dict *record.Dictionary) error { return checkMonth(v, dict, pending) })
 			if err != nil {
 				return err
 			}
@@ -229,8 +231,8 @@ func (c *checker) months(tx *bolt.Tx) error {
 
 // checkMonth looks at a month's record, which can't be of a day that was never to be
 // folded.
-func checkMonth(v []byte, dict *dictionary, pending rollup.DaySet) error {
-	m, err := decodeMonth(v, dict)
+func checkMonth(v []byte, dict *record.Dictionary, pending rollup.DaySet) error {
+	m, err := record.DecodeMonth(v, dict)
 	if err == nil && m.Days()&^pending != 0 {
 		err = errors.New("it has a day that is not folded")
 	}
@@ -263,7 +265,7 @@ func (c *checker) dictionary(product *bolt.Bucket, month rollup.MonthID, name []
 		c.report(ProblemDictionary, "%s/%s: %v", month, name, err)
 		return
 	}
-	if _, empty := dict.ids[""]; empty || len(dict.ids) != len(dict.series) {
+	if dict.Has("") || !dict.Distinct() {
 		c.report(ProblemDictionary, "%s/%s: a series has no text, or stands twice", month, name)
 	}
 }
@@ -272,10 +274,10 @@ func (c *checker) dictionary(product *bolt.Bucket, month rollup.MonthID, name []
 func (c *checker) queue(tx *bolt.Tx) error {
 	queue := tx.Bucket(bucketQueue)
 	return queue.ForEach(func(k, v []byte) error {
-		b, err := decodeBlock(k, v)
+		b, err := record.DecodeBlock(k, v)
 		var lines []byte
 		if err == nil {
-			lines, err = unpackBlock(b)
+			lines, err = record.UnpackBlock(b)
 		}
 		switch {
 		case err != nil:

@@ -6,11 +6,13 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -45,12 +47,12 @@ func TestCheckFinds(t *testing.T) {
 			own := recordsOf(monthBucket(tx, month), "cozystack")
 			dict, err := loadDictionary(seriesOf(monthBucket(tx, month), "cozystack"))
 			must(t, err)
-			m, err := decodeMonth(own.Get(instanceKey(uuid(4))), dict)
+			m, err := record.DecodeMonth(own.Get(record.Key(uuid(4))), dict)
 			must(t, err)
 			f(&m)
-			b, err := encodeMonth(m, dict)
+			b, err := record.EncodeMonth(m, dict)
 			must(t, err)
-			return own.Put(instanceKey(uuid(4)), b)
+			return own.Put(record.Key(uuid(4)), b)
 		}
 	}
 	tests := map[string]struct {
@@ -58,9 +60,9 @@ func TestCheckFinds(t *testing.T) {
 		kind   ProblemKind
 		text   string
 	}{
-		"a day's record":    {func(tx *bolt.Tx) error { _, d, _ := parts(tx); return d.Put(instanceKey("x"), []byte{1, 2, 3}) }, ProblemRecord, `"x"`},
-		"a month's record":  {func(tx *bolt.Tx) error { m, _, _ := parts(tx); return m.Put(instanceKey("x"), []byte{1, 2, 3}) }, ProblemRecord, `"x"`},
-		"an empty record":   {func(tx *bolt.Tx) error { _, d, _ := parts(tx); return d.Put(instanceKey("x"), nil) }, ProblemRecord, `"x"`},
+		"a day's record":    {func(tx *bolt.Tx) error { _, d, _ := parts(tx); return d.Put(record.Key("x"), []byte{1, 2, 3}) }, ProblemRecord, `"x"`},
+		"a month's record":  {func(tx *bolt.Tx) error { m, _, _ := parts(tx); return m.Put(record.Key("x"), []byte{1, 2, 3}) }, ProblemRecord, `"x"`},
+		"an empty record":   {func(tx *bolt.Tx) error { _, d, _ := parts(tx); return d.Put(record.Key("x"), nil) }, ProblemRecord, `"x"`},
 		"a key of no id":    {func(tx *bolt.Tx) error { _, d, _ := parts(tx); return d.Put([]byte{0, 1}, []byte{1, 2, 0, 0}) }, ProblemKey, "0001"},
 		"a uuid not packed": {func(tx *bolt.Tx) error { _, d, _ := parts(tx); return d.Put([]byte(uuid(1)), []byte{1, 2, 0, 0}) }, ProblemKey, "is no instance"},
 		"a foreign bucket":  {func(tx *bolt.Tx) error { return firstOf(tx.CreateBucket([]byte("x"))) }, ProblemKey, `"x"`},
@@ -80,7 +82,7 @@ func TestCheckFinds(t *testing.T) {
 		"no dictionary": {func(tx *bolt.Tx) error {
 			return monthBucket(tx, february).Bucket([]byte("cozystack")).DeleteBucket(bucketSeries)
 		}, ProblemDictionary, "there is none"},
-		"a month without an instance": {func(tx *bolt.Tx) error { m, _, _ := parts(tx); return m.Delete(instanceKey(uuid(3))) }, ProblemFold, uuid(3)},
+		"a month without an instance": {func(tx *bolt.Tx) error { m, _, _ := parts(tx); return m.Delete(record.Key(uuid(3))) }, ProblemFold, uuid(3)},
 		"a lower peak":                {raise(february, func(m *rollup.Month) { m.Peaks[0].Value = 0 }), ProblemFold, "lacks"},
 		"a higher peak":               {raise(february-1, func(m *rollup.Month) { m.Peaks[1].Value += 5 }), ProblemFold, "more than its days"},
 		"a lower sum":                 {raise(february, func(m *rollup.Month) { m.Metrics[0].Peak = 0 }), ProblemFold, "lacks"},
@@ -90,12 +92,12 @@ func TestCheckFinds(t *testing.T) {
 		"half a block":                {halfBlock, ProblemQueue, "block"},
 		"samples of a block": {func(tx *bolt.Tx) error {
 			k, v := tx.Bucket(bucketQueue).Cursor().First()
-			b, err := decodeBlock(k, v)
+			b, err := record.DecodeBlock(k, v)
 			must(t, err)
 			b.Samples++
-			lines, err := unpackBlock(b)
+			lines, err := record.UnpackBlock(b)
 			must(t, err)
-			v, err = packBlock(b, lines)
+			v, err = record.NewBlockEncoder().Encode(b, slices.Values([][]byte{lines}))
 			must(t, err)
 			return tx.Bucket(bucketQueue).Put(k, v)
 		}, ProblemQueue, "samples"},

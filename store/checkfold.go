@@ -7,6 +7,8 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -22,8 +24,8 @@ func (c *checker) folds(tx *bolt.Tx, month rollup.MonthID, product string) error
 		if records == nil {
 			return m
 		}
-		if v := records.Get(instanceKey(instance)); v != nil {
-			m, _ = decodeMonth(v, dict) // a record that does not decode was reported
+		if v := records.Get(record.Key(instance)); v != nil {
+			m, _ = record.DecodeMonth(v, dict) // a record that does not decode was reported
 		}
 		return m
 	}
@@ -49,12 +51,12 @@ func (c *checker) foldOf(tx *bolt.Tx, product string, month rollup.MonthID, days
 ) error {
 	f, err := openDays(tx, product, month, days)
 	if err == nil {
-		err = f.run(c.ctx, keyRange{}, func(instance string, months []rollup.Month) error {
+		err = f.run(c.ctx, record.Range{}, func(instance string, months []rollup.Month) error {
 			fn(instance, months[0])
 			return nil
 		})
 	}
-	if errors.Is(err, ErrDamaged) {
+	if errors.Is(err, dberrors.ErrDamaged) {
 		return nil // the dictionary or the record was reported
 	}
 	return err

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 )
 
 func TestWritesAfterCloseFail(t *testing.T) {
@@ -20,7 +22,7 @@ func TestWritesAfterCloseFail(t *testing.T) {
 		"PutBackfilled": s.PutBackfilled(t.Context(), nil),
 	}
 	for name, err := range writes {
-		if !errors.Is(err, ErrClosed) {
+		if !errors.Is(err, dberrors.ErrClosed) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
@@ -59,7 +61,7 @@ func testCloseWaitsForWhatWasHandedIn(t *testing.T) {
 		switch {
 		case err == nil:
 			acknowledged++
-		case !errors.Is(err, ErrClosed):
+		case !errors.Is(err, dberrors.ErrClosed):
 			t.Errorf("report %d: %v", i, err)
 		}
 	}

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"encoding/binary"
 	"errors"
 	"math"
 	"path/filepath"
@@ -13,6 +12,8 @@ import (
 	bolt "go.etcd.io/bbolt"
 	"pgregory.net/rapid"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -20,10 +21,10 @@ import (
 // there by its bare name, and in no order.
 var fixedSeries = []rollup.Series{"b", `a{x="2"}`, `a{x="1"}`, "a", "a_b", `c{x="1"}`, "c", `b{x="1"}`}
 
-func fixedDictionary() *dictionary {
-	d := &dictionary{series: fixedSeries, ids: make(map[rollup.Series]uint32)}
-	for i, s := range fixedSeries {
-		d.ids[s] = uint32(i)
+func fixedDictionary() *record.Dictionary {
+	d := record.NewDictionary()
+	for _, s := range fixedSeries {
+		d.Add([]byte(s))
 	}
 	return d
 }
@@ -55,10 +56,10 @@ func foldMonthRecord(b []byte, metrics []string) (rollup.Month, error) {
 	return foldRecord(func(sum *monthSum, meanings []foldSeries) error { return sum.addMonth(b, meanings) }, metrics)
 }
 
-// checkDayRecord holds what must be true of a record that encodeDay wrote.
+// checkDayRecord holds what must be true of a record that EncodeDay wrote.
 func checkDayRecord(t fatal, b []byte, want rollup.Day) {
 	t.Helper()
-	got, err := decodeDay(b, fixedDictionary())
+	got, err := record.DecodeDay(b, fixedDictionary())
 	must(t, err)
 	if !sameDay(got, want) {
 		t.Fatalf("%x\ngot  %+v\nwant %+v", b, got, want)
@@ -74,7 +75,7 @@ func checkDayRecord(t fatal, b []byte, want rollup.Day) {
 
 func checkMonthRecord(t fatal, b []byte, want rollup.Month) {
 	t.Helper()
-	got, err := decodeMonth(b, fixedDictionary())
+	got, err := record.DecodeMonth(b, fixedDictionary())
 	must(t, err)
 	if !sameMonth(got, want) {
 		t.Fatalf("%x\ngot  %+v\nwant %+v", b, got, want)
@@ -124,25 +125,25 @@ func TestRecordsRoundTrip(t *testing.T) {
 		must(t, err)
 		writing, err := loadDictionary(bucket)
 		must(t, err)
-		writing.bucket = bucket
+		writing.Put = growing(bucket)
 
 		var days []rollup.Day
 		var months []rollup.Month
 		var records [][]byte
 		for range rapid.IntRange(1, 3).Draw(t, "records") {
 			day, month := randomDay().Draw(t, "day"), randomMonth().Draw(t, "month")
-			a, err := encodeDay(day, writing)
+			a, err := record.EncodeDay(day, writing)
 			must(t, err)
-			b, err := encodeMonth(month, writing)
+			b, err := record.EncodeMonth(month, writing)
 			must(t, err)
 			days, months, records = append(days, day), append(months, month), append(records, a, b)
 		}
 		reading, err := loadDictionary(bucket)
 		must(t, err)
 		for i := range days {
-			day, err := decodeDay(records[2*i], reading)
+			day, err := record.DecodeDay(records[2*i], reading)
 			must(t, err)
-			month, err := decodeMonth(records[2*i+1], reading)
+			month, err := record.DecodeMonth(records[2*i+1], reading)
 			must(t, err)
 			if !sameDay(day, days[i]) || !sameMonth(month, months[i]) {
 				t.Fatalf("got  %+v and %+v\nwant %+v and %+v", day, month, days[i], months[i])
@@ -161,39 +162,9 @@ func TestSumOfFractionsDoesNotDependOnTheDictionary(t *testing.T) {
 			{Series: `a{x="2"}`, Peak: values[2], Last: values[2]},
 		}}
 		d.Sums = rollup.SumPeaks(d.Points)
-		b, err := encodeDay(d, fixedDictionary())
+		b, err := record.EncodeDay(d, fixedDictionary())
 		must(t, err)
 		checkDayRecord(t, b, d)
-	}
-}
-
-func TestValues(t *testing.T) {
-	for _, v := range []float64{0, 1, 63, 64, 1<<53 - 1, 1 << 53, 0.1, 1e-300, math.SmallestNonzeroFloat64, 1<<52 + 0.5} {
-		r := reader{b: appendValue(nil, v)}
-		if got := r.value(); got != v || r.done() != nil {
-			t.Errorf("%v comes back as %v, %v", v, got, r.done())
-		}
-	}
-	float := func(v float64) []byte {
-		b := appendValue(nil, 0.5)
-		binary.BigEndian.PutUint64(b[1:], math.Float64bits(v))
-		return b
-	}
-	for name, b := range map[string][]byte{
-		"nothing":          nil,
-		"cut off":          {1, 0, 0},
-		"another tag":      append([]byte{3}, make([]byte, 8)...),
-		"above 2^53":       {0x82, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x40},
-		"NaN":              float(math.NaN()),
-		"infinite":         float(math.Inf(1)),
-		"negative":         float(-1),
-		"above 2^53, too":  float(1 << 54),
-		"an endless count": {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
-	} {
-		r := reader{b: b}
-		if got := r.value(); r.done() == nil {
-			t.Errorf("%s: read as %v", name, got)
-		}
 	}
 }
 
@@ -201,43 +172,10 @@ func TestValues(t *testing.T) {
 func TestRecordsAreSmall(t *testing.T) {
 	dict := fixedDictionary()
 	d := rollup.FromReport(report(uuid(1), march, fixedSeries...))
-	b, err := encodeDay(d, dict)
+	b, err := record.EncodeDay(d, dict)
 	must(t, err)
 	if want := 2 + 1 + 2*len(fixedSeries) + 1; len(b) != want {
 		t.Errorf("%d series take %d bytes, want %d: %x", len(fixedSeries), len(b), want, b)
-	}
-}
-
-func TestDamagedRecords(t *testing.T) {
-	for name, b := range map[string][]byte{
-		"nothing":                nil,
-		"hour 24":                {24, 1, 0, 0},
-		"points without end":     {0, 1, 200, 0},
-		"an unknown series":      {0, 1, 1, 8 << dayFlagBits, 2, 0},
-		"bytes left over":        {0, 1, 0, 0, 0},
-		"a sum without a series": {0, 1, 0, 1, 2, 2},
-		"a sum of a point":       {0, 1, 1, 1 << dayFlagBits, 2, 1, 1, 2},
-	} {
-		if d, err := decodeDay(b, fixedDictionary()); !errors.Is(err, ErrDamaged) {
-			t.Errorf("day with %s: %+v, %v", name, d, err)
-		}
-	}
-	huge := []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1}
-	for name, b := range map[string][]byte{
-		"nothing":               nil,
-		"no days":               {0, 0, 0},
-		"32 days":               {0xff, 0xff, 0xff, 0xff, 0x0f, 0, 0},
-		"an unknown series":     {1, 1, 8, 2, 0},
-		"a number that wraps":   append(append([]byte{1, 2, 1, 2}, huge...), 2, 0),
-		"bytes left over":       {1, 0, 0, 0},
-		"a metric with a label": {1, 0, 1, 1 << monthFlagBits, 2},
-		"metrics out of order":  {1, 0, 2, 0, 2, 3 << monthFlagBits, 2},
-		"a metric twice":        {1, 0, 2, 0, 2, 0, 2},
-		"a metric without days": {1, 0, 1, flagDays, 2, 0},
-	} {
-		if m, err := decodeMonth(b, fixedDictionary()); !errors.Is(err, ErrDamaged) {
-			t.Errorf("month with %s: %+v, %v", name, m, err)
-		}
 	}
 }
 
@@ -246,19 +184,19 @@ func TestDamagedRecords(t *testing.T) {
 // decoder refuses, but for a sum that is named by a labelled series.
 func FuzzDayRecord(f *testing.F) {
 	for seed := range 20 {
-		b, err := encodeDay(randomDay().Filter(known).Example(seed), fixedDictionary())
+		b, err := record.EncodeDay(randomDay().Filter(known).Example(seed), fixedDictionary())
 		must(f, err)
 		f.Add(b)
 	}
-	f.Add([]byte{0, 1, 1, 1 << dayFlagBits, 2, 1, 1, 2})
+	f.Add([]byte{0, 1, 1, 1 << 2, 2, 1, 1, 2})
 	f.Add([]byte{0, 1, 0, 1, 0, 2})
 	f.Add([]byte{0, 1, 2, 0, 1, 0x3f, 0xb9, 0x99, 0x99, 0x99, 0x99, 0x99, 0x9a, 0, 2, 0})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		day, err := decodeDay(b, fixedDictionary())
+		day, err := record.DecodeDay(b, fixedDictionary())
 		month, foldErr := foldDayRecord(b, 17, nil)
 		if err != nil {
 			labelled := strings.Contains(err.Error(), "{")
-			if !errors.Is(err, ErrDamaged) || foldErr == nil && !labelled {
+			if !errors.Is(err, dberrors.ErrDamaged) || foldErr == nil && !labelled {
 				t.Fatalf("decoding says %v, folding %v", err, foldErr)
 			}
 			return
@@ -269,7 +207,7 @@ func FuzzDayRecord(f *testing.F) {
 		if want := rollup.FromDay(17, day); !nearlySameMonth(month, want) {
 			t.Fatalf("folded\n%+v\nwant\n%+v", month, want)
 		}
-		again, err := encodeDay(day, fixedDictionary())
+		again, err := record.EncodeDay(day, fixedDictionary())
 		must(t, err)
 		checkDayRecord(t, again, day)
 	})
@@ -280,22 +218,22 @@ func FuzzDayRecord(f *testing.F) {
 func FuzzMonthRecord(f *testing.F) {
 	known := func(m rollup.Month) bool { return knownPeaks(m.Peaks) }
 	for seed := range 20 {
-		b, err := encodeMonth(randomMonth().Filter(known).Example(seed), fixedDictionary())
+		b, err := record.EncodeMonth(randomMonth().Filter(known).Example(seed), fixedDictionary())
 		must(f, err)
 		f.Add(b)
 	}
 	f.Add([]byte{1, 2, 1, 2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 0})
-	f.Add([]byte{1, 0, 2, 3 << monthFlagBits, 2, 0, 2})
+	f.Add([]byte{1, 0, 2, 3 << 1, 2, 0, 2})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		month, err := decodeMonth(b, fixedDictionary())
+		month, err := record.DecodeMonth(b, fixedDictionary())
 		if err != nil {
-			if !errors.Is(err, ErrDamaged) {
+			if !errors.Is(err, dberrors.ErrDamaged) {
 				t.Fatalf("decoding says %v", err)
 			}
 			return
 		}
 		checkMonthRecord(t, b, month)
-		again, err := encodeMonth(month, fixedDictionary())
+		again, err := record.EncodeMonth(month, fixedDictionary())
 		must(t, err)
 		if len(month.Metrics) > 0 {
 			checkMonthRecord(t, again, month)
@@ -307,9 +245,9 @@ func FuzzMonthRecord(f *testing.F) {
 func known(d rollup.Day) bool { return knownPeaks(rollup.FromDay(1, d).Peaks) }
 
 func knownPeaks(peaks []rollup.Peak) bool {
-	ids := fixedDictionary().ids
+	dict := fixedDictionary()
 	for _, p := range peaks {
-		if _, ok := ids[p.Series]; !ok {
+		if !dict.Has(p.Series) {
 			return false
 		}
 	}
@@ -317,7 +255,7 @@ func knownPeaks(peaks []rollup.Peak) bool {
 }
 
 // nearlySameMonth forgives what the order of adding fractions changes. It is
-// for records that encodeDay would not write: it stores such sums.
+// for records that EncodeDay would not write: it stores such sums.
 func nearlySameMonth(a, b rollup.Month) bool {
 	if len(a.Metrics) != len(b.Metrics) {
 		return false

@@ -10,6 +10,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -109,7 +110,7 @@ func (c *combiner) queues() error {
 	for _, s := range c.from {
 		err := s.view(func(tx *bolt.Tx) error {
 			return tx.Bucket(bucketQueue).ForEach(func(k, v []byte) error {
-				if b, err := decodeBlock(k, v); err == nil {
+				if b, err := record.DecodeBlock(k, v); err == nil {
 					c.left.QueuedSamples += int64(b.Samples)
 				}
 				return nil

@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"testing"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 )
 
 // Damage of many kinds is no panic, neither in Open nor later. The places are
@@ -28,7 +30,7 @@ func TestScatteredDamage(t *testing.T) {
 		}
 		if err := openDamaged(t, damaged); err != nil {
 			refused++
-			if remedy(err) == "" {
+			if dberrors.Remedy(err) == "" {
 				t.Errorf("at %d: no remedy is known for %v", at, err)
 			}
 		}

@@ -8,6 +8,8 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -22,14 +24,14 @@ func (s *Store) FirstMonth() (month rollup.MonthID, ok bool, err error) {
 		if k, _ := tx.Bucket(bucketDays).Cursor().First(); k != nil {
 			date, err := rollup.ParseDate(string(k))
 			if err != nil {
-				return fmt.Errorf("%w: %w", ErrDamaged, err)
+				return fmt.Errorf("%w: %w", dberrors.ErrDamaged, err)
 			}
 			month, ok = date.Month(), true
 		}
 		if k, _ := tx.Bucket(bucketMonths).Cursor().First(); k != nil {
 			first, err := rollup.ParseMonth(string(k))
 			if err != nil {
-				return fmt.Errorf("%w: %w", ErrDamaged, err)
+				return fmt.Errorf("%w: %w", dberrors.ErrDamaged, err)
 			}
 			if !ok || first < month {
 				month, ok = first, true
@@ -119,7 +121,7 @@ func (s *Store) Known(product, instance string, now time.Time) (known bool, err 
 				continue
 			}
 			records := recordsOf(b, product)
-			known = records != nil && records.Get(instanceKey(instance)) != nil
+			known = records != nil && records.Get(record.Key(instance)) != nil
 		}
 		return nil
 	})

@@ -3,6 +3,7 @@ package store
 import (
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -20,7 +21,7 @@ type dictionaryName struct {
 // cache is empty and ready, and has no limits.
 type dictionaryCache struct {
 	names  []dictionaryName // in the order of their coming
-	dicts  map[dictionaryName]*dictionary
+	dicts  map[dictionaryName]*record.Dictionary
 	limits limits // of what is written with them
 	// changed has the months that the transaction at hand may have changed. Nobody
 	// changes a record without a partition.
@@ -77,13 +78,13 @@ func (c *dictionaryCache) partition(tx *bolt.Tx, parent *bolt.Bucket, name dicti
 		}
 		c.add(name, dict)
 	}
-	dict.bucket = series
+	dict.Put = growing(series)
 	return partition{records, dict, &c.limits}, nil
 }
 
-func (c *dictionaryCache) add(name dictionaryName, dict *dictionary) {
+func (c *dictionaryCache) add(name dictionaryName, dict *record.Dictionary) {
 	if c.dicts == nil {
-		c.dicts = make(map[dictionaryName]*dictionary)
+		c.dicts = make(map[dictionaryName]*record.Dictionary)
 	}
 	if len(c.names) == maxCachedDictionaries {
 		delete(c.dicts, c.names[0])

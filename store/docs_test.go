@@ -13,6 +13,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -60,13 +61,13 @@ func TestDocumentedRecords(t *testing.T) {
 			t.Errorf("version %d of the day", day.Sequence())
 		}
 		records := recordsOf(day, "cozystack")
-		compareDocumented(t, "key", documentedHex(t, "key"), instanceKey(exampleInstance))
-		compareDocumented(t, "day", documentedHex(t, "day"), records.Get(instanceKey(exampleInstance)))
+		compareDocumented(t, "key", documentedHex(t, "key"), record.Key(exampleInstance))
+		compareDocumented(t, "day", documentedHex(t, "day"), records.Get(record.Key(exampleInstance)))
 
 		month := monthBucket(tx, rollup.NewMonth(2026, 3))
 		compareDictionary(t, "dictionary", seriesOf(month, "cozystack"))
 		records = recordsOf(month, "cozystack")
-		compareDocumented(t, "month", documentedHex(t, "month"), records.Get(instanceKey(exampleInstance)))
+		compareDocumented(t, "month", documentedHex(t, "month"), records.Get(record.Key(exampleInstance)))
 		return nil
 	}))
 	date := rollup.DateOf(exampleReports()[0].Received)

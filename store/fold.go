@@ -10,6 +10,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -36,7 +37,7 @@ func (s *Store) Fold(ctx context.Context, product string, from, to rollup.MonthI
 		}
 		group, ctx := errgroup.WithContext(ctx)
 		fn := oneByOne(ctx, fn)
-		for i, keys := range splitKeys(len(txs)) {
+		for i, keys := range record.Split(len(txs)) {
 			group.Go(func() error {
 				return guard(func() error { return openWindow(txs[i], product, from, indexes).run(ctx, keys, fn) })
 			})
@@ -163,10 +164,10 @@ func (m *foldMonth) open(parent *bolt.Bucket, product string, days rollup.DaySet
 }
 
 // run walks the instances whose keys lie in a range.
-func (f *folder) run(ctx context.Context, keys keyRange, fn func(string, []rollup.Month) error) error {
+func (f *folder) run(ctx context.Context, keys record.Range, fn func(string, []rollup.Month) error) error {
 	for _, m := range f.inputs {
 		for _, in := range m.records {
-			in.key, in.value = seekBehind(in.cursor, keys.after)
+			in.key, in.value = seekBehind(in.cursor, keys.After)
 		}
 	}
 	for {
@@ -174,18 +175,18 @@ func (f *folder) run(ctx context.Context, keys keyRange, fn func(string, []rollu
 			return err
 		}
 		key := f.next()
-		if key == nil || keys.endsBefore(key) {
+		if key == nil || keys.EndsBefore(key) {
 			return nil
 		}
 		f.key = key
 		found, err := f.add(key)
 		if err != nil {
-			return fmt.Errorf("%s: %w", instanceOf(key), err)
+			return fmt.Errorf("%s: %w", record.Instance(key), err)
 		}
 		if !found {
 			continue
 		}
-		if err := fn(instanceOf(key), f.months); err != nil {
+		if err := fn(record.Instance(key), f.months); err != nil {
 			return err
 		}
 	}

@@ -12,6 +12,8 @@ import (
 	bolt "go.etcd.io/bbolt"
 	"pgregory.net/rapid"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -150,7 +152,7 @@ func testDamagedMonth(t *testing.T) {
 	must(t, s.FoldDays(t.Context(), month, day))
 	must(t, s.Record(t.Context(), report("x", march.AddDate(0, 0, 1), "a"), nil))
 	must(t, s.update(t.Context(), func(tx *bolt.Tx) error {
-		return recordsOf(monthBucket(tx, month), "cozystack").Put(instanceKey("x"), []byte("rubbish"))
+		return recordsOf(monthBucket(tx, month), "cozystack").Put(record.Key("x"), []byte("rubbish"))
 	}))
 	chunk, _, err := s.foldSome(t.Context(), "cozystack", month, rollup.DaySetOf(6), nil)
 	must(t, err)
@@ -166,7 +168,7 @@ func testDamagedMonth(t *testing.T) {
 	synctest.Wait() // both wait for the writer, so they are in one transaction
 	release()
 	wg.Wait()
-	if !errors.Is(fold, ErrDamaged) || record != nil {
+	if !errors.Is(fold, dberrors.ErrDamaged) || record != nil {
 		t.Errorf("the fold ends with %v, the report with %v", fold, record)
 	}
 	if got := dayOf(t, s, "y", day); len(got.Points) != 1 {

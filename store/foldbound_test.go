@@ -50,9 +50,8 @@ func fillDictionary(t *testing.T, s *Store, month rollup.MonthID, metric string,
 		if err != nil {
 			return err
 		}
-		p.dict.bucket.FillPercent = 1
-		for len(p.dict.series) < size {
-			if _, err := p.dict.id(rollup.Series(fmt.Sprintf(`%s{kind="%s-%d"}`, metric, month, len(p.dict.series)))); err != nil {
+		for p.dict.Len() < size {
+			if _, err := p.dict.ID(rollup.Series(fmt.Sprintf(`%s{kind="%s-%d"}`, metric, month, p.dict.Len()))); err != nil {
 				return err
 			}
 		}

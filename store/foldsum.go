@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -81,61 +83,61 @@ func (m *monthSum) forgetDay() {
 
 // takeDay takes a record's peaks, and leaves its sums in daySums.
 func (m *monthSum) takeDay(b []byte, series []foldSeries) error {
-	r := readDay(b)
-	for range r.count() {
-		p := r.point()
-		if p.number >= uint64(len(series)) {
-			return fmt.Errorf("%w: series %d of %d", ErrDamaged, p.number, len(series))
+	r := record.ReadDay(b)
+	for range r.Count() {
+		p := r.Point()
+		if p.Number >= uint64(len(series)) {
+			return fmt.Errorf("%w: series %d of %d", dberrors.ErrDamaged, p.Number, len(series))
 		}
-		s := series[p.number]
+		s := series[p.Number]
 		if s.series == notWanted {
 			continue
 		}
-		m.point(s.series, p.peak)
+		m.point(s.series, p.Peak)
 		if m.daySums[s.metric] == notSeen {
 			m.dayMetrics = append(m.dayMetrics, s.metric)
 		}
-		m.daySums[s.metric] = min(max(m.daySums[s.metric], 0)+p.peak, rollup.MaxValue)
+		m.daySums[s.metric] = min(max(m.daySums[s.metric], 0)+p.Peak, rollup.MaxValue)
 	}
-	for range r.count() {
-		number, sum := r.sum()
+	for range r.Count() {
+		number, sum := r.Sum()
 		if number >= uint64(len(series)) {
-			return fmt.Errorf("%w: metric %d of %d", ErrDamaged, number, len(series))
+			return fmt.Errorf("%w: metric %d of %d", dberrors.ErrDamaged, number, len(series))
 		}
 		metric := series[number].metric
 		if metric == notWanted {
 			continue
 		}
 		if m.daySums[metric] == notSeen {
-			return fmt.Errorf("%w: a sum of metric %d without a series", ErrDamaged, number)
+			return fmt.Errorf("%w: a sum of metric %d without a series", dberrors.ErrDamaged, number)
 		}
 		m.daySums[metric] = sum
 	}
-	return r.done()
+	return r.Done()
 }
 
 // addMonth takes a month's record.
 func (m *monthSum) addMonth(b []byte, series []foldSeries) error {
-	r := readMonth(b)
-	for range r.count() {
-		number, peak := r.peak()
+	r := record.ReadMonth(b)
+	for range r.Count() {
+		number, peak := r.Peak()
 		if number >= uint64(len(series)) {
-			return fmt.Errorf("%w: series %d of %d", ErrDamaged, number, len(series))
+			return fmt.Errorf("%w: series %d of %d", dberrors.ErrDamaged, number, len(series))
 		}
 		if s := series[number]; s.series != notWanted {
 			m.point(s.series, peak)
 		}
 	}
-	for range r.count() {
-		number, peak, days := r.metric()
+	for range r.Count() {
+		number, peak, days := r.Metric()
 		if number >= uint64(len(series)) {
-			return fmt.Errorf("%w: metric %d of %d", ErrDamaged, number, len(series))
+			return fmt.Errorf("%w: metric %d of %d", dberrors.ErrDamaged, number, len(series))
 		}
 		if metric := series[number].metric; metric != notWanted {
 			m.metric(metric, peak, days)
 		}
 	}
-	return r.done()
+	return r.Done()
 }
 
 func (m *monthSum) metric(place int32, peak float64, days rollup.DaySet) {

@@ -9,6 +9,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -27,8 +28,8 @@ func foreignKeys(t *testing.T) string {
 		for _, parent := range []*bolt.Bucket{dayBucket(tx, rollup.DateOf(march)), month} {
 			records := recordsOf(parent, "cozystack")
 			for _, instance := range []string{uuid(2), uuid(3)} {
-				value := bytes.Clone(records.Get(instanceKey(instance)))
-				must(t, records.Delete(instanceKey(instance)))
+				value := bytes.Clone(records.Get(record.Key(instance)))
+				must(t, records.Delete(record.Key(instance)))
 				must(t, records.Put([]byte(instance), value))
 			}
 		}

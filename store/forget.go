@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 )
 
 // Forget removes an instance from a file that no one has open: its records of all
@@ -29,7 +31,7 @@ func Forget(ctx context.Context, path string, product, instance string, progress
 	if err != nil {
 		return 0, err
 	}
-	f := forgetter{rebuild: rebuild{ctx: ctx, progress: progress}, instance: instance}
+	f := forgetter{rebuild: rebuild{ctx: ctx, progress: progress}, instance: instance, blocks: record.NewBlockEncoder()}
 	f.keep = func(p, i string) bool { return p != product || i != instance }
 	s, err := newReader(db, path)
 	if err == nil {
@@ -45,6 +47,7 @@ func Forget(ctx context.Context, path string, product, instance string, progress
 type forgetter struct {
 	rebuild
 	instance string
+	blocks   *record.BlockEncoder
 }
 
 // begin copies the file but for the records.

@@ -7,12 +7,15 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -23,7 +26,7 @@ func traces(t *testing.T, path, instance, series string) (found []string) {
 	b, err := os.ReadFile(path)
 	must(t, err)
 	forms := map[string][]byte{"text": []byte(instance), "series": []byte(series)}
-	if key := instanceKey(instance); key[0] == 0 {
+	if key := record.Key(instance); key[0] == 0 {
 		forms["packed"] = key[1:]
 	}
 	for name, form := range forms {
@@ -34,7 +37,7 @@ func traces(t *testing.T, path, instance, series string) (found []string) {
 	s := openRead(t, path)
 	defer s.Close()
 	for _, block := range allBlocks(t, s) {
-		lines, err := unpackBlock(block)
+		lines, err := record.UnpackBlock(block)
 		must(t, err)
 		if bytes.Contains(lines, []byte(instance)) {
 			found = append(found, "queue")
@@ -175,11 +178,11 @@ func TestForgetInABlockOfMany(t *testing.T) {
 	lines := "a" + gone + `,x="\"g\""}` + at(5) + "b" + gone + "}" + at(5) + "a" + other + `,x="cluster_id=\"g\""}` + at(7) +
 		"a" + gone + "}" + at(9) + "b" + other + "}" + at(9)
 	path := fileOf(t, filepath.Join(t.TempDir(), "a.db"), func(s *Store) {
-		value, err := packBlock(rollup.Block{Received: time.UnixMilli(5), Reports: 4, Samples: 5}, []byte(lines))
+		value, err := record.NewBlockEncoder().Encode(rollup.Block{Received: time.UnixMilli(5), Reports: 4, Samples: 5}, slices.Values([][]byte{[]byte(lines)}))
 		must(t, err)
 		must(t, s.update(t.Context(), func(tx *bolt.Tx) error {
 			q := tx.Bucket(bucketQueue)
-			return errors.Join(q.SetSequence(1), q.Put(blockKey(1), value))
+			return errors.Join(q.SetSequence(1), q.Put(record.BlockKey(1), value))
 		}))
 	})
 	removed, err := Forget(t.Context(), path, "cozystack", "g", nil)
@@ -240,7 +243,7 @@ func TestForgetThroughALink(t *testing.T) {
 func TestForgetRefuses(t *testing.T) {
 	live := open(t, Options{})
 	for path, want := range map[string]error{
-		live.path: ErrLocked, filepath.Join(t.TempDir(), "none.db"): fs.ErrNotExist,
+		live.path: dberrors.ErrLocked, filepath.Join(t.TempDir(), "none.db"): fs.ErrNotExist,
 	} {
 		if _, err := Forget(t.Context(), path, "cozystack", "a", nil); !errors.Is(err, want) {
 			t.Errorf("got %v, want %v", err, want)
@@ -265,7 +268,7 @@ func TestReplacedFileIsNotOpened(t *testing.T) {
 	}
 	must(t, os.Rename(copyOfFile(t, path, path+".new"), path))
 	must(t, reader.Close())
-	if err := <-result; !errors.Is(err, ErrLocked) {
+	if err := <-result; !errors.Is(err, dberrors.ErrLocked) {
 		t.Errorf("got %v, want ErrLocked", err)
 	}
 }

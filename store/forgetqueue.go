@@ -2,22 +2,17 @@ package store
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
-	"fmt"
-	"io"
+	"slices"
 	"strconv"
 	"time"
 
-	"github.com/klauspost/compress/gzip"
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
-
-// maxBlockText bounds what is unpacked of one block: those of this package hold
-// some [blockBytes], or one report.
-const maxBlockText = 64 << 20
 
 // queue takes the instance's lines out of the blocks of the new file. A block that
 // has no others is removed, and so is one that can't be read: no one can tell what
@@ -42,12 +37,12 @@ func (f *forgetter) block(key []byte) error {
 	var b rollup.Block
 	var lines []byte
 	err := f.from[0].view(func(tx *bolt.Tx) (err error) {
-		if b, err = decodeBlock(key, tx.Bucket(bucketQueue).Get(key)); err == nil {
-			lines, err = unpackBlock(b)
+		if b, err = record.DecodeBlock(key, tx.Bucket(bucketQueue).Get(key)); err == nil {
+			lines, err = record.UnpackBlock(b)
 		}
 		return err
 	})
-	if errors.Is(err, ErrDamaged) {
+	if errors.Is(err, dberrors.ErrDamaged) {
 		return f.into.update(f.ctx, func(tx *bolt.Tx) error { return tx.Bucket(bucketQueue).Delete(key) })
 	}
 	if err != nil {
@@ -68,28 +63,12 @@ func (f *forgetter) block(key []byte) error {
 		if first, ok := stampOf(firstLine(rest)); ok {
 			b.Received = first
 		}
-		value, err := packBlock(b, rest)
+		value, err := f.blocks.Encode(b, slices.Values([][]byte{rest}))
 		if err != nil {
 			return err
 		}
 		return queue.Put(key, value)
 	})
-}
-
-// unpackBlock returns a block's lines.
-func unpackBlock(b rollup.Block) ([]byte, error) {
-	zip, err := gzip.NewReader(bytes.NewReader(b.Lines))
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
-	}
-	lines, err := io.ReadAll(io.LimitReader(zip, maxBlockText+1))
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
-	case len(lines) > maxBlockText:
-		return nil, fmt.Errorf("%w: its lines have no end", ErrDamaged)
-	}
-	return lines, nil
 }
 
 // withoutInstance returns the lines that are not an instance's, how many are, and of
@@ -122,18 +101,4 @@ func firstLine(lines []byte) []byte {
 func stampOf(line []byte) (t time.Time, ok bool) {
 	ms, err := strconv.ParseInt(string(line[bytes.LastIndexByte(line, ' ')+1:]), 10, 64)
 	return time.UnixMilli(ms).UTC(), err == nil && ms >= 0
-}
-
-// packBlock writes a block with other lines.
-func packBlock(b rollup.Block, lines []byte) ([]byte, error) {
-	var out bytes.Buffer
-	out.Write(binary.AppendUvarint(nil, uint64(b.Received.UnixMilli())))
-	out.Write(binary.AppendUvarint(nil, uint64(b.Reports)))
-	out.Write(binary.AppendUvarint(nil, uint64(b.Samples)))
-	zip := gzip.NewWriter(&out)
-	if _, err := zip.Write(lines); err != nil {
-		return nil, err
-	}
-	err := zip.Close()
-	return out.Bytes(), err
 }

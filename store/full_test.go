@@ -7,6 +7,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -21,7 +22,7 @@ func fill(t *testing.T, s *Store, want model, size int) (n int) {
 	for n = 0; n < 10_000; n++ {
 		r := report(uuid(size+n), march, "a")
 		err := s.Record(t.Context(), r, noise(size))
-		if errors.Is(err, ErrFull) {
+		if errors.Is(err, dberrors.ErrFull) {
 			return n
 		}
 		must(t, err)
@@ -42,7 +43,7 @@ func TestFullFile(t *testing.T) {
 	if info, err := os.Stat(s.path); err != nil || info.Size() > smallBound {
 		t.Errorf("the file has %d bytes, %v", info.Size(), err)
 	}
-	if err := s.Ready(t.Context()); !errors.Is(err, ErrFull) {
+	if err := s.Ready(t.Context()); !errors.Is(err, dberrors.ErrFull) {
 		t.Errorf("ready: %v", err)
 	}
 	compareModels(t, stored(t, s), want) // reads go on
@@ -65,7 +66,7 @@ func TestRemovalDoesNotHideThatTheFileIsFull(t *testing.T) {
 	fill(t, s, want, 700_000)
 	fill(t, s, want, 20_000)
 	must(t, s.Remove(t.Context(), nil))
-	if err := s.Ready(t.Context()); !errors.Is(err, ErrFull) {
+	if err := s.Ready(t.Context()); !errors.Is(err, dberrors.ErrFull) {
 		t.Errorf("ready: %v", err)
 	}
 	compareModels(t, stored(t, s), want)
@@ -91,7 +92,7 @@ func testRemovalAmongReportsThatFindNoRoom(t *testing.T) {
 	synctest.Wait()
 	release()
 	wg.Wait()
-	if !errors.Is(errs[0], ErrFull) || !errors.Is(errs[1], ErrFull) || errs[2] != nil {
+	if !errors.Is(errs[0], dberrors.ErrFull) || !errors.Is(errs[1], dberrors.ErrFull) || errs[2] != nil {
 		t.Fatalf("got %v", errs)
 	}
 	compareQueue(t, s)
@@ -114,7 +115,7 @@ func TestBoundBelowTheFile(t *testing.T) {
 	must(t, s.Close())
 	s = openAt(t, s.path, Options{MaxBytes: 1 << 20})
 	compareModels(t, stored(t, s), want)
-	if err := s.Record(t.Context(), report("x", march, "a"), noise(8_000_000)); !errors.Is(err, ErrFull) {
+	if err := s.Record(t.Context(), report("x", march, "a"), noise(8_000_000)); !errors.Is(err, dberrors.ErrFull) {
 		t.Errorf("got %v", err)
 	}
 	must(t, s.Remove(t.Context(), allBlocks(t, s)))

@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 )
 
 // guard runs f and turns a panic into an error. It is ErrDamaged if bbolt panics,
@@ -22,7 +24,7 @@ func guard(f func() error) (err error) {
 		case surfaced:
 			err = known
 		case isFault(p) || ofBolt():
-			err = fmt.Errorf("%w: %v", ErrDamaged, p)
+			err = fmt.Errorf("%w: %v", dberrors.ErrDamaged, p)
 		default:
 			err = &mistake{p, debug.Stack()}
 		}

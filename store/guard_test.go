@@ -9,6 +9,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -59,7 +60,7 @@ func TestPanicOfACallbackIsItsOwn(t *testing.T) {
 		if name == "Instances" { // no transaction is open: nothing is between it and its caller
 			continue
 		}
-		if bug, ok := p.(error); !ok || errors.Is(bug, ErrDamaged) || !strings.Contains(bug.Error(), "nil pointer") || !strings.Contains(bug.Error(), "causedHere") {
+		if bug, ok := p.(error); !ok || errors.Is(bug, dberrors.ErrDamaged) || !strings.Contains(bug.Error(), "nil pointer") || !strings.Contains(bug.Error(), "causedHere") {
 			t.Errorf("%s: %v", name, p)
 		}
 	}
@@ -73,7 +74,7 @@ func TestPanicOfACallbackIsItsOwn(t *testing.T) {
 func TestPanicOfAChangeIsNoDamage(t *testing.T) {
 	s := open(t, Options{})
 	err := s.update(t.Context(), func(*bolt.Tx) error { return causedHere() })
-	if err == nil || errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "causedHere") {
+	if err == nil || errors.Is(err, dberrors.ErrDamaged) || !strings.Contains(err.Error(), "causedHere") {
 		t.Errorf("got %v", err)
 	}
 	want := make(model)
@@ -89,7 +90,7 @@ func TestGuardKnowsDamage(t *testing.T) {
 		"a bucket that is gone":  func() error { return s.view(func(tx *bolt.Tx) error { tx.Bucket([]byte("x")).Sequence(); return nil }) },
 		"a file that is cut off": func() error { return readCutOff(t) },
 	} {
-		if err := f(); !errors.Is(err, ErrDamaged) {
+		if err := f(); !errors.Is(err, dberrors.ErrDamaged) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

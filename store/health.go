@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	bolt "go.etcd.io/bbolt"
 )
 
@@ -48,7 +49,7 @@ const probeBytes = pieceBytes
 func (s *Store) Ready(ctx context.Context) error {
 	err := s.health.get()
 	if s.isClosed() {
-		err = ErrClosed
+		err = dberrors.ErrClosed
 	} else if err != nil {
 		err = s.awaitProbe(ctx)
 	}

@@ -9,6 +9,8 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -29,7 +31,7 @@ type InstanceDay struct {
 // unknown which are. days must not be changed afterwards.
 func (s *Store) MergeDays(ctx context.Context, product string, date rollup.Date, days []InstanceDay) error {
 	if !isName(product) || slices.ContainsFunc(days, func(d InstanceDay) bool { return !isName(d.Instance) }) {
-		return fmt.Errorf("store: merge %s: %w", date, ErrNameless)
+		return fmt.Errorf("store: merge %s: %w", date, dberrors.ErrNameless)
 	}
 	var unreadable error
 	err := s.submit(ctx, &request{apply: func(tx *bolt.Tx, dicts *dictionaryCache) (err error) {
@@ -57,8 +59,8 @@ func mergeDays(tx *bolt.Tx, dicts *dictionaryCache, product string, date rollup.
 		return nil, err
 	}
 	for _, d := range days {
-		err := into.merge(instanceKey(d.Instance), d.Day)
-		if errors.Is(err, ErrDamaged) {
+		err := into.merge(record.Key(d.Instance), d.Day)
+		if errors.Is(err, dberrors.ErrDamaged) {
 			unreadable = errors.Join(unreadable, fmt.Errorf("%s: %w", d.Instance, err))
 			continue
 		}
@@ -74,7 +76,7 @@ func mergeDays(tx *bolt.Tx, dicts *dictionaryCache, product string, date rollup.
 func inKeyOrder(days []InstanceDay) []InstanceDay {
 	days = slices.DeleteFunc(slices.Clone(days), func(d InstanceDay) bool { return d.Day.IsZero() })
 	slices.SortFunc(days, func(a, b InstanceDay) int {
-		return bytes.Compare(instanceKey(a.Instance), instanceKey(b.Instance))
+		return bytes.Compare(record.Key(a.Instance), record.Key(b.Instance))
 	})
 	return days
 }

@@ -10,6 +10,8 @@ import (
 	bolt "go.etcd.io/bbolt"
 	"pgregory.net/rapid"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -116,11 +118,11 @@ func TestMergeDaysBesideADamagedRecord(t *testing.T) {
 	must(t, s.Record(t.Context(), report("bad", march, "a"), nil))
 	must(t, s.update(t.Context(), func(tx *bolt.Tx) error {
 		records := recordsOf(tx.Bucket(bucketDays).Bucket([]byte(date.String())), "cozystack")
-		return records.Put(instanceKey("bad"), []byte{1})
+		return records.Put(record.Key("bad"), []byte{1})
 	}))
 	day := rollup.FromReport(report("", march, "a"))
 	err := s.MergeDays(t.Context(), "cozystack", date, []InstanceDay{{"after", day}, {"bad", day}, {"zero", day}})
-	if !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "bad") || strings.Contains(err.Error(), "after") {
+	if !errors.Is(err, dberrors.ErrDamaged) || !strings.Contains(err.Error(), "bad") || strings.Contains(err.Error(), "after") {
 		t.Errorf("error %v", err)
 	}
 	must(t, s.Ready(t.Context()))
@@ -134,7 +136,7 @@ func TestMergeDaysBesideADamagedRecord(t *testing.T) {
 func TestMergeDaysAfterClose(t *testing.T) {
 	s := open(t, Options{})
 	must(t, s.Close())
-	if err := s.MergeDays(t.Context(), "cozystack", 0, nil); !errors.Is(err, ErrClosed) {
+	if err := s.MergeDays(t.Context(), "cozystack", 0, nil); !errors.Is(err, dberrors.ErrClosed) {
 		t.Errorf("error %v", err)
 	}
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"slices"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -16,7 +17,7 @@ type limits struct {
 }
 
 // day returns what is kept of a day.
-func (l *limits) day(d rollup.Day, dict *dictionary) rollup.Day {
+func (l *limits) day(d rollup.Day, dict *record.Dictionary) rollup.Day {
 	before := len(d.Points)
 	d, _ = d.Bound(l.Bounds)
 	if name := l.room(dict, len(d.Points)); name != nil {
@@ -28,7 +29,7 @@ func (l *limits) day(d rollup.Day, dict *dictionary) rollup.Day {
 
 // month returns what is kept of a month. Its series are those of days, which were
 // counted there.
-func (l *limits) month(m rollup.Month, dict *dictionary) rollup.Month {
+func (l *limits) month(m rollup.Month, dict *record.Dictionary) rollup.Month {
 	m, _ = m.Bound(l.Bounds)
 	if name := l.room(dict, len(m.Peaks)); name != nil {
 		m = m.Rename(name)
@@ -39,13 +40,13 @@ func (l *limits) month(m rollup.Month, dict *dictionary) rollup.Month {
 // room returns under which names a full dictionary takes n series; nil if it has
 // room for all. The bare names of metrics are not counted: there are no more of
 // them than series.
-func (l *limits) room(dict *dictionary, n int) func(rollup.Series) (rollup.Series, bool) {
-	left := l.dictionary - len(dict.series)
+func (l *limits) room(dict *record.Dictionary, n int) func(rollup.Series) (rollup.Series, bool) {
+	left := l.dictionary - dict.Len()
 	if l.dictionary == 0 || n <= left {
 		return nil
 	}
 	return func(s rollup.Series) (rollup.Series, bool) {
-		if _, known := dict.ids[s]; known {
+		if dict.Has(s) {
 			return s, true
 		}
 		if left--; left >= 0 {

@@ -14,6 +14,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -169,7 +170,7 @@ func testNameless(t *testing.T) {
 	release()
 	wg.Wait()
 	for i, err := range errs[:len(bad)+1] {
-		if !errors.Is(err, ErrNameless) {
+		if !errors.Is(err, dberrors.ErrNameless) {
 			t.Errorf("%d: got %v", i, err)
 		}
 	}
@@ -184,7 +185,7 @@ func TestReadyAfterClose(t *testing.T) {
 	s := open(t, Options{})
 	must(t, s.Ready(t.Context()))
 	must(t, s.Close())
-	if err := s.Ready(t.Context()); !errors.Is(err, ErrClosed) {
+	if err := s.Ready(t.Context()); !errors.Is(err, dberrors.ErrClosed) {
 		t.Errorf("got %v", err)
 	}
 }

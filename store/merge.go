@@ -5,6 +5,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -61,7 +62,7 @@ func (m *dayMerge) merge(key []byte, day rollup.Day) error {
 func mergeDay(p partition, key []byte, day rollup.Day) (changed bool, err error) {
 	old := p.records.Get(key)
 	if old != nil {
-		known, err := decodeDay(old, p.dict)
+		known, err := record.DecodeDay(old, p.dict)
 		if err != nil {
 			return false, err
 		}
@@ -70,7 +71,7 @@ func mergeDay(p partition, key []byte, day rollup.Day) (changed bool, err error)
 	if day = p.limits.day(day, p.dict); day.IsZero() {
 		return false, nil
 	}
-	b, err := encodeDay(day, p.dict)
+	b, err := record.EncodeDay(day, p.dict)
 	if err != nil || bytes.Equal(b, old) {
 		return false, err
 	}
@@ -81,7 +82,7 @@ func mergeDay(p partition, key []byte, day rollup.Day) (changed bool, err error)
 func mergeMonth(p partition, key []byte, month rollup.Month) error {
 	old := p.records.Get(key)
 	if old != nil {
-		known, err := decodeMonth(old, p.dict)
+		known, err := record.DecodeMonth(old, p.dict)
 		if err != nil {
 			return err
 		}
@@ -90,7 +91,7 @@ func mergeMonth(p partition, key []byte, month rollup.Month) error {
 	if month = p.limits.month(month, p.dict); len(month.Metrics) == 0 {
 		return nil
 	}
-	b, err := encodeMonth(month, p.dict)
+	b, err := record.EncodeMonth(month, p.dict)
 	if err != nil || bytes.Equal(b, old) {
 		return err
 	}

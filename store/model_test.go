@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -46,7 +47,7 @@ func (m model) fold(product string, from, to rollup.MonthID, metrics []string) [
 		}
 	}
 	slices.SortFunc(out, func(a, b foldedInstance) int {
-		return bytes.Compare(instanceKey(a.instance), instanceKey(b.instance))
+		return bytes.Compare(record.Key(a.instance), record.Key(b.instance))
 	})
 	return out
 }
@@ -89,7 +90,7 @@ func folded(t fatal, s *Store, product string, from, to rollup.MonthID, metrics 
 		return nil
 	}))
 	slices.SortFunc(out, func(a, b foldedInstance) int {
-		return bytes.Compare(instanceKey(a.instance), instanceKey(b.instance))
+		return bytes.Compare(record.Key(a.instance), record.Key(b.instance))
 	})
 	return out
 }

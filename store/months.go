@@ -9,6 +9,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -196,7 +197,7 @@ func (s *Store) foldSome(ctx context.Context, product string, month rollup.Month
 		if err != nil {
 			return err
 		}
-		return f.run(ctx, keyRange{after: after}, func(instance string, months []rollup.Month) error {
+		return f.run(ctx, record.Range{After: after}, func(instance string, months []rollup.Month) error {
 			chunk = append(chunk, instanceMonth{instance, rollup.Month{
 				Peaks:   slices.Clone(months[0].Peaks),
 				Metrics: slices.Clone(months[0].Metrics),
@@ -220,7 +221,7 @@ func putMonths(tx *bolt.Tx, dicts *dictionaryCache, product string, month rollup
 		return err
 	}
 	for _, c := range chunk {
-		if err := mergeMonth(p, instanceKey(c.instance), c.month); err != nil {
+		if err := mergeMonth(p, record.Key(c.instance), c.month); err != nil {
 			return err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	"github.com/cozystack/cozystack-telemetry-server/store/durable"
 )
 
@@ -72,7 +73,7 @@ func checkKeys(path string, want int) error {
 		})
 	})
 	if err == nil && got != want {
-		err = fmt.Errorf("%w: the copy has %d keys of %d", ErrDamaged, got, want)
+		err = fmt.Errorf("%w: the copy has %d keys of %d", dberrors.ErrDamaged, got, want)
 	}
 	return errors.Join(err, db.Close())
 }

@@ -14,6 +14,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	"github.com/cozystack/cozystack-telemetry-server/store/durable"
 )
 
@@ -42,7 +43,7 @@ func openFile(path string) (*bolt.DB, error) {
 	}
 	// The commit, even if nothing is to migrate, shows that the file takes commits.
 	if err = guard(func() error { return db.Update(func(tx *bolt.Tx) error { return migrate(tx, migrations()) }) }); err != nil {
-		return nil, errors.Join(fmt.Errorf("store: write %s: %w%s", path, err, remedy(err)), db.Close())
+		return nil, errors.Join(fmt.Errorf("store: write %s: %w%s", path, err, dberrors.Remedy(err)), db.Close())
 	}
 	return db, nil
 }
@@ -52,11 +53,11 @@ func openFile(path string) (*bolt.DB, error) {
 func createFile(path string) error {
 	path = filepath.Clean(path)
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("store: create the folder of %s: %w%s", path, err, remedy(err))
+		return fmt.Errorf("store: create the folder of %s: %w%s", path, err, dberrors.Remedy(err))
 	}
 	// Where another server was quicker, its file is the one to open.
 	if err := durable.Create(path, fillFile); err != nil && !errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("store: create %s: %w%s", path, err, remedy(err))
+		return fmt.Errorf("store: create %s: %w%s", path, err, dberrors.Remedy(err))
 	}
 	return nil
 }
@@ -78,12 +79,12 @@ func checkFile(path string) (missing bool, err error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return true, nil
 	case err != nil:
-		return false, fmt.Errorf("store: %w%s", err, remedy(err))
+		return false, fmt.Errorf("store: %w%s", err, dberrors.Remedy(err))
 	case info.IsDir():
-		return false, fmt.Errorf("store: %s: %w: it is a folder; name a file", path, ErrForeign)
+		return false, fmt.Errorf("store: %s: %w: it is a folder; name a file", path, dberrors.ErrForeign)
 	case info.Size() == 0:
 		// bbolt would make a new database of it, and hide that one was lost.
-		return false, fmt.Errorf("store: %s: %w: it is empty; restore a backup, or remove the file to start anew", path, ErrDamaged)
+		return false, fmt.Errorf("store: %s: %w: it is empty; restore a backup, or remove the file to start anew", path, dberrors.ErrDamaged)
 	}
 	db, err := openBolt(path, true)
 	if err != nil {
@@ -93,7 +94,7 @@ func checkFile(path string) (missing bool, err error) {
 		return db.View(func(tx *bolt.Tx) error {
 			// Size is the high-water mark of pages; behind it lies unused space only.
 			if tx.Size() > info.Size() {
-				return fmt.Errorf("%w: it ends after %d of %d bytes", ErrDamaged, info.Size(), tx.Size())
+				return fmt.Errorf("%w: it ends after %d of %d bytes", dberrors.ErrDamaged, info.Size(), tx.Size())
 			}
 			if err := checkSchema(tx); err != nil {
 				return err
@@ -102,7 +103,7 @@ func checkFile(path string) (missing bool, err error) {
 		})
 	})
 	if err = errors.Join(err, db.Close()); err != nil {
-		return false, fmt.Errorf("store: %s: %w%s", path, err, remedy(err))
+		return false, fmt.Errorf("store: %s: %w%s", path, err, dberrors.Remedy(err))
 	}
 	return false, nil
 }
@@ -120,12 +121,12 @@ const maxDepth = 4
 
 func checkBucket(b *bolt.Bucket, depth int) error {
 	if depth > maxDepth {
-		return fmt.Errorf("%w: buckets lie in each other without end", ErrDamaged)
+		return fmt.Errorf("%w: buckets lie in each other without end", dberrors.ErrDamaged)
 	}
 	c := b.Cursor()
 	return b.ForEach(func(k, v []byte) error {
 		if found, _ := c.Seek(k); len(k) > bolt.MaxKeySize || !bytes.Equal(found, k) {
-			return fmt.Errorf("%w: key %.40x is out of place", ErrDamaged, k)
+			return fmt.Errorf("%w: key %.40x is out of place", dberrors.ErrDamaged, k)
 		}
 		if v != nil {
 			return nil
@@ -149,18 +150,18 @@ func openBolt(path string, readOnly bool) (db *bolt.DB, err error) {
 	case err == nil:
 		return db, nil
 	case errors.Is(err, bolterrors.ErrTimeout):
-		err = ErrLocked
+		err = dberrors.ErrLocked
 	case errors.Is(err, bolterrors.ErrInvalid) && hasPages(path):
-		err = fmt.Errorf("%w: both of its first pages are lost (%w)", ErrDamaged, err)
+		err = fmt.Errorf("%w: both of its first pages are lost (%w)", dberrors.ErrDamaged, err)
 	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrVersionMismatch):
-		err = fmt.Errorf("%w (%w)", ErrForeign, err)
+		err = fmt.Errorf("%w (%w)", dberrors.ErrForeign, err)
 	case errors.Is(err, bolterrors.ErrChecksum):
-		err = fmt.Errorf("%w (%w)", ErrDamaged, err)
-	case !errors.Is(err, ErrDamaged) && !errors.As(err, new(syscall.Errno)):
+		err = fmt.Errorf("%w (%w)", dberrors.ErrDamaged, err)
+	case !errors.Is(err, dberrors.ErrDamaged) && !errors.As(err, new(syscall.Errno)):
 		// bbolt's own words, such as for a file cut off behind its first page.
-		err = fmt.Errorf("%w (%w)", ErrDamaged, err)
+		err = fmt.Errorf("%w (%w)", dberrors.ErrDamaged, err)
 	}
-	return nil, fmt.Errorf("store: open %s: %w%s", path, err, remedy(err))
+	return nil, fmt.Errorf("store: open %s: %w%s", path, err, dberrors.Remedy(err))
 }
 
 // hasPages tells whether a file has a page of bbolt behind the two meta pages,
@@ -197,28 +198,7 @@ func SetAside(path string, now time.Time) (string, error) {
 		err = errors.Join(os.Remove(path), durable.SyncFolder(filepath.Dir(path)))
 	}
 	if err != nil {
-		return "", fmt.Errorf("store: set %s aside: %w%s", path, err, remedy(err))
+		return "", fmt.Errorf("store: set %s aside: %w%s", path, err, dberrors.Remedy(err))
 	}
 	return aside, nil
-}
-
-// remedy returns what a user can do about an error of Open.
-func remedy(err error) string {
-	switch {
-	case errors.Is(err, ErrLocked):
-		return "; stop the other server, or give this one its own --db-path"
-	case errors.Is(err, ErrForeign):
-		return "; give --db-path another name, or move the file away"
-	case errors.Is(err, ErrNewer):
-		return "; start the version that wrote it, or a newer one"
-	case errors.Is(err, ErrDamaged):
-		return "; restore a backup, or move the file away to start anew"
-	case errors.Is(err, fs.ErrPermission):
-		return "; the server's user must own the file and its folder"
-	case errors.Is(err, syscall.ENOSPC):
-		return "; free space on the disk, or give --db-path a place that has some"
-	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.EROFS):
-		return "; give --db-path a place in a folder that takes writes"
-	}
-	return ""
 }

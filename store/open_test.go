@@ -15,6 +15,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -80,32 +81,32 @@ func TestFilesThatAreRefused(t *testing.T) {
 		want    error
 		remedy  string
 	}{
-		"empty":             {nil, ErrDamaged, "restore a backup"},
-		"one byte":          {[]byte{1}, ErrForeign, "move the file away"},
-		"text":              {[]byte(strings.Repeat("hello, world\n", 10_000)), ErrForeign, "move the file away"},
-		"short text":        {[]byte("hello, world\n"), ErrForeign, "move the file away"},
-		"zeros":             {make([]byte, 64<<10), ErrForeign, "move the file away"},
-		"half":              {good[:len(good)/2], ErrDamaged, "restore a backup"},
-		"a byte short":      {good[:len(good)-1], ErrDamaged, "restore a backup"},
-		"the metas alone":   {good[:2*page], ErrDamaged, "restore a backup"},
-		"a page and a half": {good[:page*3/2], ErrDamaged, "restore a backup"},
-		"another magic":     {bothMetas(func(m []byte) { m[16]++ }), ErrDamaged, "restore a backup"},
-		"zeroed metas":      {bothMetas(func(m []byte) { clear(m) }), ErrDamaged, "restore a backup"},
-		"another bbolt":     {bothMetas(func(m []byte) { m[metaVersion]++ }), ErrForeign, "move the file away"},
-		"bad checksums":     {bothMetas(func(m []byte) { m[metaTxid]++ }), ErrDamaged, "restore a backup"},
-		"an empty database": {foreignFile(t, func(*bolt.Tx) error { return nil }), ErrForeign, "move the file away"},
+		"empty":             {nil, dberrors.ErrDamaged, "restore a backup"},
+		"one byte":          {[]byte{1}, dberrors.ErrForeign, "move the file away"},
+		"text":              {[]byte(strings.Repeat("hello, world\n", 10_000)), dberrors.ErrForeign, "move the file away"},
+		"short text":        {[]byte("hello, world\n"), dberrors.ErrForeign, "move the file away"},
+		"zeros":             {make([]byte, 64<<10), dberrors.ErrForeign, "move the file away"},
+		"half":              {good[:len(good)/2], dberrors.ErrDamaged, "restore a backup"},
+		"a byte short":      {good[:len(good)-1], dberrors.ErrDamaged, "restore a backup"},
+		"the metas alone":   {good[:2*page], dberrors.ErrDamaged, "restore a backup"},
+		"a page and a half": {good[:page*3/2], dberrors.ErrDamaged, "restore a backup"},
+		"another magic":     {bothMetas(func(m []byte) { m[16]++ }), dberrors.ErrDamaged, "restore a backup"},
+		"zeroed metas":      {bothMetas(func(m []byte) { clear(m) }), dberrors.ErrDamaged, "restore a backup"},
+		"another bbolt":     {bothMetas(func(m []byte) { m[metaVersion]++ }), dberrors.ErrForeign, "move the file away"},
+		"bad checksums":     {bothMetas(func(m []byte) { m[metaTxid]++ }), dberrors.ErrDamaged, "restore a backup"},
+		"an empty database": {foreignFile(t, func(*bolt.Tx) error { return nil }), dberrors.ErrForeign, "move the file away"},
 		"another program's": {foreignFile(t, func(tx *bolt.Tx) error {
 			return firstOf(tx.CreateBucket([]byte("meta")))
-		}), ErrForeign, "move the file away"},
+		}), dberrors.ErrForeign, "move the file away"},
 		"a missing bucket": {foreignFile(t, func(tx *bolt.Tx) error {
 			return errors.Join(createSchema(tx), tx.DeleteBucket(bucketQueue))
-		}), ErrDamaged, "restore a backup"},
+		}), dberrors.ErrDamaged, "restore a backup"},
 		"a schema before the first release": {foreignFile(t, func(tx *bolt.Tx) error {
 			return errors.Join(createSchema(tx), putSchema(tx, oldestSchema-1))
-		}), ErrForeign, "move the file away"},
+		}), dberrors.ErrForeign, "move the file away"},
 		"a newer schema": {foreignFile(t, func(tx *bolt.Tx) error {
 			return errors.Join(createSchema(tx), putSchema(tx, schemaVersion+1))
-		}), ErrNewer, "start the version that wrote it"},
+		}), dberrors.ErrNewer, "start the version that wrote it"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -148,7 +149,7 @@ func TestPlacesThatAreRefused(t *testing.T) {
 		want   error
 		remedy string
 	}{
-		"a folder":           {folder, ErrForeign, "name a file"},
+		"a folder":           {folder, dberrors.ErrForeign, "name a file"},
 		"below a file":       {filepath.Join(file, "telemetry.db"), syscall.ENOTDIR, "--db-path"},
 		"deeper below":       {filepath.Join(file, "a", "telemetry.db"), syscall.ENOTDIR, "--db-path"},
 		"where none is made": {"/proc/none/telemetry.db", fs.ErrNotExist, "create the folder"},
@@ -204,7 +205,7 @@ func TestLocked(t *testing.T) {
 	locked := func(t *testing.T) {
 		start := time.Now()
 		_, err := Open(path, Options{})
-		if !errors.Is(err, ErrLocked) {
+		if !errors.Is(err, dberrors.ErrLocked) {
 			t.Errorf("got %v", err)
 		}
 		checkMessage(t, err, path, "stop the other server")
@@ -270,7 +271,7 @@ func TestFirstStartOfSeveral(t *testing.T) {
 				err = s.Record(t.Context(), report(uuid(i), march, "a"), nil)
 				stores[i] = s
 			}
-			if err != nil && !errors.Is(err, ErrLocked) {
+			if err != nil && !errors.Is(err, dberrors.ErrLocked) {
 				t.Errorf("server %d: %v", i, err)
 			}
 		})

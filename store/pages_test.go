@@ -10,6 +10,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -23,7 +24,7 @@ func TestZeroedPages(t *testing.T) {
 		damaged := changed(good, func(b []byte) { clear(b[at : at+page]) })
 		if err := openDamaged(t, damaged); err != nil {
 			refused++
-			if !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "restore a backup") {
+			if !errors.Is(err, dberrors.ErrDamaged) || !strings.Contains(err.Error(), "restore a backup") {
 				t.Errorf("page %d: %v", at/page, err)
 			}
 		}
@@ -54,7 +55,7 @@ func openDamaged(t *testing.T, content []byte) error {
 	month := rollup.MonthOf(march)
 	err = errors.Join(err, s.Fold(t.Context(), "cozystack", month-1, month+1, nil, func(string, []rollup.Month) error { return nil }))
 	_, peekErr := s.Peek(1 << 30)
-	if err = errors.Join(err, peekErr); err != nil && !errors.Is(err, ErrDamaged) {
+	if err = errors.Join(err, peekErr); err != nil && !errors.Is(err, dberrors.ErrDamaged) {
 		t.Errorf("reading: %v", err)
 	}
 	return nil
@@ -72,7 +73,7 @@ func TestEndlessBuckets(t *testing.T) {
 		}
 		return err
 	})
-	if err := openDamaged(t, deep); !errors.Is(err, ErrDamaged) {
+	if err := openDamaged(t, deep); !errors.Is(err, dberrors.ErrDamaged) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -84,7 +85,7 @@ func TestDamagedFileIsLetGo(t *testing.T) {
 	// The keys of the days come out of order.
 	must(t, os.WriteFile(path, bytes.ReplaceAll(good, []byte("2026-02-05"), []byte("2026-09-05")), 0o600))
 	for range 2 {
-		if _, err := Open(path, Options{}); !errors.Is(err, ErrDamaged) {
+		if _, err := Open(path, Options{}); !errors.Is(err, dberrors.ErrDamaged) {
 			t.Errorf("got %v", err)
 		}
 	}

@@ -4,9 +4,9 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	bolt "go.etcd.io/bbolt"
-
-	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
 // A partition is what the file holds of one product in one day or one month: the
@@ -15,7 +15,7 @@ import (
 // records.
 type partition struct {
 	records *bolt.Bucket
-	dict    *dictionary
+	dict    *record.Dictionary
 	limits  *limits
 }
 
@@ -24,25 +24,20 @@ var (
 	bucketSeries  = []byte("series")
 )
 
-// dictionary numbers the series of a product's month, from 0 up in the order in
-// which they were first seen. A metric's bare name is a series too: records refer to
-// metrics by it.
-type dictionary struct {
-	bucket *bolt.Bucket // nil where the dictionary is only read
-	series []rollup.Series
-	ids    map[rollup.Series]uint32
+// loadDictionary reads a dictionary. It keeps copies, so it outlives the
+// transaction.
+func loadDictionary(bucket *bolt.Bucket) (*record.Dictionary, error) {
+	d := record.NewDictionary()
+	err := eachSeries(bucket, d.Add)
+	return d, err
 }
 
-// loadDictionary reads a dictionary. It keeps copies, so it outlives the
-// transaction; only id needs a bucket of a running one.
-func loadDictionary(bucket *bolt.Bucket) (*dictionary, error) {
-	d := &dictionary{ids: make(map[rollup.Series]uint32)}
-	err := eachSeries(bucket, func(text []byte) {
-		s := rollup.Series(text)
-		d.ids[s] = uint32(len(d.series))
-		d.series = append(d.series, s)
-	})
-	return d, err
+// growing returns what makes a dictionary grow in the bucket, in a transaction that
+// writes.
+func growing(bucket *bolt.Bucket) func(number uint32, text []byte) error {
+	return func(number uint32, text []byte) error {
+		return bucket.Put(binary.BigEndian.AppendUint32(nil, number), text)
+	}
 }
 
 // eachSeries walks a dictionary in the order of its numbers. The text is the
@@ -51,36 +46,12 @@ func eachSeries(bucket *bolt.Bucket, fn func(text []byte)) error {
 	next := uint32(0)
 	return bucket.ForEach(func(k, v []byte) error {
 		if len(k) != 4 || binary.BigEndian.Uint32(k) != next {
-			return fmt.Errorf("%w: dictionary key %x in place of %d", ErrDamaged, k, next)
+			return fmt.Errorf("%w: dictionary key %x in place of %d", dberrors.ErrDamaged, k, next)
 		}
 		next++
 		fn(v)
 		return nil
 	})
-}
-
-// id returns the number of a series, which it adds if it is new.
-func (d *dictionary) id(s rollup.Series) (uint32, error) {
-	if id, ok := d.ids[s]; ok {
-		return id, nil
-	}
-	id := uint32(len(d.series))
-	if err := d.bucket.Put(binary.BigEndian.AppendUint32(nil, id), []byte(s)); err != nil {
-		return 0, err
-	}
-	// The report's text may pin a whole request body; the dictionary outlives it.
-	s = rollup.Series([]byte(s))
-	d.ids[s] = id
-	d.series = append(d.series, s)
-	return id, nil
-}
-
-// lookup returns the series with a number.
-func (d *dictionary) lookup(id uint64) (rollup.Series, error) {
-	if id >= uint64(len(d.series)) {
-		return "", fmt.Errorf("%w: series %d of %d", ErrDamaged, id, len(d.series))
-	}
-	return d.series[id], nil
 }
 
 // recordsOf returns a product's records in a day's or a month's bucket, nil if

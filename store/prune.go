@@ -10,6 +10,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -62,7 +63,7 @@ func (s *Store) Prune(ctx context.Context, keep Keep) (pruned Pruned, err error)
 			}
 			return err
 		})
-		if daysErr == nil || errors.Is(daysErr, ErrDamaged) {
+		if daysErr == nil || errors.Is(daysErr, dberrors.ErrDamaged) {
 			pruned.Months, monthsErr = pruneSome(months, func(month rollup.MonthID) error { return s.pruneMonth(ctx, month) })
 		}
 		err = errors.Join(daysErr, monthsErr)
@@ -85,7 +86,7 @@ func pruneSome[T fmt.Stringer](items []T, remove func(T) error) (removed []T, er
 			continue
 		}
 		err = errors.Join(err, fmt.Errorf("%s: %w", item, one))
-		if !errors.Is(one, ErrDamaged) {
+		if !errors.Is(one, dberrors.ErrDamaged) {
 			break
 		}
 	}
@@ -103,7 +104,7 @@ func (s *Store) prunable(keep Keep) (days []rollup.Date, months []rollup.MonthID
 		return nil, nil, nil
 	}
 	if newest := all[len(all)-1]; newest < keep.Days || newest.Month() < keep.Months {
-		return nil, nil, fmt.Errorf("%w: the newest report is of %s, and %s is the first day to keep", ErrGuard, newest, max(keep.Days, keep.Months.First()))
+		return nil, nil, fmt.Errorf("%w: the newest report is of %s, and %s is the first day to keep", dberrors.ErrGuard, newest, max(keep.Days, keep.Months.First()))
 	}
 	for _, day := range all {
 		if day < keep.Days {
@@ -131,7 +132,7 @@ func hasDays(tx *bolt.Tx, month rollup.MonthID) bool {
 // comes for the day is merged into the month too, so nothing is lost in between. What can't
 // be folded is removed first.
 func (s *Store) pruneDay(ctx context.Context, day rollup.Date) (lost Unreadable, err error) {
-	if err = s.foldDays(ctx, day, day); errors.Is(err, ErrDamaged) {
+	if err = s.foldDays(ctx, day, day); errors.Is(err, dberrors.ErrDamaged) {
 		if lost, err = s.removeUnfoldable(ctx, day); err == nil {
 			err = s.foldDays(ctx, day, day)
 		}

@@ -9,6 +9,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -145,7 +146,7 @@ func TestPruneGuard(t *testing.T) {
 		"all months": {Days: today, Months: today.Month() + 1},
 		"a year on":  {Days: today + 400, Months: today.Month() + 1},
 	} {
-		if p, err := s.Prune(t.Context(), keep); !errors.Is(err, ErrGuard) || len(p.Days)+len(p.Months) != 0 {
+		if p, err := s.Prune(t.Context(), keep); !errors.Is(err, dberrors.ErrGuard) || len(p.Days)+len(p.Months) != 0 {
 			t.Errorf("%s: %+v, %v", name, p, err)
 		}
 	}

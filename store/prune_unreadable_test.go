@@ -6,6 +6,8 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -22,16 +24,16 @@ func TestPruneGoesOnBehindWhatCannotBeRead(t *testing.T) {
 		kept []int
 	}{
 		"a record of a day": {func(tx *bolt.Tx) error {
-			return recordsOf(dayBucket(tx, day), "cozystack").Put(instanceKey(uuid(1)), []byte{99, 99, 99})
+			return recordsOf(dayBucket(tx, day), "cozystack").Put(record.Key(uuid(1)), []byte{99, 99, 99})
 		}, 1, []int{0, 1, 2}},
 		"two records of a day": {func(tx *bolt.Tx) error {
 			records := recordsOf(dayBucket(tx, day), "cozystack")
-			return errors.Join(records.Put(instanceKey(uuid(0)), []byte{1}), records.Put(instanceKey(uuid(1)), []byte{99}))
+			return errors.Join(records.Put(record.Key(uuid(0)), []byte{1}), records.Put(record.Key(uuid(1)), []byte{99}))
 		}, 2, []int{0, 1, 2}},
 		"a record of the month": {func(tx *bolt.Tx) error {
 			dicts := dictionaryCache{}
 			p, err := dicts.month(tx, month, "cozystack")
-			return errors.Join(err, p.records.Put(instanceKey(uuid(1)), []byte{99, 99, 99}))
+			return errors.Join(err, p.records.Put(record.Key(uuid(1)), []byte{99, 99, 99}))
 		}, 1, nil},
 		"the dictionary": {func(tx *bolt.Tx) error {
 			return seriesOf(monthBucket(tx, month), "cozystack").Delete([]byte{0, 0, 0, 0})
@@ -54,7 +56,7 @@ func TestPruneGoesOnBehindWhatCannotBeRead(t *testing.T) {
 				t.Errorf("the days %v went", all.Days)
 			}
 			if len(all.Unreadable) == 0 || all.Unreadable[0].Day != day || all.Unreadable[0].Records != c.lost ||
-				!errors.Is(all.Unreadable[0].Err, ErrDamaged) {
+				!errors.Is(all.Unreadable[0].Err, dberrors.ErrDamaged) {
 				t.Errorf("told: %+v", all.Unreadable)
 			}
 			compareModels(t, stored(t, s), want)
@@ -78,10 +80,10 @@ func TestFoldDaysStopsAtWhatCannotBeRead(t *testing.T) {
 	s := open(t, Options{})
 	must(t, s.Record(t.Context(), report(uuid(1), march, "a"), nil))
 	must(t, s.update(t.Context(), func(tx *bolt.Tx) error {
-		return recordsOf(dayBucket(tx, rollup.DateOf(march)), "cozystack").Put(instanceKey(uuid(1)), []byte{99})
+		return recordsOf(dayBucket(tx, rollup.DateOf(march)), "cozystack").Put(record.Key(uuid(1)), []byte{99})
 	}))
 	month := rollup.MonthOf(march)
-	if err := s.FoldDays(t.Context(), month, month.Last()); !errors.Is(err, ErrDamaged) {
+	if err := s.FoldDays(t.Context(), month, month.Last()); !errors.Is(err, dberrors.ErrDamaged) {
 		t.Errorf("got %v", err)
 	}
 	if isFolded(t, s, month) {

@@ -9,6 +9,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -53,7 +54,7 @@ func (q *queueState) load(tx *bolt.Tx) error {
 	var oldest time.Time
 	err := tx.Bucket(bucketQueue).ForEach(func(k, v []byte) error {
 		// A block that can't be read is removed once it is the oldest.
-		if b, err := decodeBlock(k, v); err == nil && oldest.IsZero() {
+		if b, err := record.DecodeBlock(k, v); err == nil && oldest.IsZero() {
 			oldest = b.Received
 		}
 		blocks++
@@ -110,7 +111,7 @@ func (s *Store) Peek(maxBytes int) ([]rollup.Block, error) {
 		c := tx.Bucket(bucketQueue).Cursor()
 		size := 0
 		for k, v := c.First(); k != nil; k, v = c.Next() {
-			b, err := decodeBlock(k, v)
+			b, err := record.DecodeBlock(k, v)
 			if err != nil {
 				continue
 			}

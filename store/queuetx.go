@@ -3,6 +3,8 @@ package store
 import (
 	"bytes"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 	bolt "go.etcd.io/bbolt"
 )
 
@@ -19,7 +21,7 @@ const pieceBytes = 4 * blockBytes
 func (w *writer) enqueue(tx *bolt.Tx, batch []*request) (queueChange, error) {
 	q := queueTx{
 		bucket: tx.Bucket(bucketQueue),
-		encode: w.blocks.encode,
+		encode: w.encodeBlock,
 		size:   w.store.Queue().Bytes,
 		bound:  w.store.opts.QueueBytes,
 	}
@@ -35,6 +37,32 @@ func (w *writer) enqueue(tx *bolt.Tx, batch []*request) (queueChange, error) {
 	}
 	err := q.makeRoom()
 	return q.change, err
+}
+
+// encodeBlock writes a block of what requests have to forward, nil if that is
+// nothing. What a request has failed for is not forwarded.
+func (w *writer) encodeBlock(requests []*request) ([]byte, error) {
+	var b rollup.Block
+	for _, r := range requests {
+		if len(r.lines) == 0 || r.err != nil {
+			continue
+		}
+		if b.Reports == 0 {
+			b.Received = r.report.Received
+		}
+		b.Reports++
+		b.Samples += bytes.Count(r.lines, []byte{'\n'})
+	}
+	if b.Reports == 0 {
+		return nil, nil
+	}
+	return w.blocks.Encode(b, func(yield func([]byte) bool) {
+		for _, r := range requests {
+			if r.err == nil && !yield(r.lines) {
+				return
+			}
+		}
+	})
 }
 
 // blockOf returns how many of the first requests go into one block.
@@ -60,7 +88,7 @@ type queueTx struct {
 func (q *queueTx) removeAll(batch []*request) error {
 	for _, r := range batch {
 		for _, b := range r.remove {
-			key := blockKey(b.Seq)
+			key := record.BlockKey(b.Seq)
 			if v := q.bucket.Get(key); v != nil {
 				if err := q.delete(key, v); err != nil {
 					return err
@@ -90,7 +118,7 @@ func (q *queueTx) append(requests []*request) error {
 	q.change.added = true
 	q.change.blocks++
 	q.change.bytes += int64(len(block))
-	return q.bucket.Put(blockKey(seq), block)
+	return q.bucket.Put(record.BlockKey(seq), block)
 }
 
 // makeRoom drops the oldest blocks while the queue is above its bound or they
@@ -102,7 +130,7 @@ func (q *queueTx) makeRoom() error {
 	// bbolt 1.5 never returns from it once a transaction has emptied several pages.
 	newest := q.bucket.Sequence()
 	for k, v := c.First(); k != nil; k, v = c.First() {
-		b, err := decodeBlock(k, v)
+		b, err := record.DecodeBlock(k, v)
 		if err != nil {
 			q.change.unreadable++
 			if err := q.delete(bytes.Clone(k), v); err != nil {

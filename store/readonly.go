@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	bolt "go.etcd.io/bbolt"
 )
 
@@ -54,7 +55,7 @@ func openUnchanged(path string, shared bool) (*bolt.DB, error) {
 	if err == nil {
 		db, err = openInPlace(path, shared)
 	}
-	if errors.Is(err, ErrLocked) || errors.Is(err, ErrForeign) {
+	if errors.Is(err, dberrors.ErrLocked) || errors.Is(err, dberrors.ErrForeign) {
 		// The remedies of a server are not those of a command.
 		err = fmt.Errorf("store: open %s: %w%s", path, errors.Join(sentinels(err)...), offlineRemedy(err))
 	}
@@ -68,7 +69,7 @@ func missingFile(path string) error {
 
 // sentinels returns which of the errors of Open an error is.
 func sentinels(err error) (is []error) {
-	for _, e := range []error{ErrLocked, ErrForeign} {
+	for _, e := range []error{dberrors.ErrLocked, dberrors.ErrForeign} {
 		if errors.Is(err, e) {
 			is = append(is, e)
 		}
@@ -90,7 +91,7 @@ func openInPlace(path string, readOnly bool) (*bolt.DB, error) {
 	}
 	after, err := os.Stat(path)
 	if err == nil && !os.SameFile(before, after) {
-		err = fmt.Errorf("store: open %s: %w: it was just replaced; try again", path, ErrLocked)
+		err = fmt.Errorf("store: open %s: %w: it was just replaced; try again", path, dberrors.ErrLocked)
 	}
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -101,10 +102,10 @@ func openInPlace(path string, readOnly bool) (*bolt.DB, error) {
 // offlineRemedy returns what a user of an offline command can do about an error.
 func offlineRemedy(err error) string {
 	switch {
-	case errors.Is(err, ErrLocked):
+	case errors.Is(err, dberrors.ErrLocked):
 		return "; a server has the file open: make a copy with `cozy-telemetry-server backup`, or stop it"
-	case errors.Is(err, ErrForeign):
+	case errors.Is(err, dberrors.ErrForeign):
 		return "; name the file that a server has as --db-path"
 	}
-	return remedy(err)
+	return dberrors.Remedy(err)
 }

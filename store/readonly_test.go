@@ -14,6 +14,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -139,7 +140,7 @@ func TestReadOnlyChangesNothing(t *testing.T) {
 		"Remove": s.Remove(t.Context(), allBlocks(t, s)),
 	}
 	for name, err := range writes {
-		if !errors.Is(err, ErrReadOnly) {
+		if !errors.Is(err, dberrors.ErrReadOnly) {
 			t.Errorf("%s: got %v, want ErrReadOnly", name, err)
 		}
 	}
@@ -162,8 +163,8 @@ func TestOpenReadOnlyRefuses(t *testing.T) {
 		text string
 	}{
 		"no file":     {filepath.Join(folder, "none.db"), fs.ErrNotExist, "none.db"},
-		"a folder":    {folder, ErrForeign, "--db-path"},
-		"a live file": {live.path, ErrLocked, "`cozy-telemetry-server backup`"},
+		"a folder":    {folder, dberrors.ErrForeign, "--db-path"},
+		"a live file": {live.path, dberrors.ErrLocked, "`cozy-telemetry-server backup`"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -186,7 +187,7 @@ func TestOpenReadOnlyRefuses(t *testing.T) {
 func TestReadersShareAFile(t *testing.T) {
 	path := fixture(t)
 	a, b := openRead(t, path), openRead(t, path)
-	if _, err := Open(path, Options{}); !errors.Is(err, ErrLocked) {
+	if _, err := Open(path, Options{}); !errors.Is(err, dberrors.ErrLocked) {
 		t.Errorf("got %v, want ErrLocked", err)
 	}
 	must(t, errors.Join(a.Close(), b.Close()))

@@ -9,6 +9,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -202,7 +203,7 @@ func (r *rebuild) putDays(name partitionName, chunk []InstanceDay) error {
 			return err
 		}
 		for _, d := range chunk {
-			if _, err := mergeDay(p, instanceKey(d.Instance), d.Day); err != nil {
+			if _, err := mergeDay(p, record.Key(d.Instance), d.Day); err != nil {
 				return err
 			}
 		}

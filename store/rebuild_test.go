@@ -7,6 +7,8 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -22,7 +24,7 @@ func TestRebuildFinishesAFold(t *testing.T) {
 		must(t, s.FoldDays(t.Context(), month, month.Last()))
 		must(t, s.update(t.Context(), func(tx *bolt.Tx) error {
 			b := monthBucket(tx, month)
-			return errors.Join(b.Delete(keyFolded), recordsOf(b, "cozystack").Delete(instanceKey(uuid(2))))
+			return errors.Join(b.Delete(keyFolded), recordsOf(b, "cozystack").Delete(record.Key(uuid(2))))
 		}))
 	})
 	merged := filepath.Join(dir, "merged")
@@ -58,11 +60,11 @@ func TestForgetOfAnUnreadableRecord(t *testing.T) {
 			must(t, s.Record(t.Context(), report(instance, march, "a"), nil))
 		}
 		must(t, s.update(t.Context(), func(tx *bolt.Tx) error {
-			return recordsOf(dayBucket(tx, rollup.DateOf(march)), "cozystack").Put(instanceKey("bad"), []byte{1})
+			return recordsOf(dayBucket(tx, rollup.DateOf(march)), "cozystack").Put(record.Key("bad"), []byte{1})
 		}))
 	})
 	before := stateOf(t, path)
-	if _, err := Forget(t.Context(), path, "cozystack", "good", nil); !errors.Is(err, ErrDamaged) {
+	if _, err := Forget(t.Context(), path, "cozystack", "good", nil); !errors.Is(err, dberrors.ErrDamaged) {
 		t.Errorf("got %v, want ErrDamaged", err)
 	}
 	if stateOf(t, path) != before {

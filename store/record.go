@@ -10,6 +10,8 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -26,10 +28,14 @@ import (
 // ctx: then they must not be changed any more.
 func (s *Store) Record(ctx context.Context, report rollup.Report, lines []byte) error {
 	if !isName(report.Product) || !isName(report.Instance) {
-		return fmt.Errorf("store: record: %w", ErrNameless)
+		return fmt.Errorf("store: record: %w", dberrors.ErrNameless)
 	}
 	return s.submit(ctx, &request{report: &report, lines: lines})
 }
+
+// isName tells whether a product or an instance can be a key. bbolt refuses any
+// other with the whole transaction.
+func isName(s string) bool { return s != "" && len(s) <= bolt.MaxKeySize }
 
 // change is a report that may change its instance's day.
 type change struct {
@@ -75,7 +81,7 @@ func (w *writer) record(tx *bolt.Tx, batch []*request) error {
 
 // fails sets the outcome of a single report, if the error concerns no more.
 func (c change) fails(err error) bool {
-	if !errors.Is(err, ErrDamaged) {
+	if !errors.Is(err, dberrors.ErrDamaged) {
 		return false
 	}
 	c.request.err = fmt.Errorf("store: %s of %s: %w", c.request.report.Instance, c.date, err)
@@ -89,7 +95,7 @@ func (w *writer) changes(batch []*request) []change {
 		if r.report == nil || len(r.report.Samples) == 0 || w.recent.has(r.report) {
 			continue
 		}
-		changes = append(changes, change{r, rollup.DateOf(r.report.Received), instanceKey(r.report.Instance)})
+		changes = append(changes, change{r, rollup.DateOf(r.report.Received), record.Key(r.report.Instance)})
 	}
 	slices.SortStableFunc(changes, compareChanges)
 	return changes

@@ -14,6 +14,8 @@ import (
 	bolt "go.etcd.io/bbolt"
 	"pgregory.net/rapid"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -263,7 +265,7 @@ func testDamagedRecordFailsItsOwnReportsOnly(t *testing.T) {
 	must(t, s.update(t.Context(), func(tx *bolt.Tx) error {
 		day := tx.Bucket(bucketDays).Bucket([]byte(rollup.DateOf(march).String()))
 		records := recordsOf(day, "cozystack")
-		return records.Put(instanceKey(uuid(1)), []byte{99, 99, 99})
+		return records.Put(record.Key(uuid(1)), []byte{99, 99, 99})
 	}))
 
 	release := holdWriter(t, s)
@@ -280,7 +282,7 @@ func testDamagedRecordFailsItsOwnReportsOnly(t *testing.T) {
 	wg.Wait()
 
 	for i, err := range errs {
-		if i == 1 && (!errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), uuid(1))) {
+		if i == 1 && (!errors.Is(err, dberrors.ErrDamaged) || !strings.Contains(err.Error(), uuid(1))) {
 			t.Errorf("the damaged one: %v", err)
 		}
 		if i != 1 && err != nil {
@@ -291,11 +293,11 @@ func testDamagedRecordFailsItsOwnReportsOnly(t *testing.T) {
 	if queued := text(t, allBlocks(t, s)); strings.Contains(queued, "line 1") || strings.Count(queued, "\n") != 2 {
 		t.Errorf("queued: %q", queued)
 	}
-	if err := s.Instances(t.Context(), rollup.DateOf(march), func(_, _ string, _ rollup.Day) error { return nil }); !errors.Is(err, ErrDamaged) {
+	if err := s.Instances(t.Context(), rollup.DateOf(march), func(_, _ string, _ rollup.Day) error { return nil }); !errors.Is(err, dberrors.ErrDamaged) {
 		t.Errorf("reading: got %v", err)
 	}
 	all := func(string, []rollup.Month) error { return nil }
-	if err := s.Fold(t.Context(), "cozystack", rollup.MonthOf(march), rollup.MonthOf(march), nil, all); !errors.Is(err, ErrDamaged) {
+	if err := s.Fold(t.Context(), "cozystack", rollup.MonthOf(march), rollup.MonthOf(march), nil, all); !errors.Is(err, dberrors.ErrDamaged) {
 		t.Errorf("folding: got %v", err)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 )
 
 // fullFile is a file that has just found no room, with a clock that the test sets.
@@ -52,10 +54,10 @@ func TestFullFileIsTriedAtAPace(t *testing.T) {
 	f := newFullFile(t)
 	for range 50 {
 		must(t, f.Remove(t.Context(), nil)) // makes no room
-		if err := errors.Join(f.small(t), f.large(t)); !errors.Is(err, ErrFull) {
+		if err := errors.Join(f.small(t), f.large(t)); !errors.Is(err, dberrors.ErrFull) {
 			t.Fatalf("got %v", err)
 		}
-		if err := f.Ready(t.Context()); !errors.Is(err, ErrFull) {
+		if err := f.Ready(t.Context()); !errors.Is(err, dberrors.ErrFull) {
 			t.Fatalf("ready: %v", err)
 		}
 	}
@@ -63,11 +65,11 @@ func TestFullFileIsTriedAtAPace(t *testing.T) {
 		t.Errorf("%d commits have failed, want the first one only", n)
 	}
 	f.clock.Add(int64(leastPause))
-	if err := f.large(t); !errors.Is(err, ErrFull) || f.failed.Load() != 2 {
+	if err := f.large(t); !errors.Is(err, dberrors.ErrFull) || f.failed.Load() != 2 {
 		t.Errorf("after the pause: %v, %d commits have failed", err, f.failed.Load())
 	}
 	f.clock.Add(int64(leastPause) - 1)
-	if err := f.large(t); !errors.Is(err, ErrFull) || f.failed.Load() != 2 {
+	if err := f.large(t); !errors.Is(err, dberrors.ErrFull) || f.failed.Load() != 2 {
 		t.Errorf("within the second pause: %v, %d commits have failed", err, f.failed.Load())
 	}
 	// A removal makes room: what adds need not wait for the clock.
@@ -85,11 +87,11 @@ func TestReadyOnceAPieceFits(t *testing.T) {
 	for range 3 {
 		f.clock.Add(int64(leastPause))
 		must(t, f.small(t))
-		if err := f.Ready(t.Context()); !errors.Is(err, ErrFull) {
+		if err := f.Ready(t.Context()); !errors.Is(err, dberrors.ErrFull) {
 			t.Fatalf("ready after a small commit: %v", err)
 		}
 		must(t, f.Remove(t.Context(), nil))
-		if err := f.Ready(t.Context()); !errors.Is(err, ErrFull) {
+		if err := f.Ready(t.Context()); !errors.Is(err, dberrors.ErrFull) {
 			t.Fatalf("ready after a removal of nothing: %v", err)
 		}
 	}
@@ -111,8 +113,8 @@ func TestPauseOfAFullFile(t *testing.T) {
 		0: leastPause, leastPause / pauseFactor: leastPause, time.Second: pauseFactor * time.Second,
 	} {
 		r := room{allocated: 1 << 40}
-		r.tried(ErrFull, now, took)
-		if err := r.admit(0, now.Add(want-1)); !errors.Is(err, ErrFull) {
+		r.tried(dberrors.ErrFull, now, took)
+		if err := r.admit(0, now.Add(want-1)); !errors.Is(err, dberrors.ErrFull) {
 			t.Errorf("%s: admitted within %s: %v", took, want, err)
 		}
 		if err := r.admit(0, now.Add(want)); err != nil {

@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	bolterrors "go.etcd.io/bbolt/errors"
 )
 
@@ -103,13 +104,13 @@ func (r *room) cause(err error, maxBytes int64, shrinks bool) error {
 	case r.diskFull != nil && !shrinks:
 		return fmt.Errorf("no room is left in the file, and none on the disk: %w", r.diskFull)
 	}
-	return fmt.Errorf("%w of %d bytes", ErrFull, maxBytes)
+	return fmt.Errorf("%w of %d bytes", dberrors.ErrFull, maxBytes)
 }
 
 // tried notes how a try to add ended.
 func (r *room) tried(err error, now time.Time, took time.Duration) {
 	r.refused = nil
-	if errors.Is(err, ErrFull) || isNoSpace(err) {
+	if errors.Is(err, dberrors.ErrFull) || isNoSpace(err) {
 		r.refused, r.until = err, now.Add(max(leastPause, pauseFactor*took))
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	bolt "go.etcd.io/bbolt"
 )
 
@@ -56,21 +57,21 @@ func createSchema(tx *bolt.Tx) error {
 func checkSchema(tx *bolt.Tx) error {
 	meta := tx.Bucket(bucketMeta)
 	if meta == nil {
-		return ErrForeign
+		return dberrors.ErrForeign
 	}
 	version, n := binary.Uvarint(meta.Get(keySchema))
 	if n <= 0 {
-		return ErrForeign
+		return dberrors.ErrForeign
 	}
 	if version > schemaVersion {
-		return fmt.Errorf("%w: it has schema %d, this version knows up to %d", ErrNewer, version, schemaVersion)
+		return fmt.Errorf("%w: it has schema %d, this version knows up to %d", dberrors.ErrNewer, version, schemaVersion)
 	}
 	if version < oldestSchema {
-		return fmt.Errorf("%w of a release: it has schema %d, the first one is %d", ErrForeign, version, oldestSchema)
+		return fmt.Errorf("%w of a release: it has schema %d, the first one is %d", dberrors.ErrForeign, version, oldestSchema)
 	}
 	for _, name := range rootBuckets() {
 		if tx.Bucket(name) == nil {
-			return fmt.Errorf("%w: bucket %q is missing", ErrDamaged, name)
+			return fmt.Errorf("%w: bucket %q is missing", dberrors.ErrDamaged, name)
 		}
 	}
 	return nil

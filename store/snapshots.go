@@ -8,6 +8,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -81,7 +82,7 @@ func (s *Store) OfferSnapshot(ctx context.Context, offered rollup.Snapshot) (rol
 
 func decodeSnapshot(v []byte, snap *rollup.Snapshot) error {
 	if err := json.Unmarshal(v, snap); err != nil {
-		return fmt.Errorf("%w: %w", ErrDamaged, err)
+		return fmt.Errorf("%w: %w", dberrors.ErrDamaged, err)
 	}
 	return nil
 }

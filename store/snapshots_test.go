@@ -11,6 +11,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -96,13 +97,13 @@ func TestDamagedSnapshot(t *testing.T) {
 	must(t, s.update(t.Context(), func(tx *bolt.Tx) error {
 		return tx.Bucket(bucketSnapshots).Put([]byte("2026-03"), []byte("{"))
 	}))
-	if _, ok, err := s.Snapshot(rollup.NewMonth(2026, time.March)); ok || !errors.Is(err, ErrDamaged) {
+	if _, ok, err := s.Snapshot(rollup.NewMonth(2026, time.March)); ok || !errors.Is(err, dberrors.ErrDamaged) {
 		t.Errorf("one: %v, %v", ok, err)
 	}
-	if _, err := s.Snapshots(); !errors.Is(err, ErrDamaged) {
+	if _, err := s.Snapshots(); !errors.Is(err, dberrors.ErrDamaged) {
 		t.Errorf("all: %v", err)
 	}
-	if _, err := s.OfferSnapshot(t.Context(), rollup.Snapshot{Month: rollup.NewMonth(2026, time.March)}); !errors.Is(err, ErrDamaged) {
+	if _, err := s.OfferSnapshot(t.Context(), rollup.Snapshot{Month: rollup.NewMonth(2026, time.March)}); !errors.Is(err, dberrors.ErrDamaged) {
 		t.Errorf("offered: %v", err)
 	}
 }

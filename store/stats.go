@@ -7,6 +7,8 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -124,7 +126,7 @@ func bucketsIn[T any](b *bolt.Bucket, parse func(string) (T, error)) (names []T,
 	err = b.ForEachBucket(func(k []byte) error {
 		name, err := parse(string(k))
 		if err != nil {
-			return fmt.Errorf("%w: %w", ErrDamaged, err)
+			return fmt.Errorf("%w: %w", dberrors.ErrDamaged, err)
 		}
 		names = append(names, name)
 		return nil
@@ -145,10 +147,10 @@ func lastHour(tx *bolt.Tx, date rollup.Date) (hour int, ok bool, err error) {
 			return nil
 		}
 		return records.ForEach(func(_, v []byte) error {
-			r := readDay(v)
-			hour, ok = max(hour, int(r.last)), true
-			if r.failed {
-				return fmt.Errorf("%w: a record of %s does not decode", ErrDamaged, date)
+			r := record.ReadDay(v)
+			hour, ok = max(hour, int(r.Last)), true
+			if r.Failed {
+				return fmt.Errorf("%w: a record of %s does not decode", dberrors.ErrDamaged, date)
 			}
 			return nil
 		})

@@ -8,6 +8,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -114,7 +115,7 @@ func Open(path string, opts Options) (*Store, error) {
 	}
 	s.queue.init()
 	if err := s.view(s.load); err != nil {
-		return nil, errors.Join(fmt.Errorf("store: read %s: %w%s", path, err, remedy(err)), db.Close())
+		return nil, errors.Join(fmt.Errorf("store: read %s: %w%s", path, err, dberrors.Remedy(err)), db.Close())
 	}
 	w, err := newWriter(s)
 	if err != nil {

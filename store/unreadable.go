@@ -7,6 +7,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -29,7 +30,7 @@ type unfoldable struct {
 
 func (u *unfoldable) add(product string, key []byte, err error) {
 	if u.keys == nil {
-		u.keys, u.err = make(map[string][][]byte), fmt.Errorf("%s: %w", instanceOf(key), err)
+		u.keys, u.err = make(map[string][][]byte), fmt.Errorf("%s: %w", record.Instance(key), err)
 	}
 	u.keys[product] = append(u.keys[product], bytes.Clone(key))
 	u.count++
@@ -82,11 +83,11 @@ func readableWith(series, own *bolt.Bucket) func(key, value []byte) error {
 		return func(_, _ []byte) error { return err }
 	}
 	return func(key, value []byte) error {
-		if _, err := decodeDay(value, dict); err != nil || own == nil {
+		if _, err := record.DecodeDay(value, dict); err != nil || own == nil {
 			return err
 		}
 		if into := own.Get(key); into != nil {
-			_, err := decodeMonth(into, dict)
+			_, err := record.DecodeMonth(into, dict)
 			return err
 		}
 		return nil

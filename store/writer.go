@@ -8,6 +8,8 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -46,12 +48,12 @@ func (s *Store) submit(ctx context.Context, r *request) error {
 
 func (s *Store) send(ctx context.Context, r *request) error {
 	if s.readOnly {
-		return ErrReadOnly
+		return dberrors.ErrReadOnly
 	}
 	s.closing.RLock()
 	defer s.closing.RUnlock()
 	if s.closed {
-		return ErrClosed
+		return dberrors.ErrClosed
 	}
 	select {
 	case s.requests <- r:
@@ -76,17 +78,13 @@ type writer struct {
 	// recent knows the reports that need not be merged again. It is dropped with
 	// the dictionaries.
 	recent *recentCache
-	blocks *blockEncoder
+	blocks *record.BlockEncoder
 	room   room
 }
 
 func newWriter(s *Store) (*writer, error) {
-	blocks, err := newBlockEncoder()
-	if err != nil {
-		return nil, err
-	}
 	room, err := openRoom(s.path)
-	w := &writer{store: s, recent: newRecentCache(), blocks: blocks, room: room}
+	w := &writer{store: s, recent: newRecentCache(), blocks: record.NewBlockEncoder(), room: room}
 	w.dicts.limits = limits{Bounds: s.opts.Bounds, dictionary: s.opts.Dictionary, lasting: s.opts.Lasting}
 	return w, err
 }
@@ -231,7 +229,7 @@ func (w *writer) apply(tx *bolt.Tx, batch []*request) (queueChange, error) {
 			continue
 		}
 		err := r.apply(tx, &w.dicts)
-		if err != nil && !errors.Is(err, ErrDamaged) {
+		if err != nil && !errors.Is(err, dberrors.ErrDamaged) {
 			return queueChange{}, err
 		}
 		r.err = err

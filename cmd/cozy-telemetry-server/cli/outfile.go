@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/cozystack/cozystack-telemetry-server/store"
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	"github.com/cozystack/cozystack-telemetry-server/store/durable"
 )
 
@@ -80,7 +81,7 @@ func checkNotServed(path string) error {
 	switch {
 	case err == nil:
 		return s.Close()
-	case errors.Is(err, store.ErrLocked):
+	case errors.Is(err, dberrors.ErrLocked):
 		return err
 	}
 	return nil // whatever it is, it may be replaced

@@ -24,9 +24,14 @@ const (
 // imports says what each folder may import: of the project, and of the outside
 // beyond the standard library. docs/decisions.md says why.
 var imports = map[string][]string{
-	"store/rollup":     {},
-	"store/durable":    {},
-	"store":            {module + "store/rollup", module + "store/durable", "go.etcd.io/bbolt", "github.com/klauspost/compress", "golang.org/x/sync"},
+	"store/rollup":          {},
+	"store/durable":         {},
+	"store/dberrors":        {},
+	"store/internal/record": {module + "store/rollup", module + "store/dberrors", "github.com/klauspost/compress"},
+	"store": {
+		module + "store/rollup", module + "store/durable", module + "store/dberrors", module + "store/internal",
+		"go.etcd.io/bbolt", "golang.org/x/sync",
+	},
 	"ingest/jsonerror": {},
 	"ingest": {
 		module + "ingest/jsonerror", module + "store/rollup", "github.com/prometheus/common",

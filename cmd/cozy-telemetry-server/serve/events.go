@@ -6,6 +6,7 @@ import (
 
 	"github.com/cozystack/cozystack-telemetry-server/ingest"
 	"github.com/cozystack/cozystack-telemetry-server/store"
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 )
 
 // onReport counts a report, and logs why one could not be stored.
@@ -32,7 +33,7 @@ func (s *server) onCommit(c store.Commit) {
 		s.log.Error().Int("blocks", c.Unreadable).Msg("blocks of the queue could not be read and were removed; what they held is not forwarded, the rollups have it")
 	}
 	switch {
-	case errors.Is(c.Err, store.ErrFull):
+	case errors.Is(c.Err, dberrors.ErrFull):
 		s.log.Error().Err(c.Err).Msg("a commit failed; raise --db-max-bytes and restart, or wait until forwarding or retention makes room: the server goes on by itself")
 	case c.Err != nil:
 		s.log.Error().Err(c.Err).Msg("a commit failed; if the disk is full, free space: the server goes on by itself")

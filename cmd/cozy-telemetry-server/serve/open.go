@@ -11,6 +11,7 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/intake"
 	"github.com/cozystack/cozystack-telemetry-server/overview/mirror"
 	"github.com/cozystack/cozystack-telemetry-server/store"
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	"github.com/cozystack/cozystack-telemetry-server/store/durable"
 )
 
@@ -21,7 +22,7 @@ func (s *server) openStore(env cli.Environment) (*store.Store, error) {
 		return nil, err
 	}
 	opened, err := store.Open(s.cfg.dbPath, s.storeOptions(env))
-	if !errors.Is(err, store.ErrDamaged) {
+	if !errors.Is(err, dberrors.ErrDamaged) {
 		return opened, err
 	}
 	if !s.cfg.setAsideDamaged {

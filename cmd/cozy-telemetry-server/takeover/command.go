@@ -15,6 +15,7 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/ingest"
 	"github.com/cozystack/cozystack-telemetry-server/overview"
 	"github.com/cozystack/cozystack-telemetry-server/store"
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -106,7 +107,7 @@ func (c *flags) run(ctx context.Context, env cli.Environment) (err error) {
 	db, err := store.Open(c.dbPath, store.Options{
 		Now: env.Now, Bounds: c.takes.Bounds, Dictionary: intake.Dictionary, Lasting: intake.Lasting(),
 	})
-	if errors.Is(err, store.ErrLocked) {
+	if errors.Is(err, dberrors.ErrLocked) {
 		return fmt.Errorf("%w; or let the server do it: see --admin-addr", err)
 	}
 	if err != nil {

@@ -1,4 +1,4 @@
-package store
+package record
 
 import (
 	"bytes"
@@ -25,11 +25,11 @@ func instanceIDs() *rapid.Generator[string] {
 func TestInstanceKeys(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := instanceIDs().Draw(t, "a"), instanceIDs().Draw(t, "b")
-		if got := instanceOf(instanceKey(a)); got != a {
+		if got := Instance(Key(a)); got != a {
 			t.Fatalf("%q comes back as %q", a, got)
 		}
-		if a != b && bytes.Equal(instanceKey(a), instanceKey(b)) {
-			t.Fatalf("%q and %q share the key %x", a, b, instanceKey(a))
+		if a != b && bytes.Equal(Key(a), Key(b)) {
+			t.Fatalf("%q and %q share the key %x", a, b, Key(a))
 		}
 	})
 }
@@ -44,7 +44,7 @@ func TestUUIDKeysAreShort(t *testing.T) {
 		strings.Replace(uuid(1), "0", "-", 1):      uuidLen,
 		strings.Replace(uuid(1), "000-", "-00", 1): 35,
 	} {
-		if got := len(instanceKey(id)); got != want {
+		if got := len(Key(id)); got != want {
 			t.Errorf("the key of %s has %d bytes, want %d", id, got, want)
 		}
 	}
@@ -58,11 +58,11 @@ func TestSplitKeys(t *testing.T) {
 		keys = append(keys, key, append(bytes.Clone(key[:uuidKeyLen-1]), 1), append([]byte{0, byte(first)}, bytes.Repeat([]byte{0xff}, uuidKeyLen-2)...))
 	}
 	for n := 1; n <= 16; n++ {
-		ranges := splitKeys(n)
+		ranges := Split(n)
 		for _, key := range keys {
 			in := 0
 			for _, r := range ranges {
-				if bytes.Compare(key, r.after) > 0 && !r.endsBefore(key) {
+				if bytes.Compare(key, r.After) > 0 && !r.EndsBefore(key) {
 					in++
 				}
 			}
@@ -71,7 +71,7 @@ func TestSplitKeys(t *testing.T) {
 			}
 		}
 		for i, r := range ranges {
-			if uuids := keys[4:]; !slices.ContainsFunc(uuids, func(key []byte) bool { return bytes.Compare(key, r.after) > 0 && !r.endsBefore(key) }) {
+			if uuids := keys[4:]; !slices.ContainsFunc(uuids, func(key []byte) bool { return bytes.Compare(key, r.After) > 0 && !r.EndsBefore(key) }) {
 				t.Errorf("stretch %d of %d has no UUID", i, n)
 			}
 		}

@@ -1,10 +1,8 @@
-package store
+package record
 
 import (
 	"bytes"
 	"encoding/hex"
-
-	bolt "go.etcd.io/bbolt"
 )
 
 // A UUID in its usual form, which is what Cozystack's clusters send, is kept as
@@ -15,12 +13,8 @@ const (
 	uuidKeyLen = 1 + 16
 )
 
-// isName tells whether a product or an instance can be a key. bbolt refuses any
-// other with the whole transaction.
-func isName(s string) bool { return s != "" && len(s) <= bolt.MaxKeySize }
-
-// instanceKey returns the key of an instance's record.
-func instanceKey(instance string) []byte {
+// Key returns the key of an instance's record.
+func Key(instance string) []byte {
 	key := make([]byte, uuidKeyLen)
 	if packUUID(key[1:], instance) {
 		return key
@@ -28,8 +22,8 @@ func instanceKey(instance string) []byte {
 	return []byte(instance)
 }
 
-// instanceOf returns the instance whose key it is.
-func instanceOf(key []byte) string {
+// Instance returns the instance whose key it is.
+func Instance(key []byte) string {
 	if len(key) != uuidKeyLen || key[0] != 0 {
 		return string(key)
 	}
@@ -43,6 +37,12 @@ func instanceOf(key []byte) string {
 		s[i] = '-'
 	}
 	return string(s[:])
+}
+
+// IsKey tells whether a key is that of an instance, in the one form that it has.
+func IsKey(key []byte) bool {
+	instance := Instance(key)
+	return instance != "" && bytes.Equal(Key(instance), key) && (key[0] == 0) == (len(key) == uuidKeyLen && len(instance) == uuidLen)
 }
 
 // packUUID fills dst with the bytes of a UUID in lower case. It reports false
@@ -78,21 +78,22 @@ func lowerHex(c byte) (byte, bool) {
 	return 0, false
 }
 
-// keyRange is a stretch of keys: those behind after, up to and including through.
+// Range is a stretch of keys: those behind After, up to and including Through.
 // nil is no bound.
-type keyRange struct{ after, through []byte }
+type Range struct{ After, Through []byte }
 
-func (r keyRange) endsBefore(key []byte) bool {
-	return r.through != nil && bytes.Compare(key, r.through) > 0
+// EndsBefore tells whether a key lies behind the stretch.
+func (r Range) EndsBefore(key []byte) bool {
+	return r.Through != nil && bytes.Compare(key, r.Through) > 0
 }
 
-// splitKeys divides all keys into n stretches. Packed UUIDs, whose first byte is
+// Split divides all keys into n stretches. Packed UUIDs, whose first byte is
 // as good as random, are spread evenly; all other ids fall into the last one.
-func splitKeys(n int) []keyRange {
-	ranges := make([]keyRange, n)
+func Split(n int) []Range {
+	ranges := make([]Range, n)
 	for i := 1; i < n; i++ {
 		bound := []byte{0, byte(i * 256 / n)}
-		ranges[i-1].through, ranges[i].after = bound, bound
+		ranges[i-1].Through, ranges[i].After = bound, bound
 	}
 	return ranges
 }

@@ -1,10 +1,11 @@
-package store
+package record
 
 import (
 	"encoding/binary"
 	"fmt"
 	"math"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -24,19 +25,20 @@ const maxDaySet = 1<<31 - 1
 // reader walks the bytes of a record. After the first failure it stays failed
 // and returns zeros, so that callers check once, at the end.
 type reader struct {
-	b      []byte
-	at     int // the next byte
-	failed bool
+	b  []byte
+	at int // the next byte
+	// Failed is set once something that was read can't be.
+	Failed bool
 }
 
 // rest returns the bytes that were not read.
 func (r *reader) rest() []byte { return r.b[r.at:] }
 
-func (r *reader) fail() { r.failed, r.at = true, len(r.b) }
+func (r *reader) fail() { r.Failed, r.at = true, len(r.b) }
 
 func (r *reader) byte() byte {
 	if r.at == len(r.b) {
-		r.failed = true
+		r.Failed = true
 		return 0
 	}
 	r.at++
@@ -47,7 +49,7 @@ func (r *reader) byte() byte {
 func (r *reader) hour() uint8 {
 	h := r.byte()
 	if h > 23 {
-		r.failed = true
+		r.Failed = true
 	}
 	return h
 }
@@ -71,12 +73,12 @@ func (r *reader) longUvarint() uint64 {
 	return v
 }
 
-// number reads a series' number, or the distance between two. It is bounded, so
+// Number reads a series' number, or the distance between two. It is bounded, so
 // that adding to it can't run over.
 func (r *reader) number() uint64 {
 	n := r.uvarint()
 	if n > math.MaxUint32 {
-		r.failed, n = true, math.MaxUint32
+		r.Failed, n = true, math.MaxUint32
 	}
 	return n
 }
@@ -85,7 +87,7 @@ func (r *reader) number() uint64 {
 func (r *reader) daySet() rollup.DaySet {
 	v := r.uvarint()
 	if v == 0 || v > maxDaySet {
-		r.failed = true
+		r.Failed = true
 	}
 	return rollup.DaySet(v)
 }
@@ -94,7 +96,7 @@ func (r *reader) value() float64 {
 	n := r.uvarint()
 	if n&1 == 0 {
 		if n>>1 > rollup.MaxValue {
-			r.failed = true
+			r.Failed = true
 		}
 		return float64(n >> 1)
 	}
@@ -105,25 +107,25 @@ func (r *reader) value() float64 {
 	v := math.Float64frombits(binary.BigEndian.Uint64(r.rest()))
 	r.at += 8
 	if n != 1 || !(v >= 0 && v <= rollup.MaxValue) {
-		r.failed = true
+		r.Failed = true
 	}
 	return v
 }
 
-// count reads a number of elements of at least one byte each.
-func (r *reader) count() int {
+// Count reads a number of elements of at least one byte each.
+func (r *reader) Count() int {
 	n := r.uvarint()
 	if n > uint64(len(r.rest())) {
-		r.failed = true
+		r.Failed = true
 		return 0
 	}
 	return int(n)
 }
 
-// done reports what was wrong with the record, if anything.
-func (r *reader) done() error {
-	if r.failed || len(r.rest()) > 0 {
-		return fmt.Errorf("%w: a record does not decode", ErrDamaged)
+// Done reports what was wrong with the record, if anything.
+func (r *reader) Done() error {
+	if r.Failed || len(r.rest()) > 0 {
+		return fmt.Errorf("%w: a record does not decode", dberrors.ErrDamaged)
 	}
 	return nil
 }

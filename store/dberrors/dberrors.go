@@ -1,6 +1,12 @@
-package store
+// Package dberrors has the errors of a database file that a caller may ask for, for all
+// packages below store: each is here once.
+package dberrors
 
-import "errors"
+import (
+	"errors"
+	"io/fs"
+	"syscall"
+)
 
 // Errors of Open. Each comes wrapped with the file's path and the remedy.
 var (
@@ -25,7 +31,7 @@ var ErrNameless = errors.New("the product or the instance has no usable name")
 var ErrGuard = errors.New("retention would remove everything")
 
 // ErrDamaged is returned by Open and by reads when the file or a record in it
-// can't be what this package has written.
+// can't be what a server has written.
 var ErrDamaged = errors.New("the database file is damaged")
 
 // ErrClosed is returned by writes, and by Ready, after Close.
@@ -33,3 +39,24 @@ var ErrClosed = errors.New("the database is closed")
 
 // ErrReadOnly is returned by writes to a Store of OpenReadOnly.
 var ErrReadOnly = errors.New("the database is open for reading only")
+
+// Remedy returns what a user of a server can do about an error of a file, "" if that is not known.
+func Remedy(err error) string {
+	switch {
+	case errors.Is(err, ErrLocked):
+		return "; stop the other server, or give this one its own --db-path"
+	case errors.Is(err, ErrForeign):
+		return "; give --db-path another name, or move the file away"
+	case errors.Is(err, ErrNewer):
+		return "; start the version that wrote it, or a newer one"
+	case errors.Is(err, ErrDamaged):
+		return "; restore a backup, or move the file away to start anew"
+	case errors.Is(err, fs.ErrPermission):
+		return "; the server's user must own the file and its folder"
+	case errors.Is(err, syscall.ENOSPC):
+		return "; free space on the disk, or give --db-path a place that has some"
+	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.EROFS):
+		return "; give --db-path a place in a folder that takes writes"
+	}
+	return ""
+}

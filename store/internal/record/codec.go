@@ -1,4 +1,4 @@
-package store
+package record
 
 import (
 	"cmp"
@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -19,9 +20,9 @@ const (
 	dayFlagBits = iota
 )
 
-// encodeDay writes a day's record. It adds series to the dictionary.
-func encodeDay(d rollup.Day, dict *dictionary) ([]byte, error) {
-	order, err := numbered(len(d.Points), func(i int) (uint32, error) { return dict.id(d.Points[i].Series) })
+// EncodeDay writes a day's record. It adds series to the dictionary.
+func EncodeDay(d rollup.Day, dict *Dictionary) ([]byte, error) {
+	order, err := numbered(len(d.Points), func(i int) (uint32, error) { return dict.ID(d.Points[i].Series) })
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +38,7 @@ func encodeDay(d rollup.Day, dict *dictionary) ([]byte, error) {
 	sums := unusualSums(d)
 	b = binary.AppendUvarint(b, uint64(len(sums)))
 	for _, s := range sums {
-		id, err := dict.id(rollup.Series(s.Metric))
+		id, err := dict.ID(rollup.Series(s.Metric))
 		if err != nil {
 			return nil, err
 		}
@@ -87,55 +88,58 @@ func unusualSums(d rollup.Day) []rollup.Sum {
 	return out
 }
 
-// dayReader walks a day's record: its hours are read already, then come a count of
+// DayReader walks a day's record: its hours are read already, then come a count of
 // points, the points, a count of sums, and the sums.
-type dayReader struct {
+type DayReader struct {
 	reader
-	first, last uint8  // hours
+	First, Last uint8  // hours of the first and the last report
 	next        uint64 // the lowest number that the next point can have
 }
 
-func readDay(b []byte) dayReader {
-	r := dayReader{reader: reader{b: b}}
-	r.first, r.last = r.hour(), r.hour()
+// ReadDay begins to read a record.
+func ReadDay(b []byte) DayReader {
+	r := DayReader{reader: reader{b: b}}
+	r.First, r.Last = r.hour(), r.hour()
 	return r
 }
 
-// numberedPoint is a point before its series is looked up.
-type numberedPoint struct {
-	number     uint64
-	peak, last float64
-	hour       uint8
+// NumberedPoint is a point before its series is looked up.
+type NumberedPoint struct {
+	Number     uint64
+	Peak, Last float64
+	Hour       uint8
 }
 
-func (r *dayReader) point() numberedPoint {
+// Point reads the next point.
+func (r *DayReader) Point() NumberedPoint {
 	head := r.uvarint()
-	p := numberedPoint{number: r.next + head>>dayFlagBits, peak: r.value(), hour: r.last}
-	r.next = p.number + 1
-	p.last = p.peak
+	p := NumberedPoint{Number: r.next + head>>dayFlagBits, Peak: r.value(), Hour: r.Last}
+	r.next = p.Number + 1
+	p.Last = p.Peak
 	if head&flagLast != 0 {
-		p.last = r.value()
+		p.Last = r.value()
 	}
 	if head&flagHour != 0 {
-		p.hour = r.hour()
+		p.Hour = r.hour()
 	}
 	return p
 }
 
-func (r *dayReader) sum() (number uint64, peak float64) { return r.uvarint(), r.value() }
+// Sum reads the next sum.
+func (r *DayReader) Sum() (number uint64, peak float64) { return r.uvarint(), r.value() }
 
-// decodeDay reads a day's record. What it returns shares no memory with b.
-func decodeDay(b []byte, dict *dictionary) (rollup.Day, error) {
-	r := readDay(b)
-	d := rollup.Day{First: r.first, Last: r.last}
-	d.Points = make([]rollup.Point, r.count())
+// DecodeDay reads a day's record. What it returns shares no memory with b.
+func DecodeDay(b []byte, dict *Dictionary) (rollup.Day, error) {
+	r := ReadDay(b)
+	d := rollup.Day{First: r.First, Last: r.Last}
+	d.Points = make([]rollup.Point, r.Count())
 	for i := range d.Points {
-		p := r.point()
-		s, err := dict.lookup(p.number)
+		p := r.Point()
+		s, err := dict.lookup(p.Number)
 		if err != nil {
 			return rollup.Day{}, err
 		}
-		d.Points[i] = rollup.Point{Series: s, Peak: p.peak, Last: p.last, Hour: p.hour}
+		d.Points[i] = rollup.Point{Series: s, Peak: p.Peak, Last: p.Last, Hour: p.Hour}
 	}
 	slices.SortFunc(d.Points, func(a, b rollup.Point) int {
 		return strings.Compare(string(a.Series), string(b.Series))
@@ -144,13 +148,13 @@ func decodeDay(b []byte, dict *dictionary) (rollup.Day, error) {
 	if err := replaceSums(&r, d.Sums, dict); err != nil {
 		return rollup.Day{}, err
 	}
-	return d, r.done()
+	return d, r.Done()
 }
 
 // replaceSums replaces the usual sums by those that the record has.
-func replaceSums(r *dayReader, sums []rollup.Sum, dict *dictionary) error {
-	for range r.count() {
-		number, peak := r.sum()
+func replaceSums(r *DayReader, sums []rollup.Sum, dict *Dictionary) error {
+	for range r.Count() {
+		number, peak := r.Sum()
 		s, err := dict.lookup(number)
 		if err != nil {
 			return err
@@ -159,7 +163,7 @@ func replaceSums(r *dayReader, sums []rollup.Sum, dict *dictionary) error {
 			return strings.Compare(a.Metric, metric)
 		})
 		if !ok {
-			return fmt.Errorf("%w: a sum of %q without a series", ErrDamaged, s)
+			return fmt.Errorf("%w: a sum of %q without a series", dberrors.ErrDamaged, s)
 		}
 		sums[i].Peak = peak
 	}
@@ -173,9 +177,9 @@ const (
 	monthFlagBits = iota
 )
 
-// encodeMonth writes a month's record. It adds series to the dictionary.
-func encodeMonth(m rollup.Month, dict *dictionary) ([]byte, error) {
-	order, err := numbered(len(m.Peaks), func(i int) (uint32, error) { return dict.id(m.Peaks[i].Series) })
+// EncodeMonth writes a month's record. It adds series to the dictionary.
+func EncodeMonth(m rollup.Month, dict *Dictionary) ([]byte, error) {
+	order, err := numbered(len(m.Peaks), func(i int) (uint32, error) { return dict.ID(m.Peaks[i].Series) })
 	if err != nil {
 		return nil, err
 	}
@@ -190,7 +194,7 @@ func encodeMonth(m rollup.Month, dict *dictionary) ([]byte, error) {
 	}
 	b = binary.AppendUvarint(b, uint64(len(m.Metrics)))
 	for _, mm := range m.Metrics {
-		id, err := dict.id(rollup.Series(mm.Metric))
+		id, err := dict.ID(rollup.Series(mm.Metric))
 		if err != nil {
 			return nil, err
 		}
@@ -207,27 +211,30 @@ func encodeMonth(m rollup.Month, dict *dictionary) ([]byte, error) {
 	return b, nil
 }
 
-// monthReader walks a month's record: its days are read already, then come a count
+// MonthReader walks a month's record: its days are read already, then come a count
 // of peaks, the peaks, a count of metrics, and the metrics.
-type monthReader struct {
+type MonthReader struct {
 	reader
 	days rollup.DaySet
 	next uint64 // the lowest number that the next peak can have
 }
 
-func readMonth(b []byte) monthReader {
-	r := monthReader{reader: reader{b: b}}
+// ReadMonth begins to read a record.
+func ReadMonth(b []byte) MonthReader {
+	r := MonthReader{reader: reader{b: b}}
 	r.days = r.daySet()
 	return r
 }
 
-func (r *monthReader) peak() (number uint64, peak float64) {
+// Peak reads the next peak.
+func (r *MonthReader) Peak() (number uint64, peak float64) {
 	number = r.next + r.number()
 	r.next = number + 1
 	return number, r.value()
 }
 
-func (r *monthReader) metric() (number uint64, peak float64, days rollup.DaySet) {
+// Metric reads the next metric.
+func (r *MonthReader) Metric() (number uint64, peak float64, days rollup.DaySet) {
 	head := r.uvarint()
 	peak, days = r.value(), r.days
 	if head&flagDays != 0 {
@@ -236,12 +243,12 @@ func (r *monthReader) metric() (number uint64, peak float64, days rollup.DaySet)
 	return head >> monthFlagBits, peak, days
 }
 
-// decodeMonth reads a month's record. What it returns shares no memory with b.
-func decodeMonth(b []byte, dict *dictionary) (rollup.Month, error) {
-	r := readMonth(b)
-	m := rollup.Month{Peaks: make([]rollup.Peak, r.count())}
+// DecodeMonth reads a month's record. What it returns shares no memory with b.
+func DecodeMonth(b []byte, dict *Dictionary) (rollup.Month, error) {
+	r := ReadMonth(b)
+	m := rollup.Month{Peaks: make([]rollup.Peak, r.Count())}
 	for i := range m.Peaks {
-		number, peak := r.peak()
+		number, peak := r.Peak()
 		s, err := dict.lookup(number)
 		if err != nil {
 			return rollup.Month{}, err
@@ -249,19 +256,19 @@ func decodeMonth(b []byte, dict *dictionary) (rollup.Month, error) {
 		m.Peaks[i] = rollup.Peak{Series: s, Value: peak}
 	}
 	slices.SortFunc(m.Peaks, func(a, b rollup.Peak) int { return strings.Compare(string(a.Series), string(b.Series)) })
-	m.Metrics = make([]rollup.MetricMonth, r.count())
+	m.Metrics = make([]rollup.MetricMonth, r.Count())
 	for i := range m.Metrics {
-		number, peak, days := r.metric()
+		number, peak, days := r.Metric()
 		s, err := dict.lookup(number)
 		if err != nil {
 			return rollup.Month{}, err
 		}
 		m.Metrics[i] = rollup.MetricMonth{Metric: string(s), Peak: peak, Days: days}
 		if strings.Contains(string(s), "{") || i > 0 && m.Metrics[i-1].Metric >= string(s) {
-			return rollup.Month{}, fmt.Errorf("%w: metric %q is out of place", ErrDamaged, s)
+			return rollup.Month{}, fmt.Errorf("%w: metric %q is out of place", dberrors.ErrDamaged, s)
 		}
 	}
-	return m, r.done()
+	return m, r.Done()
 }
 
 // numberedIndex is an element's place in its slice, with its series' number.

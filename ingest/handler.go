@@ -16,9 +16,6 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-// Product is the product whose reports this package takes.
-const Product = "cozystack"
-
 // DefaultParses is how many reports are parsed at the same time, if nothing else is
 // said.
 const DefaultParses = 8
@@ -112,7 +109,7 @@ func NewHandler(recorder Recorder, config Config) (*Handler, error) {
 // known asks the recorder for an id. A recorder that can't answer lets it pass:
 // the write that follows shows what is wrong.
 func (h *Handler) known(id string) bool {
-	known, err := h.recorder.Known(Product, id, h.config.Now())
+	known, err := h.recorder.Known(rollup.Cozystack, id, h.config.Now())
 	return known || err != nil
 }
 
@@ -165,7 +162,7 @@ func (h *Handler) record(r *http.Request, id string, b *buffers) (samples, dropp
 		return 0, 0, err
 	}
 	defer place.leave()
-	report := rollup.Report{Product: Product, Instance: id, Received: h.config.Now()}
+	report := rollup.Report{Product: rollup.Cozystack, Instance: id, Received: h.config.Now()}
 	report.Digest = maphash.Bytes(h.seed, b.body)
 	dropped, err = h.parse(&report, b)
 	if err != nil || len(report.Samples) == 0 {

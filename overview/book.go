@@ -41,7 +41,7 @@ func (b *book) read(ctx context.Context, store Store, id rollup.MonthID) (*table
 	t := &table{}
 	known := b.series.len()
 	var e entry
-	err := store.Fold(ctx, Product, id, id, everyMetric, func(instance string, months []rollup.Month) error {
+	err := store.Fold(ctx, rollup.Cozystack, id, id, everyMetric, func(instance string, months []rollup.Month) error {
 		seen := b.enter(&e, months[0])
 		if seen != 0 {
 			presence.clusters++

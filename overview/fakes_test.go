@@ -25,7 +25,7 @@ type line struct {
 
 func (l line) report(t testing.TB) rollup.Report {
 	t.Helper()
-	r := rollup.Report{Product: Product, Instance: l.instance, Received: instant(t, l.at)}
+	r := rollup.Report{Product: rollup.Cozystack, Instance: l.instance, Received: instant(t, l.at)}
 	for _, s := range l.samples {
 		i := strings.LastIndexByte(s, ' ')
 		v, err := strconv.ParseFloat(s[i+1:], 64)

@@ -19,7 +19,7 @@ func plainFold(t fatal, r *rig, w window) figures {
 	days := make([]rollup.DaySet, w.months())
 	kinds := map[string]float64{}
 	var nodes, tenants float64
-	err := r.store.Fold(context.Background(), Product, w.from, w.to, everyMetric, func(_ string, months []rollup.Month) error {
+	err := r.store.Fold(context.Background(), rollup.Cozystack, w.from, w.to, everyMetric, func(_ string, months []rollup.Month) error {
 		var all rollup.Month
 		seen := 0
 		for i, m := range months {

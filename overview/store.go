@@ -6,9 +6,6 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-// Product is the product whose months this package shows.
-const Product = "cozystack"
-
 // FirstYear and LastYear are those that can be asked for.
 const FirstYear, LastYear = 2024, 2100
 

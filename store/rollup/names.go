@@ -1,5 +1,8 @@
 package rollup
 
+// Cozystack is the product whose clusters report.
+const Cozystack = "cozystack"
+
 // The metrics that the published figures are made of, as Cozystack's clients send
 // them.
 const (

@@ -140,7 +140,7 @@ func sizeOf(t *testing.T, db *store.Store) int64 {
 func requirePeaks(t *testing.T, db *store.Store, reports int) {
 	t.Helper()
 	id, clusters := rollup.MonthOf(time.Now()), 0
-	err := db.Fold(t.Context(), ingest.Product, id, id, []string{"cozy_sequence"}, func(instance string, months []rollup.Month) error {
+	err := db.Fold(t.Context(), rollup.Cozystack, id, id, []string{"cozy_sequence"}, func(instance string, months []rollup.Month) error {
 		var n int
 		if _, err := fmt.Sscanf(instance, "cluster-%d", &n); err != nil {
 			return err
@@ -221,7 +221,7 @@ func TestG1ReceiverThatHangs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		report := rollup.Report{Product: ingest.Product, Instance: "c1", Received: time.Now()}
+		report := rollup.Report{Product: rollup.Cozystack, Instance: "c1", Received: time.Now()}
 		if err := db.Record(t.Context(), report, []byte("cozy_a 1 1\n")); err != nil {
 			t.Fatal(err)
 		}

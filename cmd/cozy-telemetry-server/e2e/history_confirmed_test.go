@@ -50,7 +50,7 @@ func TestConfirmedAgreesAtItsEdges(t *testing.T) {
 	var lines strings.Builder
 	record := func(cluster, metric string, at time.Time) {
 		fmt.Fprintf(&lines, "%s{cluster_id=%q} 1 %d\n", metric, cluster, at.UnixMilli())
-		report := rollup.Report{Product: overview.Product, Instance: cluster, Received: at, Samples: []rollup.Sample{{Series: rollup.Series(metric), Value: 1}}}
+		report := rollup.Report{Product: rollup.Cozystack, Instance: cluster, Received: at, Samples: []rollup.Sample{{Series: rollup.Series(metric), Value: 1}}}
 		if err := db.Record(t.Context(), report, nil); err != nil {
 			t.Fatal(err)
 		}

@@ -127,7 +127,7 @@ func readReports(t *testing.T, body []byte) []rollup.Report {
 	for from, samples := range bySender {
 		slices.SortFunc(samples, func(a, b rollup.Sample) int { return cmp.Compare(a.Series, b.Series) })
 		reports = append(reports, rollup.Report{
-			Product: overview.Product, Instance: from.cluster, Received: time.UnixMilli(from.at), Samples: samples,
+			Product: rollup.Cozystack, Instance: from.cluster, Received: time.UnixMilli(from.at), Samples: samples,
 		})
 	}
 	return reports

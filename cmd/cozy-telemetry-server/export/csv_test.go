@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cozystack/cozystack-telemetry-server/overview"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -19,7 +18,7 @@ func TestNoFormulasInCSV(t *testing.T) {
 		"+1": "'+1", "-1": "'-1", "@SUM(A1)": "'@SUM(A1)", "\t=1": "'\t=1", "\r=1": "'\r=1", "\n=1": "'\n=1", "\uff1d1": "'\uff1d1",
 		"v1.2.0": "v1.2.0", "1.30-rc+1": "1.30-rc+1", "'=1": "'=1", "": "",
 	} {
-		db := reportFile(t, rollup.Report{Product: overview.Product, Instance: "-2-3", Received: at, Samples: []rollup.Sample{
+		db := reportFile(t, rollup.Report{Product: rollup.Cozystack, Instance: "-2-3", Received: at, Samples: []rollup.Sample{
 			{Series: rollup.Series("cozy_cluster_info{cozystack_version=\"" + escape.Replace(version) + "\"}"), Value: 1},
 		}})
 		for _, what := range []string{Clusters, Months, Days} {

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/cozystack/cozystack-telemetry-server/overview"
 	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -37,7 +36,7 @@ func (e *exporter) learnColumns(ctx context.Context) (*factTable, error) {
 		return seen.table(), nil
 	}
 	from, to := e.Window.months()
-	err := e.store.Fold(ctx, overview.Product, from, to, []string{rollup.MetricApplications, metricCapacity},
+	err := e.store.Fold(ctx, rollup.Cozystack, from, to, []string{rollup.MetricApplications, metricCapacity},
 		func(_ string, months []rollup.Month) error {
 			for _, m := range months {
 				seen.add(m.Peaks)
@@ -106,7 +105,7 @@ func (e *exporter) dated(ctx context.Context, t tableWriter, date rollup.Date) e
 		switch {
 		case e.Table == Series:
 			return e.writeSeries(t, date, product, instance, d)
-		case product != overview.Product:
+		case product != rollup.Cozystack:
 			return nil
 		}
 		return t.write(e.dayRow(date, instance, d))
@@ -123,7 +122,7 @@ func (e *exporter) folded(ctx context.Context, t tableWriter, from, to rollup.Mo
 		cells   []cell
 	}
 	var rows []clusterRow
-	err := e.store.Fold(ctx, overview.Product, from, to, nil, func(instance string, months []rollup.Month) error {
+	err := e.store.Fold(ctx, rollup.Cozystack, from, to, nil, func(instance string, months []rollup.Month) error {
 		cluster := e.name(instance)
 		rows = append(rows, clusterRow{cluster, row(from, cluster, months)})
 		return nil

@@ -11,9 +11,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
-	"github.com/cozystack/cozystack-telemetry-server/overview"
 	"github.com/cozystack/cozystack-telemetry-server/overview/mirror"
 	"github.com/cozystack/cozystack-telemetry-server/store"
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
 func newForget(env cli.Environment) *cobra.Command {
@@ -66,7 +66,7 @@ func (f *forgetter) run(ctx context.Context) error {
 		return err
 	}
 	p := cli.NewSteps(f.env, "forget")
-	records, err := store.Forget(ctx, f.db, overview.Product, f.cluster, p.Tell)
+	records, err := store.Forget(ctx, f.db, rollup.Cozystack, f.cluster, p.Tell)
 	p.End()
 	if err != nil {
 		return err
@@ -76,7 +76,7 @@ func (f *forgetter) run(ctx context.Context) error {
 		return nil
 	}
 	return f.withMirror(func(m *mirror.Mirror) error {
-		lines, err := m.Forget(ctx, overview.Product, f.cluster)
+		lines, err := m.Forget(ctx, rollup.Cozystack, f.cluster)
 		if err != nil {
 			return err
 		}

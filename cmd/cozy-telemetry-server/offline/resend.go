@@ -11,7 +11,6 @@ import (
 
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
 	"github.com/cozystack/cozystack-telemetry-server/ingest/forward"
-	"github.com/cozystack/cozystack-telemetry-server/overview"
 	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -123,7 +122,7 @@ func (r *resender) dates(s *store.Store) ([]rollup.Date, error) {
 // day sends a day, all of it when it returns.
 func (r *resender) day(ctx context.Context, s *store.Store, date rollup.Date) error {
 	err := s.Instances(ctx, date, func(product, instance string, day rollup.Day) error {
-		if product != overview.Product {
+		if product != rollup.Cozystack {
 			return nil
 		}
 		var n int

@@ -66,7 +66,7 @@ var imports = map[string][]string{
 		module + "ingest/jsonerror", "github.com/rs/zerolog", cobraModule,
 	},
 	server + "/backup": {rooms + "cli", module + "store", module + "ingest/jsonerror", "github.com/rs/zerolog", cobraModule},
-	exportFolder:       {module + "store", module + "overview", module + "appsource", parquetModule, "golang.org/x/mod"},
+	exportFolder:       {module + "store", module + "appsource", parquetModule, "golang.org/x/mod"},
 	server + "/intake": {rooms + "cli", module + "ingest", module + "store/rollup", pflagModule},
 	server + "/lobby":  {},
 	server + "/cli": {

@@ -4,7 +4,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/cozystack/cozystack-telemetry-server/overview"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -17,7 +16,7 @@ func TestOldestQueued(t *testing.T) {
 	}
 	for _, at := range []int{1, 0, 2} {
 		r := rollup.Report{
-			Product: overview.Product, Instance: "c", Received: noon.AddDate(0, 0, at),
+			Product: rollup.Cozystack, Instance: "c", Received: noon.AddDate(0, 0, at),
 			Samples: []rollup.Sample{{Series: "cozy_cluster_info", Value: 1}},
 		}
 		if err := s.store.Record(t.Context(), r, []byte("a 1 1\n")); err != nil {

@@ -60,5 +60,5 @@ func (s storeOf) MergeDays(ctx context.Context, date rollup.Date, days []backfil
 	for i, d := range days {
 		merged[i] = store.InstanceDay(d)
 	}
-	return s.Store.MergeDays(ctx, overview.Product, date, merged)
+	return s.Store.MergeDays(ctx, rollup.Cozystack, date, merged)
 }

@@ -176,3 +176,14 @@ func TestScannersBoundParsing(t *testing.T) {
 		}
 	})
 }
+
+// Only what is a whole series is remembered: not one with its value behind it, of
+// which the next line would be a time.
+func TestOnlyWholeSeriesAreLearnt(t *testing.T) {
+	s := newScanner(NewParser(Limits{}, 1))
+	for spelling, whole := range map[string]bool{"cozy_a": true, `cozy_a{x="1"}`: true, "cozy_a 1": false, "cozy_a 5": false, `cozy_a{x="1"} 1`: false, "1": false} {
+		if e := s.learn([]byte(spelling)); (e != nil) != whole {
+			t.Errorf("%s: learnt %v", spelling, e)
+		}
+	}
+}

@@ -173,7 +173,8 @@ func TestGivesUp(t *testing.T) {
 	})
 }
 
-// A list that is not whole is no list.
+// A list that is not whole is no list. One that is as long as a list may be is not
+// asked for again: it would be as long.
 func TestList(t *testing.T) {
 	for name, list := range map[string]string{
 		"partial":    `{"status":"success","isPartial":true,"data":["c"]}`,
@@ -184,14 +185,19 @@ func TestList(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var store memory
+				tried, want := 0, tries
+				if name == "at a bound" {
+					want = 1
+				}
 				_, err := Run(t.Context(), &store, testConfig(func(path string, _ url.Values) answer {
 					if isList(path) {
+						tried++
 						return answer{body: list}
 					}
 					return answer{}
 				}))
-				if !errors.Is(err, ErrSource) || store.marks != nil {
-					t.Errorf("%v, marks %s", err, store.marks)
+				if !errors.Is(err, ErrSource) || store.marks != nil || tried != want {
+					t.Errorf("%v after %d tries, marks %s", err, tried, store.marks)
 				}
 			})
 		})

@@ -31,52 +31,63 @@ type Checked struct {
 // bad is told what is not so.
 func Check(ctx context.Context, dir string, store Store, bad func(file, why string)) (n Checked, err error) {
 	m := New(dir, store, Config{})
-	versions, err := store.DayVersions()
-	if err != nil {
-		return n, err
+	if n.Days, n.OfAnotherFile, err = m.checkDays(ctx, bad); err == nil {
+		n.Months, err = m.checkMonths(bad)
 	}
-	days, _, err := dayFiles(dir)
+	return n, err
+}
+
+func (m *Mirror) checkDays(ctx context.Context, bad func(file, why string)) (good int, ofAnother bool, err error) {
+	versions, err := m.store.DayVersions()
 	if err != nil {
-		return n, err
+		return 0, false, err
 	}
-	for _, f := range days {
+	files, _, err := dayFiles(m.dir)
+	if err != nil {
+		return 0, false, err
+	}
+	for _, f := range files {
 		if _, ok := versions[f.date]; !ok {
 			bad(filepath.Join(dayFolderName, dayFileName(f.date)), "the database lacks this day")
 		}
 	}
-	list := loadManifest(dir)
-	n.OfAnotherFile = list.Database != "" && list.Database != store.DatabaseID()
+	list := loadManifest(m.dir)
+	ofAnother = list.Database != "" && list.Database != m.store.DatabaseID()
 	for _, date := range slices.Sorted(maps.Keys(versions)) {
 		sum, why, err := m.checkDay(ctx, date)
 		if err != nil {
-			return n, err
+			return good, ofAnother, err
 		}
-		if why == "" && !n.OfAnotherFile && sum != list.Days[date.String()].SHA256 {
+		if why == "" && !ofAnother && sum != list.Days[date.String()].SHA256 {
 			why = "the manifest does not name this file; a server that starts on it repairs that"
 		}
 		if why != "" {
 			bad(filepath.Join(dayFolderName, dayFileName(date)), why)
 			continue
 		}
-		n.Days++
+		good++
 	}
-	snapshots, err := store.Snapshots()
+	return good, ofAnother, nil
+}
+
+func (m *Mirror) checkMonths(bad func(file, why string)) (good int, err error) {
+	snapshots, err := m.store.Snapshots()
 	for _, s := range snapshots {
 		want, err := EncodeMonth(s)
 		if err != nil {
-			return n, err
+			return good, err
 		}
-		have, err := readBounded(filepath.Join(dir, monthFileName(s.Month)))
+		have, err := readBounded(filepath.Join(m.dir, monthFileName(s.Month)))
 		switch {
 		case err != nil:
 			bad(monthFileName(s.Month), reason(err))
 		case !bytes.Equal(have, want):
 			bad(monthFileName(s.Month), "differs from the snapshot in the database")
 		default:
-			n.Months++
+			good++
 		}
 	}
-	return n, err
+	return good, err
 }
 
 // checkDay returns the SHA-256 of a day's file, and what is wrong with it. An error

@@ -86,7 +86,10 @@ func (s *scanner) expfmtLine(line []byte) (e exactLine, err error) {
 	}
 	for name, family := range families {
 		m := family.Metric[0]
-		e = exactLine{metric: name, value: m.GetUntyped().GetValue(), stamped: m.TimestampMs != nil}
+		e = exactLine{
+			metric: name, labels: make([]rollup.Label, 0, len(m.Label)),
+			value: m.GetUntyped().GetValue(), stamped: m.TimestampMs != nil,
+		}
 		for _, p := range m.Label {
 			e.labels = append(e.labels, rollup.Label{Name: p.GetName(), Value: p.GetValue()})
 		}

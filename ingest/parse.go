@@ -19,9 +19,10 @@ type Parser struct {
 }
 
 // NewParser returns a parser that holds bodies to limits, and reads at most so many
-// of them at the same time: others wait, which is not for long, since reading waits
-// for nothing else.
+// of them at the same time, but at least 1: others wait, which is not for long, since
+// reading waits for nothing else.
 func NewParser(limits Limits, atOnce int) *Parser {
+	atOnce = max(atOnce, 1)
 	p := &Parser{
 		limits: limits.withDefaults(), table: newTable(tableEntries, tableBytes), seed: maphash.MakeSeed(),
 		scanners: make(chan *scanner, atOnce),

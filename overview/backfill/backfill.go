@@ -68,7 +68,7 @@ type Config struct {
 	// OnRetry, if set, is told why a question is asked again. It may be called
 	// concurrently.
 	OnRetry func(error)
-	// Transport carries the questions. Nil means http.DefaultTransport.
+	// Transport carries the questions. Nil means a copy of http.DefaultTransport.
 	Transport http.RoundTripper
 	// Clusters is how many are asked for at once. 0 means 50.
 	Clusters int

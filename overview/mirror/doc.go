@@ -12,7 +12,8 @@
 //   - mirror.go is the [Mirror] of a [Store]: Repair at the start, then Sync.
 //     months.go takes over and writes months, days.go writes and removes days, and
 //     manifest.go remembers which. run.go does all that again and again.
-//   - ahead.go notices a file that is older than its mirror; then nothing is written.
+//   - lock.go keeps other servers away. ahead.go notices a file that is older than its
+//     mirror; then nothing is written.
 //   - forget.go removes an instance's lines.
 //   - read.go gives the folder back, to make a file of it; check.go holds it against
 //     a file; holds.go tells whether it has anything at all.

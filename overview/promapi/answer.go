@@ -51,8 +51,8 @@ func unknownPath(err error) bool {
 	return errors.As(err, &status) && (status.Code == http.StatusBadRequest || status.Code == http.StatusNotFound)
 }
 
-// JSON asks for a whole, fresh answer of the Prometheus API, and fills data with
-// what it has of that name. The form gets the parameters for it.
+// JSON asks for a whole, fresh answer of the Prometheus API, and decodes its field
+// data into what data points to. The form gets the parameters for that.
 func (c *Client) JSON(ctx context.Context, path string, form url.Values, data any) error {
 	form.Set("deny_partial_response", "1")
 	// Without it VictoriaMetrics hides the samples of the last 30 seconds.

@@ -9,8 +9,10 @@ import (
 	"io"
 	"os"
 
-	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	bolt "go.etcd.io/bbolt"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/boltfile"
 )
 
 // BackupInfo describes a copy that Backup has made.
@@ -34,7 +36,7 @@ func (s *Store) Backup(ctx context.Context, path string) (BackupInfo, error) {
 	case <-ctx.Done():
 		return info, ctx.Err()
 	}
-	err := newFile(path, func(temp string) (keys int, err error) {
+	err := boltfile.Create(path, checkSchema, func(temp string) (keys int, err error) {
 		info, keys, err = s.spool(ctx, temp)
 		return keys, err
 	})
@@ -55,7 +57,7 @@ func (s *Store) spool(ctx context.Context, temp string) (info BackupInfo, keys i
 	digest := sha256.New()
 	w := &spoolWriter{ctx: ctx, to: io.MultiWriter(f, digest)}
 	err = s.view(func(tx *bolt.Tx) (err error) {
-		keys = rootOf(tx).Stats().KeyN
+		keys = boltfile.Root(tx).Stats().KeyN
 		info.Bytes, err = tx.WriteTo(w)
 		return err
 	})

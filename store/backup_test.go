@@ -18,6 +18,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/boltfile"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -163,7 +164,7 @@ func TestDamagedCopyIsRefused(t *testing.T) {
 	}
 	for name, damage := range damages {
 		folder := t.TempDir()
-		if err := newFile(filepath.Join(folder, "a.db"), damage); !errors.Is(err, dberrors.ErrDamaged) {
+		if err := boltfile.Create(filepath.Join(folder, "a.db"), checkSchema, damage); !errors.Is(err, dberrors.ErrDamaged) {
 			t.Errorf("%s: got %v, want ErrDamaged", name, err)
 		}
 		if entries, _ := os.ReadDir(folder); len(entries) != 0 {
@@ -176,7 +177,7 @@ func TestDamagedCopyIsRefused(t *testing.T) {
 func TestFileThatComesMeanwhile(t *testing.T) {
 	s := open(t, Options{})
 	path := filepath.Join(t.TempDir(), "a.db")
-	err := newFile(path, func(temp string) (int, error) {
+	err := boltfile.Create(path, checkSchema, func(temp string) (int, error) {
 		must(t, os.WriteFile(path, []byte("mine"), 0o600))
 		_, keys, err := s.spool(t.Context(), temp)
 		return keys, err
@@ -299,7 +300,7 @@ func raw(t fatal, s *Store) (all []string) {
 			return walk(b.Bucket(k))
 		})
 	}
-	must(t, s.view(func(tx *bolt.Tx) error { return walk(rootOf(tx)) }))
+	must(t, s.view(func(tx *bolt.Tx) error { return walk(boltfile.Root(tx)) }))
 	return all
 }
 

@@ -81,7 +81,7 @@ func BenchmarkRecord(b *testing.B) {
 // bare commit of the same bytes.
 func BenchmarkPlainUpdate(b *testing.B) {
 	db, err := bolt.Open(filepath.Join(b.TempDir(), "plain.db"), 0o600, &bolt.Options{
-		FreelistType: bolt.FreelistMapType, NoFreelistSync: true, InitialMmapSize: initialMmapSize,
+		FreelistType: bolt.FreelistMapType, NoFreelistSync: true, InitialMmapSize: 64 << 30,
 	})
 	must(b, err)
 	defer db.Close()

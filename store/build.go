@@ -7,6 +7,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/boltfile"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -27,8 +28,8 @@ func buildFile(path string, fill func(s *Store) error) error {
 // meanwhile, Build returns fs.ErrExist. An error of fill is returned as it is, and no
 // file is made.
 func Build(ctx context.Context, path string, fill func(s *Store) error) error {
-	return newFile(path, func(temp string) (keys int, err error) {
-		return inTwoSteps(ctx, temp, func(stage string) error { return buildFile(stage, fill) })
+	return boltfile.Create(path, checkSchema, func(temp string) (keys int, err error) {
+		return boltfile.InTwoSteps(ctx, temp, func(stage string) error { return buildFile(stage, fill) })
 	})
 }
 

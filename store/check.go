@@ -8,12 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"slices"
 
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/boltfile"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -103,27 +103,7 @@ func (c *checker) report(kind ProblemKind, format string, args ...any) {
 
 // pages looks at the structure of the file, and lets bbolt look where that is good.
 func (c *checker) pages(tx *bolt.Tx) error {
-	file, err := os.Open(c.store.path)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	size := uint64(tx.DB().Info().PageSize)
-	w := pageWalk{
-		ctx:      c.ctx,
-		file:     file,
-		pageSize: size,
-		end:      uint64(tx.Size()) / size,
-		seen:     make(map[uint64]bool),
-		report:   func(text string) { c.report(ProblemPage, "%s", text) },
-	}
-	if err := w.walk(uint64(rootOf(tx).Root()), keyBounds{}, 0); err != nil || c.damaged {
-		return err
-	}
-	for err := range tx.Check() {
-		c.report(ProblemPage, "%v", err)
-	}
-	return nil
+	return boltfile.InspectPages(c.ctx, tx, c.store.path, func(text string) { c.report(ProblemPage, "%s", text) })
 }
 
 // buckets looks for what is not ours.

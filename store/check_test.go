@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,6 +11,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/boltfile"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -19,7 +19,7 @@ import (
 // tamper changes a closed file behind the store's back.
 func tamper(t *testing.T, path string, f func(tx *bolt.Tx) error) {
 	t.Helper()
-	db, err := openBolt(path, false)
+	db, err := boltfile.Open(path, false)
 	must(t, err)
 	must(t, db.Update(f))
 	must(t, db.Close())
@@ -164,50 +164,4 @@ func TestCheckTellsHowFarItIs(t *testing.T) {
 	if days, err := s.DayVersions(); err != nil || end != 2*int64(len(days)) || last != end {
 		t.Errorf("it ended with %d of %d, for %d days, %v", last, end, len(days), err)
 	}
-}
-
-// Pages that OpenReadOnly takes for good are held against bbolt's format.
-func TestPageWalk(t *testing.T) {
-	good, err := os.ReadFile(fixture(t))
-	must(t, err)
-	page := os.Getpagesize()
-	leaf := 0
-	for at := 2 * page; at+page <= len(good) && leaf == 0; at += page {
-		if binary.NativeEndian.Uint16(good[at+8:]) == leafFlag && binary.NativeEndian.Uint16(good[at+10:]) > 2 &&
-			binary.NativeEndian.Uint64(good[at:]) == uint64(at/page) {
-			leaf = at
-		}
-	}
-	if _, problem := parsePage(good[leaf:leaf+page], keyBounds{}); leaf == 0 || problem != "" {
-		t.Fatalf("page %d: %s", leaf/page, problem)
-	}
-	damages := map[string]func(b []byte){
-		"flags":             func(b []byte) { b[8] = 4 },
-		"too many elements": func(b []byte) { b[10], b[11] = 0xff, 0xff },
-		"a place outside":   func(b []byte) { b[pageHead+7] = 0xff },
-		"a length outside":  func(b []byte) { b[pageHead+11] = 0xff },
-		"a value outside":   func(b []byte) { b[pageHead+15] = 0xff },
-		"a key twice":       func(b []byte) { copy(b[pageHead+2*elementHead+8:], []byte{0, 0, 0, 0}) },
-	}
-	for name, damage := range damages {
-		b := changed(good[leaf:leaf+page], damage)
-		if _, problem := parsePage(b, keyBounds{}); problem == "" {
-			t.Errorf("%s: no problem is found", name)
-		}
-	}
-	for name, bounds := range map[string]keyBounds{"below": {from: []byte{0xff}}, "above": {to: []byte{0}}} {
-		if _, problem := parsePage(good[leaf:leaf+page], bounds); problem == "" {
-			t.Errorf("%s: no problem is found", name)
-		}
-	}
-}
-
-func FuzzParsePage(f *testing.F) {
-	f.Add(make([]byte, 64))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		elements, problem := parsePage(b, keyBounds{})
-		if problem != "" && elements != nil {
-			t.Error("a page with a problem has elements")
-		}
-	})
 }

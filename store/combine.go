@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"slices"
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/boltfile"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -49,7 +49,7 @@ func Combine(ctx context.Context, into string, from []string, progress func(done
 	c := combiner{rebuild: rebuild{ctx: ctx, progress: progress, wholeDays: true}}
 	err := c.open(from)
 	if err == nil {
-		err = newFile(into, func(temp string) (int, error) {
+		err = boltfile.Create(into, checkSchema, func(temp string) (int, error) {
 			return c.fill(temp, nil, func() error { return errors.Join(c.snapshots(), c.appList(), c.queues()) })
 		})
 	}
@@ -69,11 +69,8 @@ func (c *combiner) open(paths []string) error {
 	var opened []os.FileInfo
 	for _, path := range paths {
 		info, err := os.Stat(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			return missingFile(path)
-		}
 		if err != nil {
-			return err
+			return fmt.Errorf("%w%s", err, offlineRemedy(err))
 		}
 		if slices.ContainsFunc(opened, func(o os.FileInfo) bool { return os.SameFile(o, info) }) {
 			continue

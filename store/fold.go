@@ -10,6 +10,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/boltfile"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -39,7 +40,7 @@ func (s *Store) Fold(ctx context.Context, product string, from, to rollup.MonthI
 		fn := oneByOne(ctx, fn)
 		for i, keys := range record.Split(len(txs)) {
 			group.Go(func() error {
-				return guard(func() error { return openWindow(txs[i], product, from, indexes).run(ctx, keys, fn) })
+				return boltfile.Guard(func() error { return openWindow(txs[i], product, from, indexes).run(ctx, keys, fn) })
 			})
 		}
 		return group.Wait()
@@ -62,7 +63,7 @@ func oneByOne(ctx context.Context, fn func(string, []rollup.Month) error) func(s
 			failed = ctx.Err()
 		}
 		if failed == nil {
-			failed = guard(func() error { return fn(instance, months) }) // a panic is its first error too
+			failed = boltfile.Guard(func() error { return fn(instance, months) }) // a panic is its first error too
 		}
 		return failed
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/boltfile"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 )
 
@@ -21,13 +22,13 @@ import (
 // follows. What retention has removed may still lie in unused space: that goes too,
 // so the file is also rewritten if it has no record of the instance any more.
 //
-// progress is as in [Compact].
+// Progress is as in [Compact].
 func Forget(ctx context.Context, path string, product, instance string, progress func(done, total int64)) (removed int, err error) {
 	// A rename over a symbolic link would leave the file that it points to.
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real
 	}
-	db, err := openUnchanged(path, false)
+	db, err := openOffline(path, false)
 	if err != nil {
 		return 0, err
 	}
@@ -36,7 +37,7 @@ func Forget(ctx context.Context, path string, product, instance string, progress
 	s, err := newReader(db, path)
 	if err == nil {
 		f.from = []*Store{s}
-		err = replaceFile(path, func(temp string) (int, error) { return f.fill(temp, f.begin, f.rest) })
+		err = boltfile.Replace(path, checkSchema, func(temp string) (int, error) { return f.fill(temp, f.begin, f.rest) })
 	}
 	if err = errors.Join(err, db.Close()); err != nil {
 		return 0, fmt.Errorf("store: forget in %s: %w%s", path, err, offlineRemedy(err))
@@ -52,7 +53,7 @@ type forgetter struct {
 
 // begin copies the file but for the records.
 func (f *forgetter) begin(stage string) error {
-	_, err := copyFile(f.ctx, f.from[0].db, stage, copyOptions{skip: isProduct})
+	_, err := boltfile.Copy(f.ctx, f.from[0].db, stage, boltfile.CopyOptions{Skip: isProduct})
 	return err
 }
 

@@ -15,6 +15,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/boltfile"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -257,7 +258,7 @@ func TestReplacedFileIsNotOpened(t *testing.T) {
 	reader := openRead(t, path) // whose lock the other waits for
 	result := make(chan error, 1)
 	go func() {
-		db, err := openInPlace(path, false)
+		db, err := boltfile.OpenInPlace(path, false)
 		if err == nil {
 			err = errors.Join(errors.New("the old file was opened"), db.Close())
 		}

@@ -10,6 +10,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/boltfile"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -107,7 +108,7 @@ func readCutOff(t *testing.T) error {
 	must(t, err)
 	defer syscall.Munmap(mapped)
 	must(t, f.Truncate(0))
-	return guard(func() error {
+	return boltfile.Guard(func() error {
 		if mapped[100] != 0 {
 			t.Error("there is a byte")
 		}

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	bolt "go.etcd.io/bbolt"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/boltfile"
 )
 
 // health remembers the last commit that failed, until a probe shows that there is
@@ -39,7 +41,7 @@ func (h *health) get() error {
 
 // probeBytes is how much room a file must have to be called ready once it was
 // full.
-const probeBytes = pieceBytes
+const probeBytes = boltfile.PieceBytes
 
 // Ready returns nil if the file takes commits. After a commit that failed it is an
 // error until 4 MiB fit in one piece: Ready writes them and removes them again, so

@@ -14,6 +14,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/boltfile"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -76,7 +77,7 @@ func TestFileOfSchema2(t *testing.T) {
 // Each step runs once and is noted, and what fails leaves the file as it was.
 func TestMigrate(t *testing.T) {
 	path := schema2(t)
-	db, err := openBolt(path, false)
+	db, err := boltfile.Open(path, false)
 	must(t, err)
 	broken := errors.New("broken")
 	var ran []int

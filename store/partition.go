@@ -4,9 +4,10 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	bolt "go.etcd.io/bbolt"
+
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
-	bolt "go.etcd.io/bbolt"
 )
 
 // A partition is what the file holds of one product in one day or one month: the

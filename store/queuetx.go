@@ -3,18 +3,18 @@ package store
 import (
 	"bytes"
 
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/boltfile"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
-	bolt "go.etcd.io/bbolt"
 )
 
 // blockBytes bounds the text of one block, before compression: what a block
 // holds is accepted or refused by the receiver as a whole.
-const blockBytes = 1 << 20
-
-// pieceBytes is the most that a commit writes in one piece: bbolt writes a page
-// whose values are large as one, and a page of the queue may have four blocks.
-const pieceBytes = 4 * blockBytes
+// bbolt writes a page whose values are large as one piece, and a page of the queue may
+// have four blocks.
+const blockBytes = boltfile.PieceBytes / 4
 
 // enqueue carries out a batch's part in the queue: first what leaves, then what
 // comes, then what must make room.

@@ -4,10 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
+
+	bolt "go.etcd.io/bbolt"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
-	bolt "go.etcd.io/bbolt"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/boltfile"
 )
 
 // OpenReadOnly opens a file for offline work. Nothing of the file is changed, and
@@ -16,7 +17,7 @@ import (
 //
 // It fails like Open, and with fs.ErrNotExist where there is no file.
 func OpenReadOnly(path string) (*Store, error) {
-	db, err := openUnchanged(path, true)
+	db, err := openOffline(path, true)
 	if err != nil {
 		return nil, err
 	}
@@ -44,57 +45,12 @@ func newReader(db *bolt.DB, path string) (*Store, error) {
 	return s, s.view(s.load)
 }
 
-// openUnchanged opens an existing file of ours. With
-// shared, others may read the file too; else no one can open it meanwhile.
-func openUnchanged(path string, shared bool) (*bolt.DB, error) {
-	missing, err := checkFile(path)
-	if missing {
-		return nil, missingFile(path)
-	}
-	var db *bolt.DB
-	if err == nil {
-		db, err = openInPlace(path, shared)
-	}
-	if errors.Is(err, dberrors.ErrLocked) || errors.Is(err, dberrors.ErrForeign) {
-		// The remedies of a server are not those of a command.
-		err = fmt.Errorf("store: open %s: %w%s", path, errors.Join(sentinels(err)...), offlineRemedy(err))
-	}
-	return db, err
-}
-
-// missingFile is the error of a file to read that is not there.
-func missingFile(path string) error {
-	return fmt.Errorf("store: open %s: %w; name the file that a server has as --db-path, or a copy", path, fs.ErrNotExist)
-}
-
-// sentinels returns which of the errors of Open an error is.
-func sentinels(err error) (is []error) {
-	for _, e := range []error{dberrors.ErrLocked, dberrors.ErrForeign} {
-		if errors.Is(err, e) {
-			is = append(is, e)
-		}
-	}
-	return is
-}
-
-// openInPlace opens a file and makes sure that it is still the one of that name.
-// Whoever waits for the lock of a file that is being replaced would else get the
-// old one, which no one will find again.
-func openInPlace(path string, readOnly bool) (*bolt.DB, error) {
-	before, err := os.Stat(path)
+// openOffline opens an existing file of ours, as boltfile.OpenUnchanged does. The
+// remedies of a command are not those of a server.
+func openOffline(path string, shared bool) (*bolt.DB, error) {
+	db, err := boltfile.OpenUnchanged(path, shared, checkSchema)
 	if err != nil {
-		return nil, fmt.Errorf("store: %w", err)
-	}
-	db, err := openBolt(path, readOnly)
-	if err != nil {
-		return nil, err
-	}
-	after, err := os.Stat(path)
-	if err == nil && !os.SameFile(before, after) {
-		err = fmt.Errorf("store: open %s: %w: it was just replaced; try again", path, dberrors.ErrLocked)
-	}
-	if err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, fmt.Errorf("store: %w%s", err, offlineRemedy(err))
 	}
 	return db, nil
 }
@@ -102,6 +58,8 @@ func openInPlace(path string, readOnly bool) (*bolt.DB, error) {
 // offlineRemedy returns what a user of an offline command can do about an error.
 func offlineRemedy(err error) string {
 	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "; name the file that a server has as --db-path, or a copy"
 	case errors.Is(err, dberrors.ErrLocked):
 		return "; a server has the file open: make a copy with `cozy-telemetry-server backup`, or stop it"
 	case errors.Is(err, dberrors.ErrForeign):

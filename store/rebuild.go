@@ -9,6 +9,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/boltfile"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -36,7 +37,7 @@ type rebuild struct {
 // fill makes an unfinished file: begin, unless nil, makes what the records come into,
 // and rest adds what else the file shall have.
 func (r *rebuild) fill(temp string, begin func(stage string) error, rest func() error) (keys int, err error) {
-	return inTwoSteps(r.ctx, temp, func(stage string) error {
+	return boltfile.InTwoSteps(r.ctx, temp, func(stage string) error {
 		if begin != nil {
 			if err := begin(stage); err != nil {
 				return err

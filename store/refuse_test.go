@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/boltfile"
 )
 
 // fullFile is a file that has just found no room, with a clock that the test sets.
@@ -36,7 +37,7 @@ func newFullFile(t *testing.T) *fullFile {
 // large is a report that finds no room, small is one that does. It is not larger than a
 // piece: what was removed need not lie in a larger one, since some pages between stay.
 func (f *fullFile) large(t *testing.T) error {
-	return f.Record(t.Context(), report("large", march, "a"), noise(pieceBytes))
+	return f.Record(t.Context(), report("large", march, "a"), noise(boltfile.PieceBytes))
 }
 
 func (f *fullFile) small(t *testing.T) error {
@@ -64,11 +65,11 @@ func TestFullFileIsTriedAtAPace(t *testing.T) {
 	if n := f.failed.Load(); n != 1 {
 		t.Errorf("%d commits have failed, want the first one only", n)
 	}
-	f.clock.Add(int64(leastPause))
+	f.clock.Add(int64(boltfile.LeastPause))
 	if err := f.large(t); !errors.Is(err, dberrors.ErrFull) || f.failed.Load() != 2 {
 		t.Errorf("after the pause: %v, %d commits have failed", err, f.failed.Load())
 	}
-	f.clock.Add(int64(leastPause) - 1)
+	f.clock.Add(int64(boltfile.LeastPause) - 1)
 	if err := f.large(t); !errors.Is(err, dberrors.ErrFull) || f.failed.Load() != 2 {
 		t.Errorf("within the second pause: %v, %d commits have failed", err, f.failed.Load())
 	}
@@ -85,7 +86,7 @@ func TestFullFileIsTriedAtAPace(t *testing.T) {
 func TestReadyOnceAPieceFits(t *testing.T) {
 	f := newFullFile(t)
 	for range 3 {
-		f.clock.Add(int64(leastPause))
+		f.clock.Add(int64(boltfile.LeastPause))
 		must(t, f.small(t))
 		if err := f.Ready(t.Context()); !errors.Is(err, dberrors.ErrFull) {
 			t.Fatalf("ready after a small commit: %v", err)
@@ -104,21 +105,4 @@ func TestReadyOnceAPieceFits(t *testing.T) {
 		t.Error("a probe has failed")
 	}
 	compareModels(t, stored(t, f.Store), f.want)
-}
-
-// The pause grows with the time that a failed try takes.
-func TestPauseOfAFullFile(t *testing.T) {
-	now := time.Unix(1000, 0)
-	for took, want := range map[time.Duration]time.Duration{
-		0: leastPause, leastPause / pauseFactor: leastPause, time.Second: pauseFactor * time.Second,
-	} {
-		r := room{allocated: 1 << 40}
-		r.tried(dberrors.ErrFull, now, took)
-		if err := r.admit(0, now.Add(want-1)); !errors.Is(err, dberrors.ErrFull) {
-			t.Errorf("%s: admitted within %s: %v", took, want, err)
-		}
-		if err := r.admit(0, now.Add(want)); err != nil {
-			t.Errorf("%s: after %s: %v", took, want, err)
-		}
-	}
 }

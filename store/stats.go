@@ -8,6 +8,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/boltfile"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -80,15 +81,12 @@ const metaPages = 2
 
 func (st *Stats) pages(tx *bolt.Tx) {
 	st.PageSize = tx.DB().Info().PageSize
-	b := rootOf(tx).Stats()
+	b := boltfile.Root(tx).Stats()
 	used := metaPages + b.BranchPageN + b.BranchOverflowN + b.LeafPageN + b.LeafOverflowN
 	st.UsedBytes = int64(used) * int64(st.PageSize)
 	st.FreeBytes = st.FileBytes - st.UsedBytes
 	st.FreePages = int(tx.Size()/int64(st.PageSize)) - used
 }
-
-// rootOf returns the bucket that holds all others.
-func rootOf(tx *bolt.Tx) *bolt.Bucket { return tx.Cursor().Bucket() }
 
 func (st *Stats) days(tx *bolt.Tx) error {
 	dates, err := datesOf(tx)

@@ -9,6 +9,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/boltfile"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -21,7 +22,7 @@ type Options struct {
 	QueueBytes int64
 	// MaxBytes bounds the file. 0 means no bound. bbolt makes the file grow 16 MiB
 	// ahead of need, and removals have a reserve of 8 MiB, so as many bytes of the
-	// bound are never filled.
+	// Bound are never filled.
 	// A file that is larger already opens; what it has free is still used.
 	MaxBytes int64
 	// Bounds limit what is kept of one instance and day, and of one instance and
@@ -167,15 +168,15 @@ func (s *Store) SizeBytes() (size int64, err error) {
 	return size, err
 }
 
-// view runs a read transaction. f must be short: see the package's story.
+// View runs a read transaction. f must be short: see the package's story.
 func (s *Store) view(f func(tx *bolt.Tx) error) error {
-	return surface(guard(func() error { return s.db.View(f) }))
+	return boltfile.View(s.db, f)
 }
 
 // viewTogether runs f with up to n read transactions, at least one, that all see
 // the same data. Each of them is for one goroutine.
 func (s *Store) viewTogether(n int, f func(txs []*bolt.Tx) error) error {
-	return surface(guard(func() error {
+	return boltfile.Surface(boltfile.Guard(func() error {
 		var all, same []*bolt.Tx
 		defer func() {
 			for _, tx := range all {

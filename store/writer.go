@@ -9,6 +9,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/boltfile"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -79,11 +80,11 @@ type writer struct {
 	// the dictionaries.
 	recent *recentCache
 	blocks *record.BlockEncoder
-	room   room
+	room   boltfile.Room
 }
 
 func newWriter(s *Store) (*writer, error) {
-	room, err := openRoom(s.path)
+	room, err := boltfile.OpenRoom(s.path)
 	w := &writer{store: s, recent: newRecentCache(), blocks: record.NewBlockEncoder(), room: room}
 	w.dicts.limits = limits{Bounds: s.opts.Bounds, dictionary: s.opts.Dictionary, lasting: s.opts.Lasting}
 	return w, err
@@ -92,7 +93,7 @@ func newWriter(s *Store) (*writer, error) {
 // run commits requests until the channel is closed and empty.
 func (w *writer) run() {
 	defer close(w.store.done)
-	defer w.room.close()
+	defer w.room.Close()
 	var batch []*request
 	for first := range w.store.requests {
 		batch = append(batch[:0], first)
@@ -142,13 +143,13 @@ func (w *writer) commit(batch []*request) {
 	}
 }
 
-// admit returns nil if what adds may find room.
+// Admit returns nil if what adds may find room.
 func (w *writer) admit() error {
 	used, err := w.store.SizeBytes()
 	if err != nil {
 		return fmt.Errorf("store: commit: %w", err)
 	}
-	return w.room.admit(used, w.store.opts.Now())
+	return w.room.Admit(used, w.store.opts.Now())
 }
 
 // fail adds an error, unless it is nil, to the outcome of requests.
@@ -175,10 +176,10 @@ func split(batch []*request) (adding, shrinking []*request) {
 func (w *writer) transact(batch []*request, shrinks bool) error {
 	start := w.store.opts.Now()
 	maxBytes := w.store.opts.MaxBytes
-	w.store.db.MaxSize = w.room.bound(maxBytes, shrinks)
+	w.store.db.MaxSize = w.room.Bound(maxBytes, shrinks)
 	w.dicts.limits.leftOut = 0
 	var queued queueChange
-	err := guard(func() error {
+	err := boltfile.Guard(func() error {
 		return w.store.db.Update(func(tx *bolt.Tx) (err error) {
 			queued, err = w.apply(tx, batch)
 			return err
@@ -190,7 +191,7 @@ func (w *writer) transact(batch []*request, shrinks bool) error {
 	if err != nil {
 		w.dicts.drop()
 		w.recent.drop()
-		err = w.room.cause(err, maxBytes, shrinks)
+		err = w.room.Cause(err, maxBytes, shrinks)
 		err = fmt.Errorf("store: commit: %w", errors.Join(err, w.store.view(w.store.queue.load)))
 		w.store.health.failed(err)
 	} else {
@@ -201,9 +202,9 @@ func (w *writer) transact(batch []*request, shrinks bool) error {
 	commit.Duration = now.Sub(start)
 	switch {
 	case !shrinks:
-		w.room.tried(err, now, commit.Duration)
+		w.room.Tried(err, now, commit.Duration)
 	case err == nil && freesPages(batch, queued):
-		w.room.freed()
+		w.room.Freed()
 	}
 	commit.Err = err
 	for _, r := range batch {

@@ -24,10 +24,11 @@ const (
 // imports says what each folder may import: of the project, and of the outside
 // beyond the standard library. docs/decisions.md says why.
 var imports = map[string][]string{
-	"store/rollup":          {},
-	"store/durable":         {},
-	"store/dberrors":        {},
-	"store/internal/record": {module + "store/rollup", module + "store/dberrors", "github.com/klauspost/compress"},
+	"store/rollup":            {},
+	"store/durable":           {},
+	"store/dberrors":          {},
+	"store/internal/record":   {module + "store/rollup", module + "store/dberrors", "github.com/klauspost/compress"},
+	"store/internal/boltfile": {module + "store/durable", module + "store/dberrors", "go.etcd.io/bbolt"},
 	"store": {
 		module + "store/rollup", module + "store/durable", module + "store/dberrors", module + "store/internal",
 		"go.etcd.io/bbolt", "golang.org/x/sync",

@@ -1,4 +1,4 @@
-package store
+package boltfile
 
 import (
 	"bytes"
@@ -6,6 +6,9 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"os"
+
+	bolt "go.etcd.io/bbolt"
 )
 
 // A pageWalk reads the pages of a bbolt file as plain bytes and holds them against
@@ -23,6 +26,33 @@ type pageWalk struct {
 	end      uint64 // the first page behind those that were ever used
 	seen     map[uint64]bool
 	report   func(text string)
+}
+
+// InspectPages looks at the structure of a file that is open for reading only, and lets
+// bbolt look where that is good. Each thing that is wrong is reported in a line.
+func InspectPages(ctx context.Context, tx *bolt.Tx, path string, report func(text string)) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	good := true
+	size := uint64(tx.DB().Info().PageSize)
+	w := pageWalk{
+		ctx:      ctx,
+		file:     file,
+		pageSize: size,
+		end:      uint64(tx.Size()) / size,
+		seen:     make(map[uint64]bool),
+		report:   func(text string) { good = false; report(text) },
+	}
+	if err := w.walk(uint64(Root(tx).Root()), keyBounds{}, 0); err != nil || !good {
+		return err
+	}
+	for err := range tx.Check() {
+		report(err.Error())
+	}
+	return nil
 }
 
 const (

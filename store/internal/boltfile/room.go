@@ -1,4 +1,4 @@
-package store
+package boltfile
 
 import (
 	"errors"
@@ -8,27 +8,31 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	bolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 )
+
+// PieceBytes is the most that a commit writes in one piece.
+const PieceBytes = 4 << 20
 
 const (
 	// removalReserve is what is left of the file's bound, and is held of the disk, for
 	// transactions that only remove: they too write the pages that they change anew,
 	// and bbolt joins a page that has become small with the next one.
-	removalReserve = 2 * pieceBytes
+	removalReserve = 2 * PieceBytes
 	// aheadBytes is how much of the disk is taken at once, behind the used part and
 	// the reserve. What is more than a piece is taken for fewer calls.
-	aheadBytes = 2 * pieceBytes
-	// leastPause and pauseFactor tell how long what adds is refused once it found no
+	aheadBytes = 2 * PieceBytes
+	// LeastPause and pauseFactor tell how long what adds is refused once it found no
 	// room: bbolt scans the whole file after each commit that fails.
-	leastPause  = time.Second
+	LeastPause  = time.Second
 	pauseFactor = 10
 )
 
-// room is where the writer puts what adds to the file, or why it can't. It belongs
+// Room is where the writer puts what adds to the file, or why it can't. It belongs
 // to the writer's goroutine.
-type room struct {
+type Room struct {
 	file *os.File // nil where the disk can't be asked
 	// allocated is the end of what the disk has set aside for the file, whatever the
 	// file's size.
@@ -41,13 +45,14 @@ type room struct {
 	until   time.Time
 }
 
-// openRoom returns the room of a file that is open already.
-func openRoom(path string) (r room, err error) {
+// OpenRoom returns the room of a file that is open already.
+func OpenRoom(path string) (r Room, err error) {
 	r.file, err = os.OpenFile(path, os.O_WRONLY, 0)
 	return r, err
 }
 
-func (r *room) close() {
+// Close lets go of the file. What was set aside stays with it.
+func (r *Room) Close() {
 	if r.file != nil {
 		_ = r.file.Close() // nothing was written through it
 	}
@@ -56,8 +61,8 @@ func (r *room) close() {
 // ask sets disk space aside behind the used part of the file: a piece for what adds,
 // and the reserve for what removes. Growth takes it from there, so what adds finds a
 // full disk before it has written anything, and leaves removals their reserve.
-func (r *room) ask(used int64) {
-	if r.file == nil || used+removalReserve+pieceBytes <= r.allocated {
+func (r *Room) ask(used int64) {
+	if r.file == nil || used+removalReserve+PieceBytes <= r.allocated {
 		r.diskFull = nil
 		return
 	}
@@ -71,9 +76,9 @@ func (r *room) ask(used int64) {
 	}
 }
 
-// admit returns nil if what adds may try. It looks at the disk anew, for that costs
+// Admit returns nil if what adds may try. It looks at the disk anew, for that costs
 // next to nothing.
-func (r *room) admit(used int64, now time.Time) error {
+func (r *Room) Admit(used int64, now time.Time) error {
 	wasFull := r.diskFull != nil
 	r.ask(used)
 	if r.refused == nil || wasFull && r.diskFull == nil || !now.Before(r.until) {
@@ -82,9 +87,9 @@ func (r *room) admit(used int64, now time.Time) error {
 	return r.refused
 }
 
-// bound returns how large bbolt may make the file in the next transaction; 0 means
+// Bound returns how large bbolt may make the file in the next transaction; 0 means
 // no bound.
-func (r *room) bound(maxBytes int64, shrinks bool) int {
+func (r *Room) Bound(maxBytes int64, shrinks bool) int {
 	switch {
 	case shrinks:
 		return int(maxBytes)
@@ -96,8 +101,8 @@ func (r *room) bound(maxBytes int64, shrinks bool) int {
 	return 0
 }
 
-// cause gives bbolt's error for want of room its reason.
-func (r *room) cause(err error, maxBytes int64, shrinks bool) error {
+// Cause gives bbolt's error for want of room its reason.
+func (r *Room) Cause(err error, maxBytes int64, shrinks bool) error {
 	switch {
 	case !errors.Is(err, bolterrors.ErrMaxSizeReached):
 		return err
@@ -107,16 +112,16 @@ func (r *room) cause(err error, maxBytes int64, shrinks bool) error {
 	return fmt.Errorf("%w of %d bytes", dberrors.ErrFull, maxBytes)
 }
 
-// tried notes how a try to add ended.
-func (r *room) tried(err error, now time.Time, took time.Duration) {
+// Tried notes how a try to add ended.
+func (r *Room) Tried(err error, now time.Time, took time.Duration) {
 	r.refused = nil
 	if errors.Is(err, dberrors.ErrFull) || isNoSpace(err) {
-		r.refused, r.until = err, now.Add(max(leastPause, pauseFactor*took))
+		r.refused, r.until = err, now.Add(max(LeastPause, pauseFactor*took))
 	}
 }
 
-// freed notes that something was removed.
-func (r *room) freed() { r.refused = nil }
+// Freed notes that something was removed.
+func (r *Room) Freed() { r.refused = nil }
 
 func isNoSpace(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)

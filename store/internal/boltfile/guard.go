@@ -1,4 +1,4 @@
-package store
+package boltfile
 
 import (
 	"errors"
@@ -7,14 +7,16 @@ import (
 	"runtime/debug"
 	"strings"
 
+	bolt "go.etcd.io/bbolt"
+
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 )
 
-// guard runs f and turns a panic into an error. It is ErrDamaged if bbolt panics,
+// Guard runs f and turns a panic into an error. It is ErrDamaged if bbolt panics,
 // as it does on pages that it can't have written, or if memory faults: reading a
 // mapping behind the end of a cut-off file is a fault that the runtime turns into a
 // panic here. Any other panic is a mistake of the code in f, and becomes a *mistake.
-func guard(f func() error) (err error) {
+func Guard(f func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		p := recover()
@@ -40,10 +42,10 @@ type mistake struct {
 
 func (m *mistake) Error() string { return fmt.Sprintf("panic: %v\n\n%s", m.value, m.stack) }
 
-// surface panics with what is a *mistake, and returns any other error: a caller's
+// Surface panics with what is a *mistake, and returns any other error: a caller's
 // function that panics in a transaction, wherever that runs, is to look to the
 // caller as if nothing had been between them.
-func surface(err error) error {
+func Surface(err error) error {
 	if m := (*mistake)(nil); errors.As(err, &m) {
 		panic(m)
 	}
@@ -83,4 +85,10 @@ func ofBolt() bool {
 func isStandard(function string) bool {
 	first, _, inFolder := strings.Cut(function, "/")
 	return !inFolder || !strings.Contains(first, ".")
+}
+
+// View runs a read transaction. An error of f is returned as it is, and a panic of f is
+// one of view; what bbolt finds wrong with the file is dberrors.ErrDamaged.
+func View(db *bolt.DB, f func(tx *bolt.Tx) error) error {
+	return Surface(Guard(func() error { return db.View(f) }))
 }

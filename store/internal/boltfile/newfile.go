@@ -1,11 +1,10 @@
-package store
+package boltfile
 
 import (
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"syscall"
 
 	bolt "go.etcd.io/bbolt"
@@ -14,32 +13,29 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/durable"
 )
 
-// newFile makes a database file that gets its name only when it is durable and
-// checked. fill returns how many keys the file must have.
-func newFile(path string, fill func(temp string) (keys int, err error)) error {
-	return durable.Create(path, func(temp string) error { return fillChecked(temp, fill) })
+// Create makes a database file that gets its name only when it is durable and
+// checked: it is ours, as the one who calls tells, and has as many keys as fill says.
+func Create(path string, ours func(tx *bolt.Tx) error, fill func(temp string) (keys int, err error)) error {
+	return durable.Create(path, func(temp string) error { return fillChecked(temp, ours, fill) })
 }
 
-// replaceFile does the same in place of a file, whose owner and mode it keeps.
-func replaceFile(path string, fill func(temp string) (keys int, err error)) error {
+// Replace does the same in place of a file, whose owner and mode it keeps.
+func Replace(path string, ours func(tx *bolt.Tx) error, fill func(temp string) (keys int, err error)) error {
 	return durable.Replace(path, func(temp string) error {
-		if err := fillChecked(temp, fill); err != nil {
+		if err := fillChecked(temp, ours, fill); err != nil {
 			return err
 		}
 		return keepOwner(path, temp)
 	})
 }
 
-func fillChecked(temp string, fill func(temp string) (keys int, err error)) error {
+func fillChecked(temp string, ours func(tx *bolt.Tx) error, fill func(temp string) (keys int, err error)) error {
 	keys, err := fill(temp)
 	if err != nil {
 		return err
 	}
-	return checkKeys(temp, keys)
+	return checkKeys(temp, ours, keys)
 }
-
-// stageOf returns where a file lies that comes before an unfinished one.
-func stageOf(temp string) string { return filepath.Join(filepath.Dir(temp), "stage") }
 
 // keepOwner gives a file the owner and mode of the one that it replaces, if there is
 // one: root may run a command on the file of a server that is not.
@@ -60,15 +56,15 @@ func keepOwner(old, temp string) error {
 }
 
 // checkKeys reads every page of a file, and compares how many keys it has.
-func checkKeys(path string, want int) error {
-	db, err := openUnchanged(path, true)
+func checkKeys(path string, ours func(tx *bolt.Tx) error, want int) error {
+	db, err := OpenUnchanged(path, true, ours)
 	if err != nil {
 		return err
 	}
 	var got int
-	err = guard(func() error {
+	err = Guard(func() error {
 		return db.View(func(tx *bolt.Tx) error {
-			got = rootOf(tx).Stats().KeyN
+			got = Root(tx).Stats().KeyN
 			return nil
 		})
 	})

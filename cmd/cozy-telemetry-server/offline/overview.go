@@ -32,8 +32,8 @@ func (f *figureFlags) check() error {
 	)
 }
 
-// newOverviewCommand is GET /api/overview without a server.
-func newOverviewCommand(env cli.Environment) *cobra.Command {
+// newOverview is GET /api/overview without a server.
+func newOverview(env cli.Environment) *cobra.Command {
 	var db, month string
 	var figures figureFlags
 	cmd := &cobra.Command{

@@ -15,6 +15,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
 	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -147,6 +148,11 @@ func damageRecord(t *testing.T, path string, day rollup.Date, cluster string) {
 // ended, and stores the running month last.
 func (a *aged) collect(t *testing.T) {
 	t.Helper()
+	// What has ended does not go on: the overview is a new one, as after a restart.
+	a.overview.Close()
+	if err := a.buildOverview(cli.Environment{Now: a.now}); err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- a.overview.Run(ctx) }()

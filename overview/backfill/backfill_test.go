@@ -108,16 +108,17 @@ func TestTroubles(t *testing.T) {
 		again bool
 		took  time.Duration // at least, of the first day
 	}{
-		"500":                 {answer{status: 500}, true, 500 * time.Millisecond},
-		"503 with a time":     {answer{status: 503, header: http.Header{"Retry-After": {"7"}}}, true, 7 * time.Second},
-		"429 with a long one": {answer{status: 429, header: http.Header{"Retry-After": {"86400"}}}, true, time.Minute},
-		"cut off":             {answer{body: good.body, err: io.ErrUnexpectedEOF}, true, 500 * time.Millisecond},
-		"cut off in a line":   {answer{body: good.body + half}, true, 500 * time.Millisecond},
-		"an error at the end": {answer{body: good.body + "cannot read a block\n"}, true, 500 * time.Millisecond},
-		"422":                 {answer{status: 422}, false, 0},
-		"404":                 {answer{status: 404}, false, 0},
-		"a redirect":          {answer{status: 302, header: http.Header{"Location": {"http://elsewhere/"}}}, false, 0},
-		"unsupported path":    {answer{status: 400, body: "unsupported path requested"}, false, 0},
+		"500":                  {answer{status: 500}, true, 500 * time.Millisecond},
+		"503 with a time":      {answer{status: 503, header: http.Header{"Retry-After": {"7"}}}, true, 7 * time.Second},
+		"429 with the longest": {answer{status: 429, header: http.Header{"Retry-After": {"9223372036854775807"}}}, true, time.Minute},
+		"429 with a long one":  {answer{status: 429, header: http.Header{"Retry-After": {"86400"}}}, true, time.Minute},
+		"cut off":              {answer{body: good.body, err: io.ErrUnexpectedEOF}, true, 500 * time.Millisecond},
+		"cut off in a line":    {answer{body: good.body + half}, true, 500 * time.Millisecond},
+		"an error at the end":  {answer{body: good.body + "cannot read a block\n"}, true, 500 * time.Millisecond},
+		"422":                  {answer{status: 422}, false, 0},
+		"404":                  {answer{status: 404}, false, 0},
+		"a redirect":           {answer{status: 302, header: http.Header{"Location": {"http://elsewhere/"}}}, false, 0},
+		"unsupported path":     {answer{status: 400, body: "unsupported path requested"}, false, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

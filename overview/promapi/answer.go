@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -37,10 +38,11 @@ func (e *StatusError) Error() string {
 
 func statusError(resp *http.Response) error {
 	seconds, err := strconv.Atoi(resp.Header.Get("Retry-After"))
-	if err != nil || seconds < 0 {
+	if err != nil {
 		seconds = 0
 	}
-	return &StatusError{resp.StatusCode, time.Duration(seconds) * time.Second}
+	// Within years: more seconds than that make no duration.
+	return &StatusError{resp.StatusCode, time.Duration(max(0, min(seconds, math.MaxInt32))) * time.Second}
 }
 
 // unknownPath tells whether an error may be that of a path which the server does

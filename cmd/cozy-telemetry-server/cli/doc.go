@@ -1,8 +1,10 @@
 // Package cli is what the commands of the program share, the server among them.
 //
-// [Environment] is all that comes from outside. Flags get their twins in the
-// environment ([BindTwins]), and a command refuses what is wrong with them, all at once
-// ([Checked], and the checks in check.go), as a [UsageError]. A command that takes long
-// shows how far it is ([Progress], [Steps]), one that writes a file gives it its name
-// when it is whole ([WriteOut]), and all speak alike (words.go).
+// [Environment] is all that comes from outside (environment.go), and defaults.go says
+// where things are if no flag does. Flags get their twins in the environment
+// ([BindTwins], twins.go), and a command refuses what is wrong with them, all at once
+// ([Checked], with the checks of check.go), as a [UsageError] (usage.go). A command that
+// takes long shows how far it is: with [Progress] if it knows beforehand how long it is,
+// else with [Steps] (progress.go, steps.go). One that writes a file gives it its name
+// when it is whole ([WriteOut], outfile.go). All speak alike (words.go).
 package cli

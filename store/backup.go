@@ -13,6 +13,7 @@ import (
 
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/boltfile"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 )
 
 // BackupInfo describes a copy that Backup has made.
@@ -36,7 +37,7 @@ func (s *Store) Backup(ctx context.Context, path string) (BackupInfo, error) {
 	case <-ctx.Done():
 		return info, ctx.Err()
 	}
-	err := boltfile.Create(path, checkSchema, func(temp string) (keys int, err error) {
+	err := boltfile.Create(path, layout.CheckSchema, func(temp string) (keys int, err error) {
 		info, keys, err = s.spool(ctx, temp)
 		return keys, err
 	})

@@ -19,6 +19,7 @@ import (
 
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/boltfile"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -164,7 +165,7 @@ func TestDamagedCopyIsRefused(t *testing.T) {
 	}
 	for name, damage := range damages {
 		folder := t.TempDir()
-		if err := boltfile.Create(filepath.Join(folder, "a.db"), checkSchema, damage); !errors.Is(err, dberrors.ErrDamaged) {
+		if err := boltfile.Create(filepath.Join(folder, "a.db"), layout.CheckSchema, damage); !errors.Is(err, dberrors.ErrDamaged) {
 			t.Errorf("%s: got %v, want ErrDamaged", name, err)
 		}
 		if entries, _ := os.ReadDir(folder); len(entries) != 0 {
@@ -177,7 +178,7 @@ func TestDamagedCopyIsRefused(t *testing.T) {
 func TestFileThatComesMeanwhile(t *testing.T) {
 	s := open(t, Options{})
 	path := filepath.Join(t.TempDir(), "a.db")
-	err := boltfile.Create(path, checkSchema, func(temp string) (int, error) {
+	err := boltfile.Create(path, layout.CheckSchema, func(temp string) (int, error) {
 		must(t, os.WriteFile(path, []byte("mine"), 0o600))
 		_, keys, err := s.spool(t.Context(), temp)
 		return keys, err
@@ -349,19 +350,19 @@ func ownMonths(t fatal, s *Store) map[ownMonth]rollup.Month {
 		names, err := s.partitions(month)
 		must(t, err)
 		for _, name := range names {
-			if name.day != 0 {
+			if name.Day != 0 {
 				continue
 			}
-			must(t, s.eachMonth(context.Background(), name, nil, func(chunk []instanceMonth) error {
+			must(t, layout.EachMonth(context.Background(), s.view, name, nil, func(chunk []rollup.InstanceMonth) error {
 				for _, m := range chunk {
-					all[ownMonth{name.product, m.instance, month}] = m.month
+					all[ownMonth{name.Product, m.Instance, month}] = m.Month
 				}
 				return nil
 			}))
 		}
 		must(t, s.view(func(tx *bolt.Tx) error {
-			for _, key := range monthKeys() {
-				if days := daySet(monthBucket(tx, month), key); days != 0 {
+			for _, key := range layout.MonthKeys() {
+				if days := layout.DaySet(layout.MonthBucket(tx, month), key); days != 0 {
 					all[ownMonth{product: string(key), month: month}] = rollup.Month{Metrics: []rollup.MetricMonth{{Days: days}}}
 				}
 			}

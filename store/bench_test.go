@@ -10,6 +10,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -114,11 +115,11 @@ func emptyDictionary(b *testing.B) *record.Dictionary {
 		_ = tx.Rollback()
 		_ = db.Close()
 	})
-	bucket, err := tx.CreateBucket(bucketSeries)
+	bucket, err := tx.CreateBucket(layout.BucketSeries)
 	must(b, err)
-	dict, err := loadDictionary(bucket)
+	dict, err := layout.LoadDictionary(bucket)
 	must(b, err)
-	dict.Put = growing(bucket)
+	dict.Put = layout.Growing(bucket)
 	return dict
 }
 

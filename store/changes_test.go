@@ -36,7 +36,7 @@ func TestChangesShowWhenAFoldChanges(t *testing.T) {
 				}
 			case 5:
 				day := rollup.FromReport(report("x", month.Start(), "a", "b"))
-				must(t, s.MergeDays(context.Background(), "p", month.First(), []InstanceDay{{Instance: "x", Day: day}}))
+				must(t, s.MergeDays(context.Background(), "p", month.First(), []rollup.InstanceDay{{Instance: "x", Day: day}}))
 			}
 			if after := folded(t, s, "p", month, month, nil); !reflect.DeepEqual(before, after) && s.Changes(month) == number {
 				t.Fatalf("the number stays %d, but the fold of %s was\n%s\nand is\n%s", number, month, showFolds(before), showFolds(after))

@@ -14,6 +14,7 @@ import (
 
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/boltfile"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -84,7 +85,7 @@ type checker struct {
 
 // count finds out how much there is to do.
 func (c *checker) count(tx *bolt.Tx) error {
-	return tx.Bucket(bucketDays).ForEach(func(_, _ []byte) error {
+	return tx.Bucket(layout.BucketDays).ForEach(func(_, _ []byte) error {
 		c.total += 2
 		return nil
 	})
@@ -109,7 +110,7 @@ func (c *checker) pages(tx *bolt.Tx) error {
 // buckets looks for what is not ours.
 func (c *checker) buckets(tx *bolt.Tx) error {
 	return tx.ForEach(func(name []byte, _ *bolt.Bucket) error {
-		if !slices.ContainsFunc(rootBuckets(), func(b []byte) bool { return bytes.Equal(b, name) }) {
+		if !slices.ContainsFunc(layout.RootBuckets(), func(b []byte) bool { return bytes.Equal(b, name) }) {
 			c.report(ProblemKey, "bucket %q is unknown", name)
 		}
 		return nil
@@ -118,7 +119,7 @@ func (c *checker) buckets(tx *bolt.Tx) error {
 
 // days looks at every record of every day.
 func (c *checker) days(tx *bolt.Tx) error {
-	days := tx.Bucket(bucketDays)
+	days := tx.Bucket(layout.BucketDays)
 	return days.ForEach(func(name, v []byte) error {
 		date, err := rollup.ParseDate(string(name))
 		if v != nil || err != nil || date.String() != string(name) {
@@ -127,20 +128,10 @@ func (c *checker) days(tx *bolt.Tx) error {
 		}
 		defer c.did(1)
 		return c.products(days.Bucket(name), date.String(), func(product []byte, records *bolt.Bucket) error {
-			return c.records(records, date.String(), dictionaryOf(tx, date.Month(), string(product)),
+			return c.records(records, date.String(), layout.DictionaryOf(tx, date.Month(), string(product)),
 				func(v []byte, dict *record.Dictionary) error { _, err := record.DecodeDay(v, dict); return err })
 		})
 	})
-}
-
-// dictionaryOf loads a dictionary. Where there is none, or one that is damaged, it
-// is empty; months reports that.
-func dictionaryOf(tx *bolt.Tx, month rollup.MonthID, product string) *record.Dictionary {
-	if series := seriesOf(monthBucket(tx, month), product); series != nil {
-		dict, _ := loadDictionary(series)
-		return dict
-	}
-	return record.NewDictionary()
 }
 
 // products calls fn with the records of each product in a day or a month, which may
@@ -148,14 +139,14 @@ func dictionaryOf(tx *bolt.Tx, month rollup.MonthID, product string) *record.Dic
 func (c *checker) products(parent *bolt.Bucket, where string, fn func(product []byte, records *bolt.Bucket) error) error {
 	return parent.ForEach(func(product, v []byte) error {
 		if v != nil {
-			if !slices.ContainsFunc(monthKeys(), func(key []byte) bool { return bytes.Equal(key, product) }) {
+			if !slices.ContainsFunc(layout.MonthKeys(), func(key []byte) bool { return bytes.Equal(key, product) }) {
 				c.report(ProblemKey, "%s: %q is unknown", where, product)
 			}
 			return nil
 		}
 		inner := parent.Bucket(product)
 		err := inner.ForEach(func(name, v []byte) error {
-			if v != nil || !bytes.Equal(name, bucketRecords) && !bytes.Equal(name, bucketSeries) {
+			if v != nil || !bytes.Equal(name, layout.BucketRecords) && !bytes.Equal(name, layout.BucketSeries) {
 				c.report(ProblemKey, "%s/%s: %q is unknown", where, product, name)
 			}
 			return nil
@@ -163,7 +154,7 @@ func (c *checker) products(parent *bolt.Bucket, where string, fn func(product []
 		if err != nil {
 			return err
 		}
-		return fn(product, inner.Bucket(bucketRecords))
+		return fn(product, inner.Bucket(layout.BucketRecords))
 	})
 }
 
@@ -187,19 +178,19 @@ func (c *checker) records(records *bolt.Bucket, where string, dict *record.Dicti
 
 // months looks at the sets of days, the dictionaries and the records of each month.
 func (c *checker) months(tx *bolt.Tx) error {
-	months := tx.Bucket(bucketMonths)
+	months := tx.Bucket(layout.BucketMonths)
 	return months.ForEach(func(name, v []byte) error {
 		month, err := rollup.ParseMonth(string(name))
 		if v != nil || err != nil || month.String() != string(name) {
 			c.report(ProblemKey, "months: %q is not a month", name)
 			return nil
 		}
-		defer func() { c.did(presentDays(tx, month).Len()) }()
+		defer func() { c.did(layout.PresentDays(tx, month).Len()) }()
 		c.daySets(months.Bucket(name), month)
 		return c.products(months.Bucket(name), month.String(), func(product []byte, records *bolt.Bucket) error {
 			c.dictionary(months.Bucket(name).Bucket(product), month, product)
-			pending := daySet(months.Bucket(name), keyPending)
-			err := c.records(records, month.String(), dictionaryOf(tx, month, string(product)),
+			pending := layout.DaySet(months.Bucket(name), layout.KeyPending)
+			err := c.records(records, month.String(), layout.DictionaryOf(tx, month, string(product)),
 				func(v []byte, dict *record.Dictionary) error { return checkMonth(v, dict, pending) })
 			if err != nil {
 				return err
@@ -229,18 +220,18 @@ func (c *checker) daySets(b *bolt.Bucket, month rollup.MonthID) {
 		}
 		return nil
 	})
-	if daySet(b, keyFolded)&^daySet(b, keyPending) != 0 {
+	if layout.DaySet(b, layout.KeyFolded)&^layout.DaySet(b, layout.KeyPending) != 0 {
 		c.report(ProblemFold, "%s: a day is folded and not pending", month)
 	}
 }
 
 func (c *checker) dictionary(product *bolt.Bucket, month rollup.MonthID, name []byte) {
-	series := product.Bucket(bucketSeries)
+	series := product.Bucket(layout.BucketSeries)
 	if series == nil {
 		c.report(ProblemDictionary, "%s/%s: there is none", month, name)
 		return
 	}
-	dict, err := loadDictionary(series)
+	dict, err := layout.LoadDictionary(series)
 	if err != nil {
 		c.report(ProblemDictionary, "%s/%s: %v", month, name, err)
 		return
@@ -252,7 +243,7 @@ func (c *checker) dictionary(product *bolt.Bucket, month rollup.MonthID, name []
 
 // queue decodes and unpacks every block.
 func (c *checker) queue(tx *bolt.Tx) error {
-	queue := tx.Bucket(bucketQueue)
+	queue := tx.Bucket(layout.BucketQueue)
 	return queue.ForEach(func(k, v []byte) error {
 		b, err := record.DecodeBlock(k, v)
 		var lines []byte
@@ -273,10 +264,10 @@ func (c *checker) queue(tx *bolt.Tx) error {
 
 // snapshots decodes the figures of the months and the list of applications.
 func (c *checker) snapshots(tx *bolt.Tx) error {
-	if list := tx.Bucket(bucketMeta).Get(keyAppList); list != nil && !json.Valid(list) {
+	if list := tx.Bucket(layout.BucketMeta).Get(layout.KeyAppList); list != nil && !json.Valid(list) {
 		c.report(ProblemSnapshot, "the list of applications is no JSON")
 	}
-	return tx.Bucket(bucketSnapshots).ForEach(func(k, v []byte) error {
+	return tx.Bucket(layout.BucketSnapshots).ForEach(func(k, v []byte) error {
 		var snap rollup.Snapshot
 		if err := decodeSnapshot(v, &snap); err != nil {
 			c.report(ProblemSnapshot, "%s: %v", k, err)

@@ -12,6 +12,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/boltfile"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -38,14 +39,14 @@ func TestCheckFinds(t *testing.T) {
 	february := rollup.MonthOf(march) - 1
 	day := march.AddDate(0, 0, -31)
 	parts := func(tx *bolt.Tx) (own, ofDay, series *bolt.Bucket) {
-		return recordsOf(monthBucket(tx, february), "cozystack"),
-			recordsOf(dayBucket(tx, rollup.DateOf(day)), "cozystack"), seriesOf(monthBucket(tx, february), "cozystack")
+		return layout.RecordsOf(layout.MonthBucket(tx, february), "cozystack"),
+			layout.RecordsOf(layout.DayBucket(tx, rollup.DateOf(day)), "cozystack"), layout.SeriesOf(layout.MonthBucket(tx, february), "cozystack")
 	}
 	// raise changes a record of a month by what f does to it.
 	raise := func(month rollup.MonthID, f func(m *rollup.Month)) func(tx *bolt.Tx) error {
 		return func(tx *bolt.Tx) error {
-			own := recordsOf(monthBucket(tx, month), "cozystack")
-			dict, err := loadDictionary(seriesOf(monthBucket(tx, month), "cozystack"))
+			own := layout.RecordsOf(layout.MonthBucket(tx, month), "cozystack")
+			dict, err := layout.LoadDictionary(layout.SeriesOf(layout.MonthBucket(tx, month), "cozystack"))
 			must(t, err)
 			m, err := record.DecodeMonth(own.Get(record.Key(uuid(4))), dict)
 			must(t, err)
@@ -66,13 +67,13 @@ func TestCheckFinds(t *testing.T) {
 		"a key of no id":    {func(tx *bolt.Tx) error { _, d, _ := parts(tx); return d.Put([]byte{0, 1}, []byte{1, 2, 0, 0}) }, ProblemKey, "0001"},
 		"a uuid not packed": {func(tx *bolt.Tx) error { _, d, _ := parts(tx); return d.Put([]byte(uuid(1)), []byte{1, 2, 0, 0}) }, ProblemKey, "is no instance"},
 		"a foreign bucket":  {func(tx *bolt.Tx) error { return firstOf(tx.CreateBucket([]byte("x"))) }, ProblemKey, `"x"`},
-		"a day of no name":  {func(tx *bolt.Tx) error { return firstOf(tx.Bucket(bucketDays).CreateBucket([]byte("x"))) }, ProblemKey, `"x"`},
-		"a month's name":    {func(tx *bolt.Tx) error { return firstOf(tx.Bucket(bucketMonths).CreateBucket([]byte("2026-1"))) }, ProblemKey, `"2026-1"`},
-		"a month's key":     {func(tx *bolt.Tx) error { return monthBucket(tx, february).Put([]byte("x"), []byte{1}) }, ProblemKey, `"x"`},
+		"a day of no name":  {func(tx *bolt.Tx) error { return firstOf(tx.Bucket(layout.BucketDays).CreateBucket([]byte("x"))) }, ProblemKey, `"x"`},
+		"a month's name":    {func(tx *bolt.Tx) error { return firstOf(tx.Bucket(layout.BucketMonths).CreateBucket([]byte("2026-1"))) }, ProblemKey, `"2026-1"`},
+		"a month's key":     {func(tx *bolt.Tx) error { return layout.MonthBucket(tx, february).Put([]byte("x"), []byte{1}) }, ProblemKey, `"x"`},
 		"30th of February": {func(tx *bolt.Tx) error {
-			return monthBucket(tx, february).Put(keyPending, binary.AppendUvarint(nil, 1<<29|1<<28-1))
+			return layout.MonthBucket(tx, february).Put(layout.KeyPending, binary.AppendUvarint(nil, 1<<29|1<<28-1))
 		}, ProblemKey, "pending"},
-		"folded, not pending": {func(tx *bolt.Tx) error { return monthBucket(tx, february).Put(keyPending, []byte{0}) }, ProblemFold, "not pending"},
+		"folded, not pending": {func(tx *bolt.Tx) error { return layout.MonthBucket(tx, february).Put(layout.KeyPending, []byte{0}) }, ProblemFold, "not pending"},
 		"a gap of the dictionary": {func(tx *bolt.Tx) error { _, _, s := parts(tx); return s.Delete([]byte{0, 0, 0, 1}) },
 			ProblemDictionary, "2026-02"},
 		"a series twice": {func(tx *bolt.Tx) error {
@@ -80,7 +81,7 @@ func TestCheckFinds(t *testing.T) {
 			return s.Put(binary.BigEndian.AppendUint32(nil, uint32(keysIn(s))), s.Get([]byte{0, 0, 0, 0}))
 		}, ProblemDictionary, "stands twice"},
 		"no dictionary": {func(tx *bolt.Tx) error {
-			return monthBucket(tx, february).Bucket([]byte("cozystack")).DeleteBucket(bucketSeries)
+			return layout.MonthBucket(tx, february).Bucket([]byte("cozystack")).DeleteBucket(layout.BucketSeries)
 		}, ProblemDictionary, "there is none"},
 		"a month without an instance": {func(tx *bolt.Tx) error { m, _, _ := parts(tx); return m.Delete(record.Key(uuid(3))) }, ProblemFold, uuid(3)},
 		"a lower peak":                {raise(february, func(m *rollup.Month) { m.Peaks[0].Value = 0 }), ProblemFold, "lacks"},
@@ -91,7 +92,7 @@ func TestCheckFinds(t *testing.T) {
 		"a day that is not folded":    {raise(february, func(m *rollup.Month) { m.Metrics[0].Days |= 1 << 20 }), ProblemRecord, "not folded"},
 		"half a block":                {halfBlock, ProblemQueue, "block"},
 		"samples of a block": {func(tx *bolt.Tx) error {
-			k, v := tx.Bucket(bucketQueue).Cursor().First()
+			k, v := tx.Bucket(layout.BucketQueue).Cursor().First()
 			b, err := record.DecodeBlock(k, v)
 			must(t, err)
 			b.Samples++
@@ -99,15 +100,15 @@ func TestCheckFinds(t *testing.T) {
 			must(t, err)
 			v, err = record.NewBlockEncoder().Encode(b, slices.Values([][]byte{lines}))
 			must(t, err)
-			return tx.Bucket(bucketQueue).Put(k, v)
+			return tx.Bucket(layout.BucketQueue).Put(k, v)
 		}, ProblemQueue, "samples"},
-		"a block's number": {func(tx *bolt.Tx) error { return tx.Bucket(bucketQueue).SetSequence(1) }, ProblemQueue, "number"},
-		"a snapshot":       {func(tx *bolt.Tx) error { return tx.Bucket(bucketSnapshots).Put([]byte("2026-02"), []byte("{")) }, ProblemSnapshot, "2026-02"},
+		"a block's number": {func(tx *bolt.Tx) error { return tx.Bucket(layout.BucketQueue).SetSequence(1) }, ProblemQueue, "number"},
+		"a snapshot":       {func(tx *bolt.Tx) error { return tx.Bucket(layout.BucketSnapshots).Put([]byte("2026-02"), []byte("{")) }, ProblemSnapshot, "2026-02"},
 		"a snapshot's month": {func(tx *bolt.Tx) error {
-			b := tx.Bucket(bucketSnapshots)
+			b := tx.Bucket(layout.BucketSnapshots)
 			return b.Put([]byte("2026-03"), b.Get([]byte("2026-02")))
 		}, ProblemSnapshot, "it is of 2026-02"},
-		"the applications": {func(tx *bolt.Tx) error { return tx.Bucket(bucketMeta).Put(keyAppList, []byte("{")) }, ProblemSnapshot, "no JSON"},
+		"the applications": {func(tx *bolt.Tx) error { return tx.Bucket(layout.BucketMeta).Put(layout.KeyAppList, []byte("{")) }, ProblemSnapshot, "no JSON"},
 	}
 	good := fixture(t)
 	if found := problems(t, good); len(found) != 0 {
@@ -129,8 +130,8 @@ func TestCheckFinds(t *testing.T) {
 }
 
 func halfBlock(tx *bolt.Tx) error {
-	k, v := tx.Bucket(bucketQueue).Cursor().First()
-	return tx.Bucket(bucketQueue).Put(k, v[:len(v)-10])
+	k, v := tx.Bucket(layout.BucketQueue).Cursor().First()
+	return tx.Bucket(layout.BucketQueue).Put(k, v[:len(v)-10])
 }
 
 // A live file can't be checked, since bbolt can't beside commits.

@@ -8,6 +8,8 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/fold"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -17,9 +19,9 @@ import (
 // must hold no more than the days, where none of them was removed: of a removed day
 // only the month knows, and a late report may make such a day anew.
 func (c *checker) folds(tx *bolt.Tx, month rollup.MonthID, product string) error {
-	parent := monthBucket(tx, month)
-	dict := dictionaryOf(tx, month, product)
-	records := recordsOf(parent, product)
+	parent := layout.MonthBucket(tx, month)
+	dict := layout.DictionaryOf(tx, month, product)
+	records := layout.RecordsOf(parent, product)
 	own := func(instance string) (m rollup.Month) {
 		if records == nil {
 			return m
@@ -29,13 +31,13 @@ func (c *checker) folds(tx *bolt.Tx, month rollup.MonthID, product string) error
 		}
 		return m
 	}
-	folded, pending := daySet(parent, keyFolded), daySet(parent, keyPending)
+	folded, pending := layout.DaySet(parent, layout.KeyFolded), layout.DaySet(parent, layout.KeyPending)
 	err := c.foldOf(tx, product, month, folded, func(instance string, days rollup.Month) {
 		if !covers(own(instance), days) {
 			c.report(ProblemFold, "%s: %q: the month lacks some of a day that is folded", month, instance)
 		}
 	})
-	if err != nil || daySet(parent, keyRemoved) != 0 || folded&^presentDays(tx, month) != 0 {
+	if err != nil || layout.DaySet(parent, layout.KeyRemoved) != 0 || folded&^layout.PresentDays(tx, month) != 0 {
 		return err
 	}
 	return c.foldOf(tx, product, month, pending, func(instance string, days rollup.Month) {
@@ -49,9 +51,9 @@ func (c *checker) folds(tx *bolt.Tx, month rollup.MonthID, product string) error
 func (c *checker) foldOf(tx *bolt.Tx, product string, month rollup.MonthID, days rollup.DaySet,
 	fn func(instance string, days rollup.Month),
 ) error {
-	f, err := openDays(tx, product, month, days)
+	f, err := fold.OpenDays(tx, product, month, days)
 	if err == nil {
-		err = f.run(c.ctx, record.Range{}, func(instance string, months []rollup.Month) error {
+		err = f.Run(c.ctx, record.Range{}, func(instance string, months []rollup.Month) error {
 			fn(instance, months[0])
 			return nil
 		})

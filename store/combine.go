@@ -10,8 +10,8 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/boltfile"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
-	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
 // Combined tells what Combine has left out.
@@ -49,7 +49,7 @@ func Combine(ctx context.Context, into string, from []string, progress func(done
 	c := combiner{rebuild: rebuild{ctx: ctx, progress: progress, wholeDays: true}}
 	err := c.open(from)
 	if err == nil {
-		err = boltfile.Create(into, checkSchema, func(temp string) (int, error) {
+		err = boltfile.Create(into, layout.CheckSchema, func(temp string) (int, error) {
 			return c.fill(temp, nil, func() error { return errors.Join(c.snapshots(), c.appList(), c.queues()) })
 		})
 	}
@@ -92,21 +92,11 @@ func (c *combiner) close() (err error) {
 	return err
 }
 
-// presentDays returns the days of a month that a file has records of.
-func presentDays(tx *bolt.Tx, month rollup.MonthID) (days rollup.DaySet) {
-	for date := month.First(); date <= month.Last(); date++ {
-		if dayBucket(tx, date) != nil {
-			days |= rollup.DaySetOf(date.DayOfMonth())
-		}
-	}
-	return days
-}
-
 // queues counts what is left out. What can't be read counts as nothing.
 func (c *combiner) queues() error {
 	for _, s := range c.from {
 		err := s.view(func(tx *bolt.Tx) error {
-			return tx.Bucket(bucketQueue).ForEach(func(k, v []byte) error {
+			return tx.Bucket(layout.BucketQueue).ForEach(func(k, v []byte) error {
 				if b, err := record.DecodeBlock(k, v); err == nil {
 					c.left.QueuedSamples += int64(b.Samples)
 				}

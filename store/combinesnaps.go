@@ -10,6 +10,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -25,7 +26,7 @@ func (c *combiner) snapshots() error {
 	all := make(map[rollup.MonthID][]candidate)
 	for i, s := range c.from {
 		err := s.view(func(tx *bolt.Tx) error {
-			return tx.Bucket(bucketSnapshots).ForEach(func(k, v []byte) error {
+			return tx.Bucket(layout.BucketSnapshots).ForEach(func(k, v []byte) error {
 				found := candidate{json: bytes.Clone(v), records: false}
 				if err := decodeSnapshot(v, &found.snap); err != nil {
 					return fmt.Errorf("%s: %w", k, err)
@@ -45,7 +46,7 @@ func (c *combiner) snapshots() error {
 	for month, candidates := range all {
 		for i, s := range c.from {
 			err := s.view(func(tx *bolt.Tx) error {
-				candidates[i].records = monthBucket(tx, month) != nil
+				candidates[i].records = layout.MonthBucket(tx, month) != nil
 				return nil
 			})
 			if err != nil {
@@ -58,7 +59,7 @@ func (c *combiner) snapshots() error {
 			continue
 		}
 		err := c.into.update(c.ctx, func(tx *bolt.Tx) error {
-			return tx.Bucket(bucketSnapshots).Put([]byte(month.String()), chosen)
+			return tx.Bucket(layout.BucketSnapshots).Put([]byte(month.String()), chosen)
 		})
 		if err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/boltfile"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 )
 
 // Compact rewrites a file, which no server may have open, into a new one without
@@ -26,7 +27,7 @@ func compact(ctx context.Context, from, to string, progress func(done, total int
 	if err != nil {
 		return err
 	}
-	err = boltfile.Create(to, checkSchema, func(temp string) (keys int, err error) {
+	err = boltfile.Create(to, layout.CheckSchema, func(temp string) (keys int, err error) {
 		return boltfile.Copy(ctx, src, temp, boltfile.CopyOptions{Progress: progress})
 	})
 	return errors.Join(err, src.Close())

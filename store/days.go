@@ -9,6 +9,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -21,14 +22,14 @@ const readChunk = 500
 // there is none.
 func (s *Store) FirstMonth() (month rollup.MonthID, ok bool, err error) {
 	err = s.view(func(tx *bolt.Tx) error {
-		if k, _ := tx.Bucket(bucketDays).Cursor().First(); k != nil {
+		if k, _ := tx.Bucket(layout.BucketDays).Cursor().First(); k != nil {
 			date, err := rollup.ParseDate(string(k))
 			if err != nil {
 				return fmt.Errorf("%w: %w", dberrors.ErrDamaged, err)
 			}
 			month, ok = date.Month(), true
 		}
-		if k, _ := tx.Bucket(bucketMonths).Cursor().First(); k != nil {
+		if k, _ := tx.Bucket(layout.BucketMonths).Cursor().First(); k != nil {
 			first, err := rollup.ParseMonth(string(k))
 			if err != nil {
 				return fmt.Errorf("%w: %w", dberrors.ErrDamaged, err)
@@ -50,9 +51,9 @@ func (s *Store) FirstMonth() (month rollup.MonthID, ok bool, err error) {
 func (s *Store) DayVersions() (map[rollup.Date]uint64, error) {
 	versions := make(map[rollup.Date]uint64)
 	err := s.view(func(tx *bolt.Tx) error {
-		dates, err := datesOf(tx)
+		dates, err := layout.DatesOf(tx)
 		for _, date := range dates {
-			versions[date] = dayBucket(tx, date).Sequence()
+			versions[date] = layout.DayBucket(tx, date).Sequence()
 		}
 		return err
 	})
@@ -82,7 +83,7 @@ func (s *Store) Instances(ctx context.Context, date rollup.Date,
 
 func (s *Store) dayProducts(date rollup.Date) (products []string, err error) {
 	err = s.view(func(tx *bolt.Tx) error {
-		b := tx.Bucket(bucketDays).Bucket([]byte(date.String()))
+		b := tx.Bucket(layout.BucketDays).Bucket([]byte(date.String()))
 		if b == nil {
 			return nil
 		}
@@ -97,8 +98,8 @@ func (s *Store) dayProducts(date rollup.Date) (products []string, err error) {
 func (s *Store) productInstances(ctx context.Context, date rollup.Date, product string,
 	fn func(product, instance string, day rollup.Day) error,
 ) error {
-	name := partitionName{product: product, month: date.Month(), day: date}
-	return s.eachDay(ctx, name, readChunk, nil, func(chunk []InstanceDay) error {
+	name := layout.PartitionName{Product: product, Month: date.Month(), Day: date}
+	return layout.EachDay(ctx, s.view, name, readChunk, nil, func(chunk []rollup.InstanceDay) error {
 		for _, c := range chunk {
 			if err := errors.Join(ctx.Err(), fn(product, c.Instance, c.Day)); err != nil {
 				return err
@@ -116,11 +117,11 @@ func (s *Store) Known(product, instance string, now time.Time) (known bool, err 
 	today := rollup.DateOf(now)
 	err = s.view(func(tx *bolt.Tx) error {
 		for date := today; date > today-knownDays && !known; date-- {
-			b := tx.Bucket(bucketDays).Bucket([]byte(date.String()))
+			b := tx.Bucket(layout.BucketDays).Bucket([]byte(date.String()))
 			if b == nil {
 				continue
 			}
-			records := recordsOf(b, product)
+			records := layout.RecordsOf(b, product)
 			known = records != nil && records.Get(record.Key(instance)) != nil
 		}
 		return nil

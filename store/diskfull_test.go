@@ -11,6 +11,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -58,7 +59,7 @@ func childMeetsFullDisk(path string) error {
 	// Among reports that find no room, and alone, each block by itself.
 	release, free := make(chan struct{}), make(chan struct{})
 	requests := []*request{
-		{apply: func(*bolt.Tx, *dictionaryCache) error { close(free); <-release; return nil }, shrinks: true},
+		{apply: func(*bolt.Tx, *layout.Dictionaries) error { close(free); <-release; return nil }, shrinks: true},
 		{report: &rollup.Report{Product: "cozystack", Instance: "x", Received: march, Samples: report("x", march, "a").Samples}, lines: noise(3_000_000)},
 		{remove: blocks[:1], shrinks: true},
 	}

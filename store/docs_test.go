@@ -13,6 +13,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -56,17 +57,17 @@ func TestDocumentedRecords(t *testing.T) {
 	must(t, s.FoldDays(context.Background(), rollup.NewMonth(2026, 3), rollup.NewMonth(2026, 3).Last()))
 
 	must(t, s.view(func(tx *bolt.Tx) error {
-		day := tx.Bucket(bucketDays).Bucket([]byte("2026-03-15"))
+		day := tx.Bucket(layout.BucketDays).Bucket([]byte("2026-03-15"))
 		if day.Sequence() != uint64(len(exampleReports())) {
 			t.Errorf("version %d of the day", day.Sequence())
 		}
-		records := recordsOf(day, "cozystack")
+		records := layout.RecordsOf(day, "cozystack")
 		compareDocumented(t, "key", documentedHex(t, "key"), record.Key(exampleInstance))
 		compareDocumented(t, "day", documentedHex(t, "day"), records.Get(record.Key(exampleInstance)))
 
-		month := monthBucket(tx, rollup.NewMonth(2026, 3))
-		compareDictionary(t, "dictionary", seriesOf(month, "cozystack"))
-		records = recordsOf(month, "cozystack")
+		month := layout.MonthBucket(tx, rollup.NewMonth(2026, 3))
+		compareDictionary(t, "dictionary", layout.SeriesOf(month, "cozystack"))
+		records = layout.RecordsOf(month, "cozystack")
 		compareDocumented(t, "month", documentedHex(t, "month"), records.Get(record.Key(exampleInstance)))
 		return nil
 	}))

@@ -13,6 +13,8 @@ import (
 	"testing/synctest"
 
 	bolt "go.etcd.io/bbolt"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 )
 
 // The file can't grow, then not be written at all, then all is well again: in a
@@ -135,7 +137,7 @@ func testCommitOfUnknownOutcome(t *testing.T) {
 	wg.Go(func() { errs[0] = s.Record(context.Background(), r, []byte("second 1 1\n")) })
 	wg.Go(func() {
 		errs[1] = s.update(context.Background(), func(tx *bolt.Tx) error {
-			tx.OnCommit(func() { tx.Bucket(bucketMeta).Get(keyID) }) // of a transaction that has ended
+			tx.OnCommit(func() { tx.Bucket(layout.BucketMeta).Get(layout.KeyID) }) // of a transaction that has ended
 			return nil
 		})
 	})
@@ -184,7 +186,7 @@ func testNothingOfARolledBackCommitIsRemembered(t *testing.T) {
 	wg.Go(func() {
 		// The queue is looked at last: without one the commit fails.
 		errs[1] = s.update(context.Background(), func(tx *bolt.Tx) error {
-			return tx.DeleteBucket(bucketQueue)
+			return tx.DeleteBucket(layout.BucketQueue)
 		})
 	})
 	synctest.Wait()

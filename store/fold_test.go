@@ -13,6 +13,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/fold"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -90,11 +92,11 @@ func TestFoldBetweenWorkers(t *testing.T) {
 	for i := range 256 { // one for each first byte
 		ids = append(ids, uuid(i))
 	}
-	var days []InstanceDay
+	var days []rollup.InstanceDay
 	for _, id := range ids {
 		r := report(id, march, "a")
 		want.add(r)
-		days = append(days, InstanceDay{id, rollup.FromReport(r)})
+		days = append(days, rollup.InstanceDay{Instance: id, Day: rollup.FromReport(r)})
 	}
 	must(t, s.MergeDays(t.Context(), "cozystack", rollup.DateOf(march), days))
 	for n := 1; n <= 8; n++ {
@@ -152,16 +154,16 @@ func testDamagedMonth(t *testing.T) {
 	must(t, s.FoldDays(t.Context(), month, day))
 	must(t, s.Record(t.Context(), report("x", march.AddDate(0, 0, 1), "a"), nil))
 	must(t, s.update(t.Context(), func(tx *bolt.Tx) error {
-		return recordsOf(monthBucket(tx, month), "cozystack").Put(record.Key("x"), []byte("rubbish"))
+		return layout.RecordsOf(layout.MonthBucket(tx, month), "cozystack").Put(record.Key("x"), []byte("rubbish"))
 	}))
-	chunk, _, err := s.foldSome(t.Context(), "cozystack", month, rollup.DaySetOf(6), nil)
+	chunk, _, err := fold.Some(t.Context(), s.view, "cozystack", month, rollup.DaySetOf(6), nil)
 	must(t, err)
 	release := holdWriter(t, s)
 	var wg sync.WaitGroup
 	var fold, record error
 	wg.Go(func() {
-		fold = s.submit(t.Context(), &request{apply: func(tx *bolt.Tx, dicts *dictionaryCache) error {
-			return putMonths(tx, dicts, "cozystack", month, chunk)
+		fold = s.submit(t.Context(), &request{apply: func(tx *bolt.Tx, dicts *layout.Dictionaries) error {
+			return layout.PutMonths(tx, dicts, "cozystack", month, chunk)
 		}})
 	})
 	wg.Go(func() { record = s.Record(t.Context(), report("y", march, "a"), nil) })

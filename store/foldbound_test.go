@@ -8,6 +8,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -42,20 +43,20 @@ func TestFoldCallsNothingAfterAnError(t *testing.T) {
 }
 
 // fillDictionary gives a month a dictionary of a size, as a flood leaves it: each
-// month has series that no other one has.
+// Month has series that no other one has.
 func fillDictionary(t *testing.T, s *Store, month rollup.MonthID, metric string, size int) {
 	t.Helper()
-	must(t, s.submit(t.Context(), &request{apply: func(tx *bolt.Tx, dicts *dictionaryCache) error {
-		p, err := dicts.month(tx, month, "cozystack")
+	must(t, s.submit(t.Context(), &request{apply: func(tx *bolt.Tx, dicts *layout.Dictionaries) error {
+		p, err := dicts.Month(tx, month, "cozystack")
 		if err != nil {
 			return err
 		}
-		for p.dict.Len() < size {
-			if _, err := p.dict.ID(rollup.Series(fmt.Sprintf(`%s{kind="%s-%d"}`, metric, month, p.dict.Len()))); err != nil {
+		for p.Dict.Len() < size {
+			if _, err := p.Dict.ID(rollup.Series(fmt.Sprintf(`%s{kind="%s-%d"}`, metric, month, p.Dict.Len()))); err != nil {
 				return err
 			}
 		}
-		dicts.drop()
+		dicts.Drop()
 		return nil
 	}}))
 }

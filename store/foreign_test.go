@@ -9,6 +9,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -24,9 +25,9 @@ func foreignKeys(t *testing.T) string {
 		must(t, s.FoldDays(t.Context(), rollup.MonthOf(march), rollup.DateOf(march)))
 	})
 	tamper(t, path, func(tx *bolt.Tx) error {
-		month := monthBucket(tx, rollup.MonthOf(march))
-		for _, parent := range []*bolt.Bucket{dayBucket(tx, rollup.DateOf(march)), month} {
-			records := recordsOf(parent, "cozystack")
+		month := layout.MonthBucket(tx, rollup.MonthOf(march))
+		for _, parent := range []*bolt.Bucket{layout.DayBucket(tx, rollup.DateOf(march)), month} {
+			records := layout.RecordsOf(parent, "cozystack")
 			for _, instance := range []string{uuid(2), uuid(3)} {
 				value := bytes.Clone(records.Get(record.Key(instance)))
 				must(t, records.Delete(record.Key(instance)))
@@ -50,9 +51,9 @@ func TestWalksEndOnForeignKeys(t *testing.T) {
 	s := openRead(t, path)
 	seen := make(map[string]int)
 	must(t, s.Instances(ctx, date, func(_, instance string, _ rollup.Day) error { seen[instance]++; return nil }))
-	must(t, s.eachMonth(ctx, partitionName{product: "cozystack", month: month, own: true}, nil, func(chunk []instanceMonth) error {
+	must(t, layout.EachMonth(ctx, s.view, layout.PartitionName{Product: "cozystack", Month: month, Own: true}, nil, func(chunk []rollup.InstanceMonth) error {
 		for _, m := range chunk {
-			seen[m.instance]++
+			seen[m.Instance]++
 		}
 		return nil
 	}))
@@ -78,7 +79,7 @@ func TestWalksEndOnForeignKeys(t *testing.T) {
 // Nor does a fold of days begin anew.
 func TestFoldEndsOnForeignKeys(t *testing.T) {
 	path := foreignKeys(t)
-	tamper(t, path, func(tx *bolt.Tx) error { return monthBucket(tx, rollup.MonthOf(march)).Delete(keyFolded) })
+	tamper(t, path, func(tx *bolt.Tx) error { return layout.MonthBucket(tx, rollup.MonthOf(march)).Delete(layout.KeyFolded) })
 	s, err := Open(path, Options{})
 	must(t, err)
 	defer s.Close()

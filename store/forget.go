@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/boltfile"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 )
 
@@ -37,7 +38,7 @@ func Forget(ctx context.Context, path string, product, instance string, progress
 	s, err := newReader(db, path)
 	if err == nil {
 		f.from = []*Store{s}
-		err = boltfile.Replace(path, checkSchema, func(temp string) (int, error) { return f.fill(temp, f.begin, f.rest) })
+		err = boltfile.Replace(path, layout.CheckSchema, func(temp string) (int, error) { return f.fill(temp, f.begin, f.rest) })
 	}
 	if err = errors.Join(err, db.Close()); err != nil {
 		return 0, fmt.Errorf("store: forget in %s: %w%s", path, err, offlineRemedy(err))
@@ -60,7 +61,7 @@ func (f *forgetter) begin(stage string) error {
 // isProduct tells whether a path is that of a product in a day or a month.
 func isProduct(path [][]byte) bool {
 	root := string(path[0])
-	return len(path) == 3 && (root == string(bucketDays) || root == string(bucketMonths))
+	return len(path) == 3 && (root == string(layout.BucketDays) || root == string(layout.BucketMonths))
 }
 
 // rest takes the instance out of what is no record.

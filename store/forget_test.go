@@ -16,6 +16,7 @@ import (
 
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/boltfile"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -182,7 +183,7 @@ func TestForgetInABlockOfMany(t *testing.T) {
 		value, err := record.NewBlockEncoder().Encode(rollup.Block{Received: time.UnixMilli(5), Reports: 4, Samples: 5}, slices.Values([][]byte{[]byte(lines)}))
 		must(t, err)
 		must(t, s.update(t.Context(), func(tx *bolt.Tx) error {
-			q := tx.Bucket(bucketQueue)
+			q := tx.Bucket(layout.BucketQueue)
 			return errors.Join(q.SetSequence(1), q.Put(record.BlockKey(1), value))
 		}))
 	})
@@ -207,8 +208,8 @@ func TestForgetInABlockOfMany(t *testing.T) {
 func TestForgetRemovesUnreadableBlocks(t *testing.T) {
 	path := fixture(t)
 	tamper(t, path, func(tx *bolt.Tx) error {
-		k, v := tx.Bucket(bucketQueue).Cursor().First()
-		return tx.Bucket(bucketQueue).Put(k, append(bytes.Clone(v[:len(v)-10]), uuid(1)...))
+		k, v := tx.Bucket(layout.BucketQueue).Cursor().First()
+		return tx.Bucket(layout.BucketQueue).Put(k, append(bytes.Clone(v[:len(v)-10]), uuid(1)...))
 	})
 	before := openRead(t, path)
 	blocks := before.Queue().Blocks

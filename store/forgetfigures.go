@@ -5,6 +5,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -14,7 +15,7 @@ import (
 // stays: a sum over all instances that nothing would count again.
 func (f *forgetter) figures(month rollup.MonthID) error {
 	return f.into.update(f.ctx, func(tx *bolt.Tx) error {
-		b, key := tx.Bucket(bucketSnapshots), []byte(month.String())
+		b, key := tx.Bucket(layout.BucketSnapshots), []byte(month.String())
 		v := b.Get(key)
 		if v == nil {
 			return nil

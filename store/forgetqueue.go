@@ -10,6 +10,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -20,7 +21,7 @@ import (
 func (f *forgetter) queue() error {
 	var keys [][]byte
 	err := f.from[0].view(func(tx *bolt.Tx) error {
-		return tx.Bucket(bucketQueue).ForEach(func(k, _ []byte) error {
+		return tx.Bucket(layout.BucketQueue).ForEach(func(k, _ []byte) error {
 			keys = append(keys, bytes.Clone(k))
 			return nil
 		})
@@ -37,13 +38,13 @@ func (f *forgetter) block(key []byte) error {
 	var b rollup.Block
 	var lines []byte
 	err := f.from[0].view(func(tx *bolt.Tx) (err error) {
-		if b, err = record.DecodeBlock(key, tx.Bucket(bucketQueue).Get(key)); err == nil {
+		if b, err = record.DecodeBlock(key, tx.Bucket(layout.BucketQueue).Get(key)); err == nil {
 			lines, err = record.UnpackBlock(b)
 		}
 		return err
 	})
 	if errors.Is(err, dberrors.ErrDamaged) {
-		return f.into.update(f.ctx, func(tx *bolt.Tx) error { return tx.Bucket(bucketQueue).Delete(key) })
+		return f.into.update(f.ctx, func(tx *bolt.Tx) error { return tx.Bucket(layout.BucketQueue).Delete(key) })
 	}
 	if err != nil {
 		return err
@@ -56,7 +57,7 @@ func (f *forgetter) block(key []byte) error {
 	b.Samples -= removed
 	b.Reports = max(b.Reports-reports, 1)
 	return f.into.update(f.ctx, func(tx *bolt.Tx) error {
-		queue := tx.Bucket(bucketQueue)
+		queue := tx.Bucket(layout.BucketQueue)
 		if len(rest) == 0 {
 			return queue.Delete(key)
 		}

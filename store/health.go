@@ -9,6 +9,7 @@ import (
 
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/boltfile"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 )
 
 // health remembers the last commit that failed, until a probe shows that there is
@@ -99,10 +100,12 @@ func (h *health) probed(p *attempt, failure error) {
 // no page, so a full disk takes it.
 func (s *Store) probe(ctx context.Context) error {
 	err := s.update(ctx, func(tx *bolt.Tx) error {
-		return tx.Bucket(bucketMeta).Put(keyProbe, make([]byte, probeBytes))
+		return tx.Bucket(layout.BucketMeta).Put(layout.KeyProbe, make([]byte, probeBytes))
 	})
 	if err != nil {
 		return err
 	}
-	return s.remove(ctx, func(tx *bolt.Tx, _ *dictionaryCache) error { return tx.Bucket(bucketMeta).Delete(keyProbe) })
+	return s.remove(ctx, func(tx *bolt.Tx, _ *layout.Dictionaries) error {
+		return tx.Bucket(layout.BucketMeta).Delete(layout.KeyProbe)
+	})
 }

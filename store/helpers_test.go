@@ -15,6 +15,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 	"pgregory.net/rapid"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -154,7 +155,7 @@ func compareQueue(t fatal, s *Store) {
 	t.Helper()
 	want := QueueStats{}
 	must(t, s.view(func(tx *bolt.Tx) error {
-		return tx.Bucket(bucketQueue).ForEach(func(_, v []byte) error {
+		return tx.Bucket(layout.BucketQueue).ForEach(func(_, v []byte) error {
 			want.Blocks++
 			want.Bytes += int64(len(v))
 			return nil
@@ -178,7 +179,7 @@ func holdWriter(t testing.TB, s *Store) (release func()) {
 	busy, free := make(chan struct{}), make(chan struct{})
 	done := make(chan error, 1)
 	go func() {
-		done <- s.remove(context.Background(), func(*bolt.Tx, *dictionaryCache) error {
+		done <- s.remove(context.Background(), func(*bolt.Tx, *layout.Dictionaries) error {
 			close(busy)
 			<-free
 			return nil

@@ -11,19 +11,20 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
 // daysOf folds reports of one product and one date by instance.
-func daysOf(reports []rollup.Report) []InstanceDay {
+func daysOf(reports []rollup.Report) []rollup.InstanceDay {
 	byInstance := make(map[string]rollup.Day)
 	for _, r := range reports {
 		byInstance[r.Instance] = byInstance[r.Instance].Merge(rollup.FromReport(r))
 	}
-	var days []InstanceDay
+	var days []rollup.InstanceDay
 	for instance, day := range byInstance {
-		days = append(days, InstanceDay{instance, day})
+		days = append(days, rollup.InstanceDay{Instance: instance, Day: day})
 	}
 	return days
 }
@@ -34,8 +35,8 @@ func TestMergeDaysIsRecordingAll(t *testing.T) {
 	month := rollup.MonthOf(march)
 	unfinished := func(s *Store) error {
 		return errors.Join(s.FoldDays(t.Context(), month, month.Last()), s.update(t.Context(), func(tx *bolt.Tx) error {
-			if b := monthBucket(tx, month); b != nil {
-				return b.Delete(keyFolded)
+			if b := layout.MonthBucket(tx, month); b != nil {
+				return b.Delete(layout.KeyFolded)
 			}
 			return nil
 		}))
@@ -90,11 +91,11 @@ func TestMergeDaysCountsTheVersionUp(t *testing.T) {
 		return v
 	}
 	must(t, s.MergeDays(t.Context(), "cozystack", date, nil))
-	must(t, s.MergeDays(t.Context(), "cozystack", date, []InstanceDay{{"x", rollup.Day{}}}))
+	must(t, s.MergeDays(t.Context(), "cozystack", date, []rollup.InstanceDay{{Instance: "x", Day: rollup.Day{}}}))
 	if v := versions(); len(v) != 0 {
 		t.Errorf("days without a report make the days %v", v)
 	}
-	days := []InstanceDay{{"y", day}, {"none", rollup.Day{}}, {"x", day}}
+	days := []rollup.InstanceDay{{Instance: "y", Day: day}, {Instance: "none", Day: rollup.Day{}}, {Instance: "x", Day: day}}
 	given := slices.Clone(days)
 	must(t, s.MergeDays(t.Context(), "cozystack", date, days))
 	first := versions()[date]
@@ -105,7 +106,7 @@ func TestMergeDaysCountsTheVersionUp(t *testing.T) {
 	if again := versions()[date]; again != first {
 		t.Errorf("merging the same again takes the version from %d to %d", first, again)
 	}
-	must(t, s.MergeDays(t.Context(), "cozystack", date, []InstanceDay{{"z", day}}))
+	must(t, s.MergeDays(t.Context(), "cozystack", date, []rollup.InstanceDay{{Instance: "z", Day: day}}))
 	if after := versions()[date]; after <= first {
 		t.Errorf("a new instance takes the version from %d to %d", first, after)
 	}
@@ -117,11 +118,11 @@ func TestMergeDaysBesideADamagedRecord(t *testing.T) {
 	date := rollup.DateOf(march)
 	must(t, s.Record(t.Context(), report("bad", march, "a"), nil))
 	must(t, s.update(t.Context(), func(tx *bolt.Tx) error {
-		records := recordsOf(tx.Bucket(bucketDays).Bucket([]byte(date.String())), "cozystack")
+		records := layout.RecordsOf(tx.Bucket(layout.BucketDays).Bucket([]byte(date.String())), "cozystack")
 		return records.Put(record.Key("bad"), []byte{1})
 	}))
 	day := rollup.FromReport(report("", march, "a"))
-	err := s.MergeDays(t.Context(), "cozystack", date, []InstanceDay{{"after", day}, {"bad", day}, {"zero", day}})
+	err := s.MergeDays(t.Context(), "cozystack", date, []rollup.InstanceDay{{Instance: "after", Day: day}, {Instance: "bad", Day: day}, {Instance: "zero", Day: day}})
 	if !errors.Is(err, dberrors.ErrDamaged) || !strings.Contains(err.Error(), "bad") || strings.Contains(err.Error(), "after") {
 		t.Errorf("error %v", err)
 	}

@@ -42,7 +42,7 @@ func TestBoundsHoldEverywhere(t *testing.T) {
 	must(t, s.Record(t.Context(), flood("x", march, 10_000), nil))
 	must(t, s.Record(t.Context(), report("own", march, "a", "b"), nil))
 	imported := rollup.FromReport(flood("y", march, 10_000))
-	must(t, s.MergeDays(t.Context(), "cozystack", rollup.DateOf(march), []InstanceDay{{"y", imported}}))
+	must(t, s.MergeDays(t.Context(), "cozystack", rollup.DateOf(march), []rollup.InstanceDay{{Instance: "y", Day: imported}}))
 	for _, instance := range []string{"x", "y"} {
 		d := dayOf(t, s, instance, rollup.DateOf(march))
 		if len(d.Points) != 21 || d.Sums[0].Peak != 10_000 || d.Sums[1].Metric != "cozy_nodes_count" {
@@ -163,7 +163,7 @@ func testNameless(t *testing.T) {
 		wg.Go(func() { errs[i] = s.Record(t.Context(), r, []byte("line 1 1\n")) })
 	}
 	wg.Go(func() {
-		errs[len(bad)] = s.MergeDays(t.Context(), "p", rollup.DateOf(march), []InstanceDay{{"", rollup.FromReport(report("x", march, "a"))}})
+		errs[len(bad)] = s.MergeDays(t.Context(), "p", rollup.DateOf(march), []rollup.InstanceDay{{Instance: "", Day: rollup.FromReport(report("x", march, "a"))}})
 	})
 	wg.Go(func() { errs[len(bad)+1] = s.Record(t.Context(), report("x", march, "a"), nil) })
 	synctest.Wait()

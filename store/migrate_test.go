@@ -4,17 +4,15 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"testing"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
 
-	"github.com/cozystack/cozystack-telemetry-server/store/internal/boltfile"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -71,50 +69,7 @@ func TestFileOfSchema2(t *testing.T) {
 		truth["2026-10"] = count(t, s, october)
 		must(t, s.Close())
 	}
-	checkVersion(t, path, schemaVersion)
-}
-
-// Each step runs once and is noted, and what fails leaves the file as it was.
-func TestMigrate(t *testing.T) {
-	path := schema2(t)
-	db, err := boltfile.Open(path, false)
-	must(t, err)
-	broken := errors.New("broken")
-	var ran []int
-	step := func(n int, err error) migration {
-		return func(tx *bolt.Tx) error {
-			ran = append(ran, n)
-			return errors.Join(err, tx.Bucket(bucketMeta).Put([]byte("step"), []byte{byte(n)}))
-		}
-	}
-	update := func(steps ...migration) error {
-		return db.Update(func(tx *bolt.Tx) error { return migrate(tx, steps) })
-	}
-	must(t, update())
-	if err := update(step(2, nil), step(3, broken)); !errors.Is(err, broken) || !slices.Equal(ran, []int{2, 3}) {
-		t.Errorf("steps %d end with %v", ran, err)
-	}
-	must(t, db.View(func(tx *bolt.Tx) error {
-		if left := tx.Bucket(bucketMeta).Get([]byte("step")); left != nil || schemaOf(tx) != oldestSchema {
-			t.Errorf("a step that fails leaves %x, schema %d", left, schemaOf(tx))
-		}
-		return nil
-	}))
-	ran = nil
-	must(t, update(step(2, nil)))
-	must(t, update(step(2, broken), step(3, nil), step(4, nil)))
-	must(t, update(step(2, broken), step(3, broken), step(4, broken)))
-	if !slices.Equal(ran, []int{2, 3, 4}) {
-		t.Errorf("the steps that ran are %d", ran)
-	}
-	must(t, db.Close())
-	checkVersion(t, path, oldestSchema+3)
-}
-
-func TestMigrationsLeadToTheSchema(t *testing.T) {
-	if got := oldestSchema + len(migrations()); got != schemaVersion {
-		t.Errorf("they lead to %d, this version writes %d", got, schemaVersion)
-	}
+	checkVersion(t, path, layout.SchemaVersion)
 }
 
 // count counts a month as the overview does.
@@ -140,7 +95,7 @@ func checkVersion(t *testing.T, path string, want byte) {
 	must(t, err)
 	defer db.Close()
 	must(t, db.View(func(tx *bolt.Tx) error {
-		if got := tx.Bucket(bucketMeta).Get(keySchema); len(got) != 1 || got[0] != want {
+		if got := tx.Bucket(layout.BucketMeta).Get(layout.KeySchema); len(got) != 1 || got[0] != want {
 			t.Errorf("the file has schema %x, want %d", got, want)
 		}
 		return nil

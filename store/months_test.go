@@ -11,6 +11,8 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/fold"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -18,7 +20,7 @@ import (
 func isFolded(t *testing.T, s *Store, month rollup.MonthID) (folded bool) {
 	t.Helper()
 	must(t, s.view(func(tx *bolt.Tx) error {
-		folded = unfolded(tx, month.First(), month.Last()) == 0 && monthBucket(tx, month) != nil
+		folded = layout.Unfolded(tx, month.First(), month.Last()) == 0 && layout.MonthBucket(tx, month) != nil
 		return nil
 	}))
 	return folded
@@ -43,7 +45,7 @@ func recordAll(t *testing.T, s *Store, want model, reports ...rollup.Report) {
 func TestFoldDaysInChunks(t *testing.T) {
 	s := open(t, Options{})
 	want := make(model)
-	const n = 2*foldChunk + 300
+	const n = 2*fold.Chunk + 300
 	var reports []rollup.Report
 	for i := range n {
 		reports = append(reports, report(uuid(i), march.AddDate(0, 0, i%3), "a", rollup.Series(fmt.Sprintf(`b{x="%d"}`, i%5))))
@@ -69,7 +71,7 @@ func TestClosedMonthOutlivesItsDays(t *testing.T) {
 		report(uuid(1), march, "a"), report(uuid(1), march.AddDate(0, 0, 1), "b"), report("x", march, "a"))
 	must(t, s.FoldDays(t.Context(), month, month.Last()))
 	must(t, s.update(t.Context(), func(tx *bolt.Tx) error {
-		return errors.Join(tx.DeleteBucket(bucketDays), firstOf(tx.CreateBucket(bucketDays)))
+		return errors.Join(tx.DeleteBucket(layout.BucketDays), firstOf(tx.CreateBucket(layout.BucketDays)))
 	}))
 	compareFolds(t, folded(t, s, "cozystack", month, month, nil), want.fold("cozystack", month, month, nil))
 }
@@ -110,7 +112,7 @@ func monthBytes(t *testing.T, s *Store, month rollup.MonthID) (sum [sha256.Size]
 			return walk(b.Bucket(k))
 		})
 	}
-	must(t, s.view(func(tx *bolt.Tx) error { return walk(monthBucket(tx, month)) }))
+	must(t, s.view(func(tx *bolt.Tx) error { return walk(layout.MonthBucket(tx, month)) }))
 	return [sha256.Size]byte(hash.Sum(nil))
 }
 
@@ -144,7 +146,7 @@ func TestClosingIsTakenUpAgain(t *testing.T) {
 	month := rollup.MonthOf(march)
 	recordAll(t, s, want, report(uuid(1), march, "a"), report(uuid(2), march, "b"))
 	must(t, s.FoldDays(t.Context(), month, month.Last()))
-	must(t, s.update(t.Context(), func(tx *bolt.Tx) error { return monthBucket(tx, month).Delete(keyFolded) }))
+	must(t, s.update(t.Context(), func(tx *bolt.Tx) error { return layout.MonthBucket(tx, month).Delete(layout.KeyFolded) }))
 	recordAll(t, s, want, report(uuid(2), march.Add(time.Hour), "c"), report(uuid(3), march, "a"))
 	compareFolds(t, folded(t, s, "cozystack", month, month, nil), want.fold("cozystack", month, month, nil))
 	must(t, s.FoldDays(t.Context(), month, month.Last()))
@@ -158,7 +160,7 @@ func TestFoldDaysBesideRecord(t *testing.T) {
 	want := make(model)
 	month := rollup.MonthOf(march)
 	var early []rollup.Report
-	for i := range foldChunk + 200 {
+	for i := range fold.Chunk + 200 {
 		early = append(early, report(uuid(2*i), march, "a"))
 	}
 	recordAll(t, s, want, early...)
@@ -176,7 +178,7 @@ func TestFoldDaysBesideRecord(t *testing.T) {
 	must(t, <-closed)
 	// Days that began after the folding are not folded; the first one is.
 	must(t, s.view(func(tx *bolt.Tx) error {
-		if daySet(monthBucket(tx, month), keyFolded)&rollup.DaySetOf(march.Day()) == 0 {
+		if layout.DaySet(layout.MonthBucket(tx, month), layout.KeyFolded)&rollup.DaySetOf(march.Day()) == 0 {
 			t.Error("the first day is not folded")
 		}
 		return nil

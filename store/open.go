@@ -13,12 +13,13 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	"github.com/cozystack/cozystack-telemetry-server/store/durable"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/boltfile"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 )
 
 // openFile opens the file for reading and writing, or creates it where there is
 // none. A file that can't be used is left exactly as it is.
 func openFile(path string) (*bolt.DB, error) {
-	missing, err := boltfile.Check(path, checkSchema)
+	missing, err := boltfile.Check(path, layout.CheckSchema)
 	if err == nil && missing {
 		err = createFile(path)
 	}
@@ -30,7 +31,9 @@ func openFile(path string) (*bolt.DB, error) {
 		return nil, fmt.Errorf("store: %w%s", err, dberrors.Remedy(err))
 	}
 	// The commit, even if nothing is to migrate, shows that the file takes commits.
-	if err = boltfile.Guard(func() error { return db.Update(func(tx *bolt.Tx) error { return migrate(tx, migrations()) }) }); err != nil {
+	if err = boltfile.Guard(func() error {
+		return db.Update(func(tx *bolt.Tx) error { return layout.Migrate(tx, layout.Migrations()) })
+	}); err != nil {
 		return nil, errors.Join(fmt.Errorf("store: write %s: %w%s", path, err, dberrors.Remedy(err)), db.Close())
 	}
 	return db, nil
@@ -56,7 +59,7 @@ func fillFile(path string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(db.Update(createSchema), db.Close())
+	return errors.Join(db.Update(layout.CreateSchema), db.Close())
 }
 
 // SetAside renames a file that can't be used, as Open has found, so that a new

@@ -16,6 +16,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -53,7 +54,7 @@ func foreignFile(t *testing.T, change func(tx *bolt.Tx) error) []byte {
 	return b
 }
 
-// changed returns a copy of b that f has changed.
+// Changed returns a copy of b that f has changed.
 func changed(b []byte, f func(b []byte)) []byte {
 	b = bytes.Clone(b)
 	f(b)
@@ -99,13 +100,13 @@ func TestFilesThatAreRefused(t *testing.T) {
 			return firstOf(tx.CreateBucket([]byte("meta")))
 		}), dberrors.ErrForeign, "move the file away"},
 		"a missing bucket": {foreignFile(t, func(tx *bolt.Tx) error {
-			return errors.Join(createSchema(tx), tx.DeleteBucket(bucketQueue))
+			return errors.Join(layout.CreateSchema(tx), tx.DeleteBucket(layout.BucketQueue))
 		}), dberrors.ErrDamaged, "restore a backup"},
 		"a schema before the first release": {foreignFile(t, func(tx *bolt.Tx) error {
-			return errors.Join(createSchema(tx), putSchema(tx, oldestSchema-1))
+			return errors.Join(layout.CreateSchema(tx), layout.PutSchema(tx, layout.OldestSchema-1))
 		}), dberrors.ErrForeign, "move the file away"},
 		"a newer schema": {foreignFile(t, func(tx *bolt.Tx) error {
-			return errors.Join(createSchema(tx), putSchema(tx, schemaVersion+1))
+			return errors.Join(layout.CreateSchema(tx), layout.PutSchema(tx, layout.SchemaVersion+1))
 		}), dberrors.ErrNewer, "start the version that wrote it"},
 	}
 	for name, test := range tests {

@@ -11,6 +11,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -64,8 +65,8 @@ func openDamaged(t *testing.T, content []byte) error {
 // Buckets that contain themselves have no end.
 func TestEndlessBuckets(t *testing.T) {
 	deep := foreignFile(t, func(tx *bolt.Tx) error {
-		err := createSchema(tx)
-		b := tx.Bucket(bucketDays)
+		err := layout.CreateSchema(tx)
+		b := tx.Bucket(layout.BucketDays)
 		for range 4 { // a bucket more than in a file of ours
 			if err == nil {
 				b, err = b.CreateBucket([]byte("deeper"))

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +10,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -33,7 +33,7 @@ type Pruned struct {
 }
 
 // pruneStep bounds how many days, and how many months, one Prune removes: a wrong
-// date is noticed before it has cost much.
+// Date is noticed before it has cost much.
 const pruneStep = 7
 
 // Prune removes the oldest days and months that need not be kept, some at a time;
@@ -112,20 +112,15 @@ func (s *Store) prunable(keep Keep) (days []rollup.Date, months []rollup.MonthID
 		}
 	}
 	err = s.view(func(tx *bolt.Tx) error {
-		all, err := monthsOf(tx)
+		all, err := layout.MonthsOf(tx)
 		for _, month := range all {
-			if month < keep.Months && !hasDays(tx, month) {
+			if month < keep.Months && !layout.HasDays(tx, month) {
 				months = append(months, month)
 			}
 		}
 		return err
 	})
 	return days, months, err
-}
-
-func hasDays(tx *bolt.Tx, month rollup.MonthID) bool {
-	k, _ := tx.Bucket(bucketDays).Cursor().Seek([]byte(month.String()))
-	return bytes.HasPrefix(k, []byte(month.String()))
 }
 
 // pruneDay folds a day into its month and removes it. From the fold on, what
@@ -140,35 +135,24 @@ func (s *Store) pruneDay(ctx context.Context, day rollup.Date) (lost Unreadable,
 	if err != nil {
 		return lost, err
 	}
-	return lost, s.remove(ctx, func(tx *bolt.Tx, _ *dictionaryCache) error {
-		if dayBucket(tx, day) == nil {
+	return lost, s.remove(ctx, func(tx *bolt.Tx, _ *layout.Dictionaries) error {
+		if layout.DayBucket(tx, day) == nil {
 			return nil
 		}
 		return errors.Join(
-			addDays(tx, day.Month(), keyRemoved, rollup.DaySetOf(day.DayOfMonth())),
-			noteRemoved(tx, day),
-			deleteBucket(tx.Bucket(bucketDays), day.String()),
+			layout.AddDays(tx, day.Month(), layout.KeyRemoved, rollup.DaySetOf(day.DayOfMonth())),
+			layout.NoteRemoved(tx, day),
+			layout.DeleteBucket(tx.Bucket(layout.BucketDays), day.String()),
 		)
 	})
 }
-
-func noteRemoved(tx *bolt.Tx, day rollup.Date) error {
-	if day <= removedThrough(tx) {
-		return nil
-	}
-	return tx.Bucket(bucketDays).SetSequence(uint64(day))
-}
-
-// removedThrough returns the last day that was ever removed, which is the sequence
-// of the bucket of days: what a month notes goes with the month.
-func removedThrough(tx *bolt.Tx) rollup.Date { return rollup.Date(tx.Bucket(bucketDays).Sequence()) }
 
 // RemovedThrough returns the last day that Prune has ever removed, 1 January 1970 if
 // none. Since the oldest days go first, a day up to it that is not there was removed,
 // and would be removed again if it came back.
 func (s *Store) RemovedThrough() (day rollup.Date, err error) {
 	err = s.view(func(tx *bolt.Tx) error {
-		day = removedThrough(tx)
+		day = layout.RemovedThrough(tx)
 		return nil
 	})
 	if err != nil {
@@ -180,27 +164,18 @@ func (s *Store) RemovedThrough() (day rollup.Date, err error) {
 // pruneMonth removes a month, unless a day of it has come back.
 func (s *Store) pruneMonth(ctx context.Context, month rollup.MonthID) error {
 	return s.exclusively(ctx, func() error {
-		return s.remove(ctx, func(tx *bolt.Tx, dicts *dictionaryCache) error {
-			if hasDays(tx, month) {
+		return s.remove(ctx, func(tx *bolt.Tx, dicts *layout.Dictionaries) error {
+			if layout.HasDays(tx, month) {
 				return nil
 			}
-			dicts.drop() // the month's dictionary goes with it
-			dicts.change(month)
-			return deleteBucket(tx.Bucket(bucketMonths), month.String())
+			dicts.Drop() // the month's dictionary goes with it
+			dicts.Change(month)
+			return layout.DeleteBucket(tx.Bucket(layout.BucketMonths), month.String())
 		})
 	})
 }
 
-// deleteBucket deletes a bucket that may be gone already: an error would undo the
-// whole transaction, and reports are in it too.
-func deleteBucket(parent *bolt.Bucket, name string) error {
-	if parent.Bucket([]byte(name)) == nil {
-		return nil
-	}
-	return parent.DeleteBucket([]byte(name))
-}
-
 // remove runs a change that only removes.
-func (s *Store) remove(ctx context.Context, apply func(tx *bolt.Tx, dicts *dictionaryCache) error) error {
+func (s *Store) remove(ctx context.Context, apply func(tx *bolt.Tx, dicts *layout.Dictionaries) error) error {
 	return s.submit(ctx, &request{apply: apply, shrinks: true})
 }

@@ -10,6 +10,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -162,7 +163,7 @@ func TestPruneAfterABrokenOffFold(t *testing.T) {
 	want := yearOfReports(t, s)
 	month := rollup.MonthOf(march) - 3
 	must(t, s.update(t.Context(), func(tx *bolt.Tx) error {
-		return addDays(tx, month, keyPending, rollup.DaySet(1)<<month.Days()-1)
+		return layout.AddDays(tx, month, layout.KeyPending, rollup.DaySet(1)<<month.Days()-1)
 	}))
 	pruneAll(t, s, Keep{Days: month.Last() + 1})
 	compareFolds(t, folded(t, s, "cozystack", month, month, nil), want.fold("cozystack", month, month, nil))

@@ -7,6 +7,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -24,19 +25,19 @@ func TestPruneGoesOnBehindWhatCannotBeRead(t *testing.T) {
 		kept []int
 	}{
 		"a record of a day": {func(tx *bolt.Tx) error {
-			return recordsOf(dayBucket(tx, day), "cozystack").Put(record.Key(uuid(1)), []byte{99, 99, 99})
+			return layout.RecordsOf(layout.DayBucket(tx, day), "cozystack").Put(record.Key(uuid(1)), []byte{99, 99, 99})
 		}, 1, []int{0, 1, 2}},
 		"two records of a day": {func(tx *bolt.Tx) error {
-			records := recordsOf(dayBucket(tx, day), "cozystack")
+			records := layout.RecordsOf(layout.DayBucket(tx, day), "cozystack")
 			return errors.Join(records.Put(record.Key(uuid(0)), []byte{1}), records.Put(record.Key(uuid(1)), []byte{99}))
 		}, 2, []int{0, 1, 2}},
 		"a record of the month": {func(tx *bolt.Tx) error {
-			dicts := dictionaryCache{}
-			p, err := dicts.month(tx, month, "cozystack")
-			return errors.Join(err, p.records.Put(record.Key(uuid(1)), []byte{99, 99, 99}))
+			dicts := layout.Dictionaries{}
+			p, err := dicts.Month(tx, month, "cozystack")
+			return errors.Join(err, p.Records.Put(record.Key(uuid(1)), []byte{99, 99, 99}))
 		}, 1, nil},
 		"the dictionary": {func(tx *bolt.Tx) error {
-			return seriesOf(monthBucket(tx, month), "cozystack").Delete([]byte{0, 0, 0, 0})
+			return layout.SeriesOf(layout.MonthBucket(tx, month), "cozystack").Delete([]byte{0, 0, 0, 0})
 		}, 3, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -80,7 +81,7 @@ func TestFoldDaysStopsAtWhatCannotBeRead(t *testing.T) {
 	s := open(t, Options{})
 	must(t, s.Record(t.Context(), report(uuid(1), march, "a"), nil))
 	must(t, s.update(t.Context(), func(tx *bolt.Tx) error {
-		return recordsOf(dayBucket(tx, rollup.DateOf(march)), "cozystack").Put(record.Key(uuid(1)), []byte{99})
+		return layout.RecordsOf(layout.DayBucket(tx, rollup.DateOf(march)), "cozystack").Put(record.Key(uuid(1)), []byte{99})
 	}))
 	month := rollup.MonthOf(march)
 	if err := s.FoldDays(t.Context(), month, month.Last()); !errors.Is(err, dberrors.ErrDamaged) {

@@ -9,6 +9,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -52,7 +53,7 @@ func (q *queueState) load(tx *bolt.Tx) error {
 	var blocks int
 	var size int64
 	var oldest time.Time
-	err := tx.Bucket(bucketQueue).ForEach(func(k, v []byte) error {
+	err := tx.Bucket(layout.BucketQueue).ForEach(func(k, v []byte) error {
 		// A block that can't be read is removed once it is the oldest.
 		if b, err := record.DecodeBlock(k, v); err == nil && oldest.IsZero() {
 			oldest = b.Received
@@ -108,7 +109,7 @@ func (s *Store) Queued() <-chan struct{} { return s.queue.notify }
 func (s *Store) Peek(maxBytes int) ([]rollup.Block, error) {
 	var blocks []rollup.Block
 	err := s.view(func(tx *bolt.Tx) error {
-		c := tx.Bucket(bucketQueue).Cursor()
+		c := tx.Bucket(layout.BucketQueue).Cursor()
 		size := 0
 		for k, v := c.First(); k != nil; k, v = c.Next() {
 			b, err := record.DecodeBlock(k, v)

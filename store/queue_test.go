@@ -14,6 +14,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -341,7 +342,7 @@ func spoil(t *testing.T, s *Store, seqs ...uint64) {
 	db, err := bolt.Open(s.path, 0o600, nil)
 	must(t, err)
 	for _, seq := range seqs {
-		must(t, db.Update(func(tx *bolt.Tx) error { return tx.Bucket(bucketQueue).Put(record.BlockKey(seq), []byte{0x80}) }))
+		must(t, db.Update(func(tx *bolt.Tx) error { return tx.Bucket(layout.BucketQueue).Put(record.BlockKey(seq), []byte{0x80}) }))
 	}
 	must(t, db.Close())
 }

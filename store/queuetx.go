@@ -6,6 +6,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/boltfile"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -20,7 +21,7 @@ const blockBytes = boltfile.PieceBytes / 4
 // comes, then what must make room.
 func (w *writer) enqueue(tx *bolt.Tx, batch []*request) (queueChange, error) {
 	q := queueTx{
-		bucket: tx.Bucket(bucketQueue),
+		bucket: tx.Bucket(layout.BucketQueue),
 		encode: w.encodeBlock,
 		size:   w.store.Queue().Bytes,
 		bound:  w.store.opts.QueueBytes,

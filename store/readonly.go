@@ -9,6 +9,7 @@ import (
 
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/boltfile"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 )
 
 // OpenReadOnly opens a file for offline work. Nothing of the file is changed, and
@@ -48,7 +49,7 @@ func newReader(db *bolt.DB, path string) (*Store, error) {
 // openOffline opens an existing file of ours, as boltfile.OpenUnchanged does. The
 // remedies of a command are not those of a server.
 func openOffline(path string, shared bool) (*bolt.DB, error) {
-	db, err := boltfile.OpenUnchanged(path, shared, checkSchema)
+	db, err := boltfile.OpenUnchanged(path, shared, layout.CheckSchema)
 	if err != nil {
 		return nil, fmt.Errorf("store: %w%s", err, offlineRemedy(err))
 	}

@@ -15,6 +15,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -69,7 +70,7 @@ func stamp(t time.Time) string {
 func removeDay(t fatal, s *Store, date rollup.Date) {
 	t.Helper()
 	must(t, s.update(context.Background(), func(tx *bolt.Tx) error {
-		return tx.Bucket(bucketDays).DeleteBucket([]byte(date.String()))
+		return tx.Bucket(layout.BucketDays).DeleteBucket([]byte(date.String()))
 	}))
 }
 
@@ -136,7 +137,7 @@ func TestReadOnlyChangesNothing(t *testing.T) {
 		"OfferSnapshot": offered,
 		"PutAppList":    s.PutAppList(t.Context(), []byte("{}")),
 		"MergeDays": s.MergeDays(t.Context(), "cozystack", march.First(),
-			[]InstanceDay{{"x", rollup.FromReport(report("x", march.Start(), "a"))}}),
+			[]rollup.InstanceDay{{Instance: "x", Day: rollup.FromReport(report("x", march.Start(), "a"))}}),
 		"Remove": s.Remove(t.Context(), allBlocks(t, s)),
 	}
 	for name, err := range writes {
@@ -227,7 +228,7 @@ func TestStats(t *testing.T) {
 		st.UsedBytes%int64(st.PageSize) != 0 {
 		t.Errorf("bytes: %+v of %d", st, size)
 	}
-	if st.Schema != schemaVersion || st.DatabaseID != s.DatabaseID() || st.Snapshots != 1 || st.Queue != s.Queue() {
+	if st.Schema != layout.SchemaVersion || st.DatabaseID != s.DatabaseID() || st.Snapshots != 1 || st.Queue != s.Queue() {
 		t.Errorf("%+v", st)
 	}
 	if len(st.Products) != 1 || st.Products[0] != "cozystack" {

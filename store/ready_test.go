@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 
 	bolt "go.etcd.io/bbolt"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 )
 
 // Whoever asks and goes away, before the disk has answered, leaves a probe that
@@ -38,7 +40,7 @@ func TestProbeOutlivesWhoAsked(t *testing.T) {
 			t.Errorf("it is not noticed that there is room: %v", err)
 		}
 		must(t, s.view(func(tx *bolt.Tx) error {
-			if v := tx.Bucket(bucketMeta).Get(keyProbe); v != nil {
+			if v := tx.Bucket(layout.BucketMeta).Get(layout.KeyProbe); v != nil {
 				t.Errorf("%d bytes of the probe are left", len(v))
 			}
 			return nil

@@ -10,6 +10,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/boltfile"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -27,7 +28,7 @@ type rebuild struct {
 	removed int
 	touched []rollup.MonthID
 	// wholeDays leaves a day out that any of the files has removed, and merges it into
-	// its month alone. leftOut counts those that a file still has.
+	// its month alone. LeftOut counts those that a file still has.
 	wholeDays bool
 	leftOut   int
 	// progress, unless nil, is told how many months are done.
@@ -123,9 +124,9 @@ func (r *rebuild) note(month rollup.MonthID, folded, removed rollup.DaySet) erro
 		for _, set := range []struct {
 			key  []byte
 			days rollup.DaySet
-		}{{keyPending, folded}, {keyFolded, folded}, {keyRemoved, removed}} {
+		}{{layout.KeyPending, folded}, {layout.KeyFolded, folded}, {layout.KeyRemoved, removed}} {
 			if set.days != 0 {
-				err = errors.Join(err, addDays(tx, month, set.key, set.days))
+				err = errors.Join(err, layout.AddDays(tx, month, set.key, set.days))
 			}
 		}
 		return err
@@ -134,13 +135,13 @@ func (r *rebuild) note(month rollup.MonthID, folded, removed rollup.DaySet) erro
 
 // own merges a file's own records of a month, and returns their days.
 func (r *rebuild) own(s *Store, month rollup.MonthID) (days rollup.DaySet, err error) {
-	err = r.partitions(s, month, func(name partitionName) error {
-		if !name.own {
+	err = r.partitions(s, month, func(name layout.PartitionName) error {
+		if !name.Own {
 			return nil
 		}
-		return s.eachMonth(r.ctx, name, r.keeps(name), func(chunk []instanceMonth) error {
+		return layout.EachMonth(r.ctx, s.view, name, r.keeps(name), func(chunk []rollup.InstanceMonth) error {
 			for _, m := range chunk {
-				days |= m.month.Days()
+				days |= m.Month.Days()
 			}
 			return r.putMonths(name, chunk)
 		})
@@ -150,25 +151,25 @@ func (r *rebuild) own(s *Store, month rollup.MonthID) (days rollup.DaySet, err e
 
 // days merges a file's days of a month; those that are gone go into the month only.
 func (r *rebuild) days(s *Store, month rollup.MonthID, gone rollup.DaySet) error {
-	return r.partitions(s, month, func(name partitionName) error {
+	return r.partitions(s, month, func(name layout.PartitionName) error {
 		switch {
-		case name.own:
+		case name.Own:
 			return nil
-		case gone&rollup.DaySetOf(name.day.DayOfMonth()) != 0:
-			return s.eachDay(r.ctx, name, buildChunk, r.keeps(name), func(chunk []InstanceDay) error {
-				return r.putMonths(name, monthsOfDay(name.day, chunk))
+		case gone&rollup.DaySetOf(name.Day.DayOfMonth()) != 0:
+			return layout.EachDay(r.ctx, s.view, name, layout.BuildChunk, r.keeps(name), func(chunk []rollup.InstanceDay) error {
+				return r.putMonths(name, monthsOfDay(name.Day, chunk))
 			})
 		}
 		before := r.removed
-		err := s.eachDay(r.ctx, name, buildChunk, r.keeps(name), func(chunk []InstanceDay) error { return r.putDays(name, chunk) })
+		err := layout.EachDay(r.ctx, s.view, name, layout.BuildChunk, r.keeps(name), func(chunk []rollup.InstanceDay) error { return r.putDays(name, chunk) })
 		if err != nil {
 			return err
 		}
-		return r.version(name.day, r.removed > before)
+		return r.version(name.Day, r.removed > before)
 	})
 }
 
-func (r *rebuild) partitions(s *Store, month rollup.MonthID, fn func(partitionName) error) error {
+func (r *rebuild) partitions(s *Store, month rollup.MonthID, fn func(layout.PartitionName) error) error {
 	names, err := s.partitions(month)
 	for _, name := range names {
 		if err == nil {
@@ -179,9 +180,9 @@ func (r *rebuild) partitions(s *Store, month rollup.MonthID, fn func(partitionNa
 }
 
 // keeps tells of a partition's instances whether they are kept, and counts.
-func (r *rebuild) keeps(name partitionName) func(instance string) bool {
+func (r *rebuild) keeps(name layout.PartitionName) func(instance string) bool {
 	return func(instance string) bool {
-		if r.keep == nil || r.keep(name.product, instance) {
+		if r.keep == nil || r.keep(name.Product, instance) {
 			return true
 		}
 		r.removed++
@@ -189,22 +190,22 @@ func (r *rebuild) keeps(name partitionName) func(instance string) bool {
 	}
 }
 
-func (r *rebuild) putMonths(name partitionName, chunk []instanceMonth) error {
-	return r.into.submit(r.ctx, &request{apply: func(tx *bolt.Tx, dicts *dictionaryCache) error {
-		return putMonths(tx, dicts, name.product, name.month, chunk)
+func (r *rebuild) putMonths(name layout.PartitionName, chunk []rollup.InstanceMonth) error {
+	return r.into.submit(r.ctx, &request{apply: func(tx *bolt.Tx, dicts *layout.Dictionaries) error {
+		return layout.PutMonths(tx, dicts, name.Product, name.Month, chunk)
 	}})
 }
 
 // putDays merges records into a day alone. MergeDays would merge them into the month
 // too, which has them already, and give the day a new version.
-func (r *rebuild) putDays(name partitionName, chunk []InstanceDay) error {
-	return r.into.submit(r.ctx, &request{apply: func(tx *bolt.Tx, dicts *dictionaryCache) error {
-		p, err := dicts.day(tx, name.day, name.product)
+func (r *rebuild) putDays(name layout.PartitionName, chunk []rollup.InstanceDay) error {
+	return r.into.submit(r.ctx, &request{apply: func(tx *bolt.Tx, dicts *layout.Dictionaries) error {
+		p, err := dicts.Day(tx, name.Day, name.Product)
 		if err != nil {
 			return err
 		}
 		for _, d := range chunk {
-			if _, err := mergeDay(p, record.Key(d.Instance), d.Day); err != nil {
+			if _, err := layout.MergeDay(p, record.Key(d.Instance), d.Day); err != nil {
 				return err
 			}
 		}
@@ -216,17 +217,17 @@ func (r *rebuild) putDays(name partitionName, chunk []InstanceDay) error {
 // its first.
 func (r *rebuild) version(date rollup.Date, changed bool) error {
 	return r.into.update(r.ctx, func(tx *bolt.Tx) (err error) {
-		if b := dayBucket(tx, date); b != nil && (changed || b.Sequence() == 0) {
+		if b := layout.DayBucket(tx, date); b != nil && (changed || b.Sequence() == 0) {
 			_, err = b.NextSequence()
 		}
 		return err
 	})
 }
 
-func monthsOfDay(date rollup.Date, days []InstanceDay) []instanceMonth {
-	months := make([]instanceMonth, len(days))
+func monthsOfDay(date rollup.Date, days []rollup.InstanceDay) []rollup.InstanceMonth {
+	months := make([]rollup.InstanceMonth, len(days))
 	for i, d := range days {
-		months[i] = instanceMonth{d.Instance, rollup.FromDay(date.DayOfMonth(), d.Day)}
+		months[i] = rollup.InstanceMonth{Instance: d.Instance, Month: rollup.FromDay(date.DayOfMonth(), d.Day)}
 	}
 	return months
 }
@@ -243,10 +244,10 @@ func (d *monthDays) add(other monthDays) {
 
 func (s *Store) monthDays(month rollup.MonthID) (d monthDays, err error) {
 	err = s.view(func(tx *bolt.Tx) error {
-		b := monthBucket(tx, month)
-		d.days = presentDays(tx, month)
-		d.unfolded = d.days &^ daySet(b, keyFolded)
-		d.pending, d.removed = daySet(b, keyPending), daySet(b, keyRemoved)
+		b := layout.MonthBucket(tx, month)
+		d.days = layout.PresentDays(tx, month)
+		d.unfolded = d.days &^ layout.DaySet(b, layout.KeyFolded)
+		d.pending, d.removed = layout.DaySet(b, layout.KeyPending), layout.DaySet(b, layout.KeyRemoved)
 		return nil
 	})
 	return d, err

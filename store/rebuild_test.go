@@ -8,6 +8,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -23,8 +24,8 @@ func TestRebuildFinishesAFold(t *testing.T) {
 			report(uuid(1), march, "a", "b"), report(uuid(2), march.AddDate(0, 0, 1), "a"), report("gone", march, "c"))
 		must(t, s.FoldDays(t.Context(), month, month.Last()))
 		must(t, s.update(t.Context(), func(tx *bolt.Tx) error {
-			b := monthBucket(tx, month)
-			return errors.Join(b.Delete(keyFolded), recordsOf(b, "cozystack").Delete(record.Key(uuid(2))))
+			b := layout.MonthBucket(tx, month)
+			return errors.Join(b.Delete(layout.KeyFolded), layout.RecordsOf(b, "cozystack").Delete(record.Key(uuid(2))))
 		}))
 	})
 	merged := filepath.Join(dir, "merged")
@@ -35,8 +36,8 @@ func TestRebuildFinishesAFold(t *testing.T) {
 		checkClean(t, file)
 		s := openRead(t, file)
 		must(t, s.view(func(tx *bolt.Tx) error {
-			if b := monthBucket(tx, month); daySet(b, keyFolded) == 0 || daySet(b, keyFolded) != daySet(b, keyPending) {
-				t.Errorf("%s: folded %b of %b", file, daySet(b, keyFolded), daySet(b, keyPending))
+			if b := layout.MonthBucket(tx, month); layout.DaySet(b, layout.KeyFolded) == 0 || layout.DaySet(b, layout.KeyFolded) != layout.DaySet(b, layout.KeyPending) {
+				t.Errorf("%s: folded %b of %b", file, layout.DaySet(b, layout.KeyFolded), layout.DaySet(b, layout.KeyPending))
 			}
 			return nil
 		}))
@@ -60,7 +61,7 @@ func TestForgetOfAnUnreadableRecord(t *testing.T) {
 			must(t, s.Record(t.Context(), report(instance, march, "a"), nil))
 		}
 		must(t, s.update(t.Context(), func(tx *bolt.Tx) error {
-			return recordsOf(dayBucket(tx, rollup.DateOf(march)), "cozystack").Put(record.Key("bad"), []byte{1})
+			return layout.RecordsOf(layout.DayBucket(tx, rollup.DateOf(march)), "cozystack").Put(record.Key("bad"), []byte{1})
 		}))
 	})
 	before := stateOf(t, path)

@@ -11,6 +11,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -37,7 +38,7 @@ func (s *Store) Record(ctx context.Context, report rollup.Report, lines []byte) 
 // other with the whole transaction.
 func isName(s string) bool { return s != "" && len(s) <= bolt.MaxKeySize }
 
-// change is a report that may change its instance's day.
+// Change is a report that may change its instance's day.
 type change struct {
 	request *request
 	date    rollup.Date
@@ -57,19 +58,19 @@ func compareChanges(a, b change) int {
 // record merges the batch's reports into their days. What can't be read fails the
 // reports that need it: it must not keep every other cluster's out.
 func (w *writer) record(tx *bolt.Tx, batch []*request) error {
-	var into *dayMerge
+	var into *layout.DayMerge
 	for _, c := range w.changes(batch) {
 		report := c.request.report
-		if into == nil || into.date != c.date || into.product != report.Product {
+		if into == nil || into.Date != c.date || into.Product != report.Product {
 			var err error
-			if into, err = openDay(tx, &w.dicts, report.Product, c.date); c.fails(err) {
+			if into, err = layout.OpenDay(tx, &w.dicts, report.Product, c.date); c.fails(err) {
 				into = nil
 				continue
 			} else if err != nil {
 				return err
 			}
 		}
-		if err := into.merge(c.key, rollup.FromReport(*report)); c.fails(err) {
+		if err := into.Merge(c.key, rollup.FromReport(*report)); c.fails(err) {
 			continue
 		} else if err != nil {
 			return err

@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -263,8 +264,8 @@ func testDamagedRecordFailsItsOwnReportsOnly(t *testing.T) {
 		must(t, s.Record(t.Context(), report(uuid(i), march, "a"), nil))
 	}
 	must(t, s.update(t.Context(), func(tx *bolt.Tx) error {
-		day := tx.Bucket(bucketDays).Bucket([]byte(rollup.DateOf(march).String()))
-		records := recordsOf(day, "cozystack")
+		day := tx.Bucket(layout.BucketDays).Bucket([]byte(rollup.DateOf(march).String()))
+		records := layout.RecordsOf(day, "cozystack")
 		return records.Put(record.Key(uuid(1)), []byte{99, 99, 99})
 	}))
 

@@ -9,13 +9,14 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
 // Snapshot returns the stored snapshot of a month; ok is false if there is none.
 func (s *Store) Snapshot(month rollup.MonthID) (snap rollup.Snapshot, ok bool, err error) {
 	err = s.view(func(tx *bolt.Tx) error {
-		v := tx.Bucket(bucketSnapshots).Get([]byte(month.String()))
+		v := tx.Bucket(layout.BucketSnapshots).Get([]byte(month.String()))
 		if v == nil {
 			return nil
 		}
@@ -32,7 +33,7 @@ func (s *Store) Snapshot(month rollup.MonthID) (snap rollup.Snapshot, ok bool, e
 func (s *Store) Snapshots() ([]rollup.Snapshot, error) {
 	var all []rollup.Snapshot
 	err := s.view(func(tx *bolt.Tx) error {
-		return tx.Bucket(bucketSnapshots).ForEach(func(k, v []byte) error {
+		return tx.Bucket(layout.BucketSnapshots).ForEach(func(k, v []byte) error {
 			var snap rollup.Snapshot
 			if err := decodeSnapshot(v, &snap); err != nil {
 				return fmt.Errorf("%s: %w", k, err)
@@ -58,7 +59,7 @@ func (s *Store) OfferSnapshot(ctx context.Context, offered rollup.Snapshot) (rol
 	}
 	var kept rollup.Snapshot // the writer's, until err is nil
 	err := s.update(ctx, func(tx *bolt.Tx) error {
-		b, key := tx.Bucket(bucketSnapshots), []byte(offered.Month.String())
+		b, key := tx.Bucket(layout.BucketSnapshots), []byte(offered.Month.String())
 		kept = offered
 		before := b.Get(key)
 		if before != nil {

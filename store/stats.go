@@ -9,6 +9,7 @@ import (
 
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/boltfile"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -63,8 +64,8 @@ func (s *Store) Stats() (Stats, error) {
 	st := Stats{DatabaseID: s.id, FileBytes: info.Size(), Queue: s.Queue()}
 	err = s.view(func(tx *bolt.Tx) error {
 		st.pages(tx)
-		st.Schema = int(schemaOf(tx))
-		st.Snapshots = tx.Bucket(bucketSnapshots).Stats().KeyN
+		st.Schema = int(layout.SchemaOf(tx))
+		st.Snapshots = tx.Bucket(layout.BucketSnapshots).Stats().KeyN
 		if err := st.days(tx); err != nil {
 			return err
 		}
@@ -89,7 +90,7 @@ func (st *Stats) pages(tx *bolt.Tx) {
 }
 
 func (st *Stats) days(tx *bolt.Tx) error {
-	dates, err := datesOf(tx)
+	dates, err := layout.DatesOf(tx)
 	if err != nil || len(dates) == 0 {
 		return err
 	}
@@ -109,38 +110,11 @@ func (st *Stats) days(tx *bolt.Tx) error {
 	return nil
 }
 
-// datesOf returns the days of a file, ascending.
-func datesOf(tx *bolt.Tx) ([]rollup.Date, error) {
-	return bucketsIn(tx.Bucket(bucketDays), rollup.ParseDate)
-}
-
-// monthsOf returns the months of a file that have a bucket, ascending.
-func monthsOf(tx *bolt.Tx) ([]rollup.MonthID, error) {
-	return bucketsIn(tx.Bucket(bucketMonths), rollup.ParseMonth)
-}
-
-// bucketsIn reads the names of the buckets in another one.
-func bucketsIn[T any](b *bolt.Bucket, parse func(string) (T, error)) (names []T, err error) {
-	err = b.ForEachBucket(func(k []byte) error {
-		name, err := parse(string(k))
-		if err != nil {
-			return fmt.Errorf("%w: %w", dberrors.ErrDamaged, err)
-		}
-		names = append(names, name)
-		return nil
-	})
-	return names, err
-}
-
-func dayBucket(tx *bolt.Tx, date rollup.Date) *bolt.Bucket {
-	return tx.Bucket(bucketDays).Bucket([]byte(date.String()))
-}
-
 // lastHour returns the latest hour of a day's reports; ok is false without any.
 func lastHour(tx *bolt.Tx, date rollup.Date) (hour int, ok bool, err error) {
-	parent := dayBucket(tx, date)
+	parent := layout.DayBucket(tx, date)
 	err = parent.ForEachBucket(func(product []byte) error {
-		records := recordsOf(parent, string(product))
+		records := layout.RecordsOf(parent, string(product))
 		if records == nil {
 			return nil
 		}
@@ -157,13 +131,13 @@ func lastHour(tx *bolt.Tx, date rollup.Date) (hour int, ok bool, err error) {
 }
 
 func (st *Stats) months(tx *bolt.Tx) error {
-	months, err := monthsOf(tx)
+	months, err := layout.MonthsOf(tx)
 	if err != nil {
 		return err
 	}
 	for _, month := range months {
-		parent := monthBucket(tx, month)
-		folded := daySet(parent, keyFolded).Len()
+		parent := layout.MonthBucket(tx, month)
+		folded := layout.DaySet(parent, layout.KeyFolded).Len()
 		err := parent.ForEachBucket(func(product []byte) error {
 			m := MonthStats{Month: month, Product: string(product), Folded: folded}
 			m.count(tx, parent)
@@ -182,10 +156,10 @@ func (st *Stats) months(tx *bolt.Tx) error {
 }
 
 func (m *MonthStats) count(tx *bolt.Tx, parent *bolt.Bucket) {
-	m.Series = keysIn(seriesOf(parent, m.Product))
-	m.Records = keysIn(recordsOf(parent, m.Product))
+	m.Series = keysIn(layout.SeriesOf(parent, m.Product))
+	m.Records = keysIn(layout.RecordsOf(parent, m.Product))
 	for date := m.Month.First(); date <= m.Month.Last(); date++ {
-		if n := keysIn(recordsOf(dayBucket(tx, date), m.Product)); n > 0 {
+		if n := keysIn(layout.RecordsOf(layout.DayBucket(tx, date), m.Product)); n > 0 {
 			m.Days++
 			m.DayRecords += n
 		}

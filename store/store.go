@@ -10,6 +10,7 @@ import (
 
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/boltfile"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -128,7 +129,7 @@ func Open(path string, opts Options) (*Store, error) {
 
 // load reads what the Store keeps in memory.
 func (s *Store) load(tx *bolt.Tx) error {
-	s.id = string(tx.Bucket(bucketMeta).Get(keyID))
+	s.id = string(tx.Bucket(layout.BucketMeta).Get(layout.KeyID))
 	return s.queue.load(tx)
 }
 

@@ -7,6 +7,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -46,7 +47,7 @@ func (s *Store) removeUnfoldable(ctx context.Context, day rollup.Date) (Unreadab
 	if err != nil || found.count == 0 {
 		return Unreadable{}, err
 	}
-	err = s.remove(ctx, func(tx *bolt.Tx, _ *dictionaryCache) error { return found.remove(dayBucket(tx, day)) })
+	err = s.remove(ctx, func(tx *bolt.Tx, _ *layout.Dictionaries) error { return found.remove(layout.DayBucket(tx, day)) })
 	if err != nil {
 		return Unreadable{}, err
 	}
@@ -54,17 +55,17 @@ func (s *Store) removeUnfoldable(ctx context.Context, day rollup.Date) (Unreadab
 }
 
 func unfoldableOf(tx *bolt.Tx, day rollup.Date) (found unfoldable, err error) {
-	month, date := monthBucket(tx, day.Month()), dayBucket(tx, day)
+	month, date := layout.MonthBucket(tx, day.Month()), layout.DayBucket(tx, day)
 	if date == nil {
 		return found, nil // removed meanwhile
 	}
 	err = date.ForEachBucket(func(name []byte) error {
 		product := string(name)
-		records, series := recordsOf(date, product), seriesOf(month, product)
+		records, series := layout.RecordsOf(date, product), layout.SeriesOf(month, product)
 		if records == nil || series == nil {
 			return nil
 		}
-		readable := readableWith(series, recordsOf(month, product))
+		readable := readableWith(series, layout.RecordsOf(month, product))
 		return records.ForEach(func(k, v []byte) error {
 			if err := readable(k, v); err != nil {
 				found.add(product, k, err)
@@ -78,7 +79,7 @@ func unfoldableOf(tx *bolt.Tx, day rollup.Date) (found unfoldable, err error) {
 // readableWith returns what tells whether a day's record can be merged into the
 // month's own, which may be nil.
 func readableWith(series, own *bolt.Bucket) func(key, value []byte) error {
-	dict, err := loadDictionary(series)
+	dict, err := layout.LoadDictionary(series)
 	if err != nil {
 		return func(_, _ []byte) error { return err }
 	}
@@ -98,7 +99,7 @@ func readableWith(series, own *bolt.Bucket) func(key, value []byte) error {
 // bucket: then its dictionary need not be read any more.
 func (u *unfoldable) remove(day *bolt.Bucket) error {
 	for product, keys := range u.keys {
-		records := recordsOf(day, product)
+		records := layout.RecordsOf(day, product)
 		for _, key := range keys {
 			if err := records.Delete(key); err != nil {
 				return err

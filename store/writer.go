@@ -10,6 +10,7 @@ import (
 
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/boltfile"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -23,7 +24,7 @@ type request struct {
 	report *rollup.Report
 	lines  []byte
 	remove []rollup.Block
-	apply  func(tx *bolt.Tx, dicts *dictionaryCache) error
+	apply  func(tx *bolt.Tx, dicts *layout.Dictionaries) error
 	// shrinks is set if the request only removes: it is carried out in a full file
 	// too.
 	shrinks bool
@@ -66,7 +67,7 @@ func (s *Store) send(ctx context.Context, r *request) error {
 
 // update runs one change in the writer's next transaction.
 func (s *Store) update(ctx context.Context, apply func(tx *bolt.Tx) error) error {
-	return s.submit(ctx, &request{apply: func(tx *bolt.Tx, _ *dictionaryCache) error { return apply(tx) }})
+	return s.submit(ctx, &request{apply: func(tx *bolt.Tx, _ *layout.Dictionaries) error { return apply(tx) }})
 }
 
 // writer is the one goroutine that changes the file.
@@ -75,7 +76,7 @@ type writer struct {
 	// dicts are the dictionaries of the partitions written last, as the file has
 	// them. They are dropped when a commit fails, for then it is unknown whether
 	// the file has what the transaction added.
-	dicts dictionaryCache
+	dicts layout.Dictionaries
 	// recent knows the reports that need not be merged again. It is dropped with
 	// the dictionaries.
 	recent *recentCache
@@ -86,7 +87,7 @@ type writer struct {
 func newWriter(s *Store) (*writer, error) {
 	room, err := boltfile.OpenRoom(s.path)
 	w := &writer{store: s, recent: newRecentCache(), blocks: record.NewBlockEncoder(), room: room}
-	w.dicts.limits = limits{Bounds: s.opts.Bounds, dictionary: s.opts.Dictionary, lasting: s.opts.Lasting}
+	w.dicts.Limits = layout.Limits{Bounds: s.opts.Bounds, Dictionary: s.opts.Dictionary, Lasting: s.opts.Lasting}
 	return w, err
 }
 
@@ -177,7 +178,7 @@ func (w *writer) transact(batch []*request, shrinks bool) error {
 	start := w.store.opts.Now()
 	maxBytes := w.store.opts.MaxBytes
 	w.store.db.MaxSize = w.room.Bound(maxBytes, shrinks)
-	w.dicts.limits.leftOut = 0
+	w.dicts.Limits.LeftOut = 0
 	var queued queueChange
 	err := boltfile.Guard(func() error {
 		return w.store.db.Update(func(tx *bolt.Tx) (err error) {
@@ -185,18 +186,18 @@ func (w *writer) transact(batch []*request, shrinks bool) error {
 			return err
 		})
 	})
-	w.store.changes.add(w.dicts.changed) // after an error too: it may be on disk
-	clear(w.dicts.changed)
+	w.store.changes.add(w.dicts.Changed) // after an error too: it may be on disk
+	clear(w.dicts.Changed)
 	commit := Commit{}
 	if err != nil {
-		w.dicts.drop()
+		w.dicts.Drop()
 		w.recent.drop()
 		err = w.room.Cause(err, maxBytes, shrinks)
 		err = fmt.Errorf("store: commit: %w", errors.Join(err, w.store.view(w.store.queue.load)))
 		w.store.health.failed(err)
 	} else {
 		w.store.queue.applied(queued)
-		commit.LeftOut, commit.Unreadable = w.dicts.limits.leftOut, queued.unreadable
+		commit.LeftOut, commit.Unreadable = w.dicts.Limits.LeftOut, queued.unreadable
 	}
 	now := w.store.opts.Now()
 	commit.Duration = now.Sub(start)

@@ -49,7 +49,7 @@ type restorer struct {
 
 	into *store.Store
 	// waiting are days of one date and product that are not in the file yet.
-	waiting []store.InstanceDay
+	waiting []rollup.InstanceDay
 	date    rollup.Date
 	product string
 
@@ -90,7 +90,7 @@ func (r *restorer) read(ctx context.Context) error {
 	defer p.End()
 	err := mirror.Read(ctx, r.mirror, mirror.Reader{
 		Day: func(date rollup.Date, product, instance string, d rollup.Day) error {
-			return r.day(ctx, date, product, store.InstanceDay{Instance: instance, Day: d})
+			return r.day(ctx, date, product, rollup.InstanceDay{Instance: instance, Day: d})
 		},
 		Month: func(s rollup.Snapshot) error {
 			r.months++
@@ -115,7 +115,7 @@ func (r *restorer) tellBad(file string, line int, why error) error {
 	return err
 }
 
-func (r *restorer) day(ctx context.Context, date rollup.Date, product string, d store.InstanceDay) error {
+func (r *restorer) day(ctx context.Context, date rollup.Date, product string, d rollup.InstanceDay) error {
 	if date != r.date || product != r.product || len(r.waiting) == restoreChunk {
 		if err := r.merge(ctx); err != nil {
 			return err
@@ -127,7 +127,7 @@ func (r *restorer) day(ctx context.Context, date rollup.Date, product string, d 
 	return nil
 }
 
-// merge writes the days that wait.
+// Merge writes the days that wait.
 func (r *restorer) merge(ctx context.Context) error {
 	if len(r.waiting) == 0 {
 		return nil

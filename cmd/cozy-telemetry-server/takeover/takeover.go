@@ -56,9 +56,9 @@ type storeOf struct{ *store.Store }
 
 // MergeDays merges days of clusters into those of a date.
 func (s storeOf) MergeDays(ctx context.Context, date rollup.Date, days []backfill.InstanceDay) error {
-	merged := make([]store.InstanceDay, len(days))
+	merged := make([]rollup.InstanceDay, len(days))
 	for i, d := range days {
-		merged[i] = store.InstanceDay(d)
+		merged[i] = rollup.InstanceDay(d)
 	}
 	return s.Store.MergeDays(ctx, rollup.Cozystack, date, merged)
 }

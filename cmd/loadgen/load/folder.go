@@ -10,7 +10,6 @@ import (
 
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/fleet"
 	"github.com/cozystack/cozystack-telemetry-server/ingest"
-	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -20,7 +19,7 @@ const dbChunk = 2000
 // dayChunk is some clusters' part of a day.
 type dayChunk struct {
 	date rollup.Date
-	days []store.InstanceDay
+	days []rollup.InstanceDay
 }
 
 // dbCluster is a cluster with what its clients sent last.
@@ -37,7 +36,7 @@ type parsed struct {
 	samples []rollup.Sample
 }
 
-// folder walks the days of some clusters. It is for one goroutine.
+// Walk walks the days of some clusters. It is for one goroutine.
 type folder struct {
 	parser     *ingest.Parser
 	start, end time.Time // nothing is reported before and after
@@ -65,15 +64,15 @@ func (f *folder) fold(ctx context.Context, chunks chan<- dayChunk) error {
 	return nil
 }
 
-func (f *folder) foldChunk(clusters []dbCluster, date rollup.Date) ([]store.InstanceDay, error) {
-	days := make([]store.InstanceDay, 0, len(clusters))
+func (f *folder) foldChunk(clusters []dbCluster, date rollup.Date) ([]rollup.InstanceDay, error) {
+	days := make([]rollup.InstanceDay, 0, len(clusters))
 	for i := range clusters {
 		day, err := f.foldDay(&clusters[i], date)
 		if err != nil {
 			return nil, err
 		}
 		if !day.IsZero() {
-			days = append(days, store.InstanceDay{Instance: clusters[i].id, Day: day})
+			days = append(days, rollup.InstanceDay{Instance: clusters[i].id, Day: day})
 		}
 	}
 	return days, nil

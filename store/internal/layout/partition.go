@@ -1,4 +1,4 @@
-package store
+package layout
 
 import (
 	"encoding/binary"
@@ -8,42 +8,43 @@ import (
 
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
 // A partition is what the file holds of one product in one day or one month: the
 // bucket "records" with an entry per instance. All partitions of a product within
 // a month name series by one dictionary, the bucket "series" beside the month's
 // records.
-type partition struct {
-	records *bolt.Bucket
-	dict    *record.Dictionary
-	limits  *limits
+type Partition struct {
+	Records *bolt.Bucket
+	Dict    *record.Dictionary
+	limits  *Limits
 }
 
 var (
-	bucketRecords = []byte("records")
-	bucketSeries  = []byte("series")
+	BucketRecords = []byte("records")
+	BucketSeries  = []byte("series")
 )
 
-// loadDictionary reads a dictionary. It keeps copies, so it outlives the
+// LoadDictionary reads a dictionary. It keeps copies, so it outlives the
 // transaction.
-func loadDictionary(bucket *bolt.Bucket) (*record.Dictionary, error) {
+func LoadDictionary(bucket *bolt.Bucket) (*record.Dictionary, error) {
 	d := record.NewDictionary()
-	err := eachSeries(bucket, d.Add)
+	err := EachSeries(bucket, d.Add)
 	return d, err
 }
 
-// growing returns what makes a dictionary grow in the bucket, in a transaction that
+// Growing returns what makes a dictionary grow in the bucket, in a transaction that
 // writes.
-func growing(bucket *bolt.Bucket) func(number uint32, text []byte) error {
+func Growing(bucket *bolt.Bucket) func(number uint32, text []byte) error {
 	return func(number uint32, text []byte) error {
 		return bucket.Put(binary.BigEndian.AppendUint32(nil, number), text)
 	}
 }
 
-// eachSeries walks a dictionary in the order of its numbers. The text is the
+// EachSeries walks a dictionary in the order of its numbers. The text is the
 // transaction's.
-func eachSeries(bucket *bolt.Bucket, fn func(text []byte)) error {
+func EachSeries(bucket *bolt.Bucket, fn func(text []byte)) error {
 	next := uint32(0)
 	return bucket.ForEach(func(k, v []byte) error {
 		if len(k) != 4 || binary.BigEndian.Uint32(k) != next {
@@ -55,16 +56,16 @@ func eachSeries(bucket *bolt.Bucket, fn func(text []byte)) error {
 	})
 }
 
-// recordsOf returns a product's records in a day's or a month's bucket, nil if
+// RecordsOf returns a product's records in a day's or a month's bucket, nil if
 // there are none.
-func recordsOf(parent *bolt.Bucket, product string) *bolt.Bucket {
-	return productBucket(parent, product, bucketRecords)
+func RecordsOf(parent *bolt.Bucket, product string) *bolt.Bucket {
+	return productBucket(parent, product, BucketRecords)
 }
 
-// seriesOf returns a product's dictionary in a month's bucket, nil if there is
+// SeriesOf returns a product's dictionary in a month's bucket, nil if there is
 // none.
-func seriesOf(month *bolt.Bucket, product string) *bolt.Bucket {
-	return productBucket(month, product, bucketSeries)
+func SeriesOf(month *bolt.Bucket, product string) *bolt.Bucket {
+	return productBucket(month, product, BucketSeries)
 }
 
 func productBucket(parent *bolt.Bucket, product string, name []byte) *bolt.Bucket {
@@ -85,4 +86,14 @@ func makeProductBucket(parent *bolt.Bucket, product string, name []byte) (*bolt.
 		return nil, err
 	}
 	return b.CreateBucketIfNotExists(name)
+}
+
+// DictionaryOf loads a dictionary. Where there is none, or one that is damaged, it
+// is empty; months reports that.
+func DictionaryOf(tx *bolt.Tx, month rollup.MonthID, product string) *record.Dictionary {
+	if series := SeriesOf(MonthBucket(tx, month), product); series != nil {
+		dict, _ := LoadDictionary(series)
+		return dict
+	}
+	return record.NewDictionary()
 }

@@ -1,4 +1,4 @@
-package store
+package fold
 
 import (
 	"bytes"
@@ -14,7 +14,7 @@ import (
 // lie in the file and decodes only what the fold wants. A worker has one and takes
 // month after month with it: between two takes all of it is of one month's index.
 type monthSum struct {
-	peak     []float64 // by place in monthIndex.series; notSeen where nothing was added
+	peak     []float64 // by place in Index.series; notSeen where nothing was added
 	touched  []int32   // the places of the series seen
 	metrics  []metricSum
 	reported []int32 // the places of the metrics seen
@@ -34,7 +34,7 @@ type metricSum struct {
 const notSeen = -1
 
 // fit makes room for a month's series and metrics.
-func (m *monthSum) fit(x *monthIndex) {
+func (m *monthSum) fit(x *Index) {
 	m.peak = fit(m.peak, len(x.series), notSeen)
 	m.metrics = fit(m.metrics, len(x.metrics), metricSum{})
 	m.daySums = fit(m.daySums, len(x.metrics), notSeen)
@@ -60,7 +60,7 @@ func (m *monthSum) point(place int32, peak float64) {
 // addDay takes a day's record; codec.go tells what stands in it. The days of a
 // month share a dictionary, and most days of an instance are like the one before:
 // the same bytes then say the same, and need not be read again.
-func (m *monthSum) addDay(b []byte, series []foldSeries, days rollup.DaySet) error {
+func (m *monthSum) addDay(b []byte, series []meaning, days rollup.DaySet) error {
 	if m.lastDay == nil || !bytes.Equal(b, m.lastDay) {
 		m.forgetDay()
 		if err := m.takeDay(b, series); err != nil {
@@ -82,7 +82,7 @@ func (m *monthSum) forgetDay() {
 }
 
 // takeDay takes a record's peaks, and leaves its sums in daySums.
-func (m *monthSum) takeDay(b []byte, series []foldSeries) error {
+func (m *monthSum) takeDay(b []byte, series []meaning) error {
 	r := record.ReadDay(b)
 	for range r.Count() {
 		p := r.Point()
@@ -117,7 +117,7 @@ func (m *monthSum) takeDay(b []byte, series []foldSeries) error {
 }
 
 // addMonth takes a month's record.
-func (m *monthSum) addMonth(b []byte, series []foldSeries) error {
+func (m *monthSum) addMonth(b []byte, series []meaning) error {
 	r := record.ReadMonth(b)
 	for range r.Count() {
 		number, peak := r.Peak()
@@ -151,7 +151,7 @@ func (m *monthSum) metric(place int32, peak float64, days rollup.DaySet) {
 
 // take fills a month with what was added since the last take, in the order of the
 // index. What the month had is written over.
-func (m *monthSum) take(x *monthIndex, into *rollup.Month) {
+func (m *monthSum) take(x *Index, into *rollup.Month) {
 	into.Peaks, into.Metrics = into.Peaks[:0], into.Metrics[:0]
 	m.forgetDay()
 	slices.Sort(m.touched)

@@ -1,4 +1,4 @@
-package store
+package fold
 
 import (
 	"cmp"
@@ -7,30 +7,31 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-// monthIndex tells what the numbers of a month's dictionary mean to a fold. It
+// Index tells what the numbers of a month's dictionary mean to a fold. It
 // does not change once it is made, so all workers of a fold share it.
-type monthIndex struct {
-	meanings []foldSeries // by number
+type Index struct {
+	meanings []meaning // by number
 	// series and metrics are those that the fold wants, sorted.
 	series  []rollup.Series
 	metrics []string
 }
 
-// foldSeries is what a number of a dictionary means to the fold: places in
-// monthIndex.series and metrics, or notWanted.
-type foldSeries struct {
+// meaning is what a number of a dictionary means to the fold: places in
+// Index.series and metrics, or notWanted.
+type meaning struct {
 	series, metric int32
 }
 
 const notWanted = -1
 
-// newMonthIndex reads a dictionary. nil metrics are all.
-func newMonthIndex(bucket *bolt.Bucket, metrics []string) (*monthIndex, error) {
+// newIndex reads a dictionary. nil metrics are all.
+func newIndex(bucket *bolt.Bucket, metrics []string) (*Index, error) {
 	all, count, size := 0, 0, 0
-	err := eachSeries(bucket, func(text []byte) {
+	err := layout.EachSeries(bucket, func(text []byte) {
 		all++
 		if wants(metrics, text) {
 			count, size = count+1, size+len(text)
@@ -39,17 +40,17 @@ func newMonthIndex(bucket *bolt.Bucket, metrics []string) (*monthIndex, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &monthIndex{meanings: make([]foldSeries, 0, all)}
+	x := &Index{meanings: make([]meaning, 0, all)}
 	wanted := make([]numberedSeries, 0, count)
 	var texts strings.Builder // one piece of memory for all of them
 	texts.Grow(size)
-	err = eachSeries(bucket, func(text []byte) {
+	err = layout.EachSeries(bucket, func(text []byte) {
 		if wants(metrics, text) {
 			start := texts.Len()
 			texts.Write(text)
 			wanted = append(wanted, numberedSeries{rollup.Series(texts.String()[start:]), len(x.meanings)})
 		}
-		x.meanings = append(x.meanings, foldSeries{notWanted, notWanted})
+		x.meanings = append(x.meanings, meaning{notWanted, notWanted})
 	})
 	x.rank(wanted)
 	return x, err
@@ -62,7 +63,7 @@ type numberedSeries struct {
 }
 
 // rank gives what is wanted its places.
-func (x *monthIndex) rank(wanted []numberedSeries) {
+func (x *Index) rank(wanted []numberedSeries) {
 	slices.SortFunc(wanted, func(a, b numberedSeries) int { return cmp.Compare(a.series, b.series) })
 	x.series = make([]rollup.Series, len(wanted))
 	metrics := make(map[string]int32)
@@ -78,7 +79,7 @@ func (x *monthIndex) rank(wanted []numberedSeries) {
 		metrics[metric] = int32(i)
 	}
 	for i, w := range wanted {
-		x.meanings[w.number] = foldSeries{int32(i), metrics[w.series.Metric()]}
+		x.meanings[w.number] = meaning{int32(i), metrics[w.series.Metric()]}
 	}
 }
 

@@ -1,4 +1,4 @@
-package store
+package fold
 
 import (
 	"errors"
@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -30,8 +31,8 @@ func fixedDictionary() *record.Dictionary {
 }
 
 // foldRecord folds one record as Fold does: all metrics, or some.
-func foldRecord(add func(*monthSum, []foldSeries) error, metrics []string) (month rollup.Month, err error) {
-	x := &monthIndex{meanings: slices.Repeat([]foldSeries{{notWanted, notWanted}}, len(fixedSeries))}
+func foldRecord(add func(*monthSum, []meaning) error, metrics []string) (month rollup.Month, err error) {
+	x := &Index{meanings: slices.Repeat([]meaning{{notWanted, notWanted}}, len(fixedSeries))}
 	var wanted []numberedSeries
 	for i, s := range fixedSeries {
 		if wants(metrics, []byte(s)) {
@@ -47,13 +48,13 @@ func foldRecord(add func(*monthSum, []foldSeries) error, metrics []string) (mont
 }
 
 func foldDayRecord(b []byte, dayOfMonth int, metrics []string) (rollup.Month, error) {
-	return foldRecord(func(sum *monthSum, meanings []foldSeries) error {
+	return foldRecord(func(sum *monthSum, meanings []meaning) error {
 		return sum.addDay(b, meanings, rollup.DaySetOf(dayOfMonth))
 	}, metrics)
 }
 
 func foldMonthRecord(b []byte, metrics []string) (rollup.Month, error) {
-	return foldRecord(func(sum *monthSum, meanings []foldSeries) error { return sum.addMonth(b, meanings) }, metrics)
+	return foldRecord(func(sum *monthSum, meanings []meaning) error { return sum.addMonth(b, meanings) }, metrics)
 }
 
 // checkDayRecord holds what must be true of a record that EncodeDay wrote.
@@ -123,9 +124,9 @@ func TestRecordsRoundTrip(t *testing.T) {
 		defer tx.Rollback()
 		bucket, err := tx.CreateBucket([]byte("dict"))
 		must(t, err)
-		writing, err := loadDictionary(bucket)
+		writing, err := layout.LoadDictionary(bucket)
 		must(t, err)
-		writing.Put = growing(bucket)
+		writing.Put = layout.Growing(bucket)
 
 		var days []rollup.Day
 		var months []rollup.Month
@@ -138,7 +139,7 @@ func TestRecordsRoundTrip(t *testing.T) {
 			must(t, err)
 			days, months, records = append(days, day), append(months, month), append(records, a, b)
 		}
-		reading, err := loadDictionary(bucket)
+		reading, err := layout.LoadDictionary(bucket)
 		must(t, err)
 		for i := range days {
 			day, err := record.DecodeDay(records[2*i], reading)
@@ -171,7 +172,7 @@ func TestSumOfFractionsDoesNotDependOnTheDictionary(t *testing.T) {
 // A day of a usual report is small.
 func TestRecordsAreSmall(t *testing.T) {
 	dict := fixedDictionary()
-	d := rollup.FromReport(report(uuid(1), march, fixedSeries...))
+	d := rollup.FromReport(report("x", march, fixedSeries...))
 	b, err := record.EncodeDay(d, dict)
 	must(t, err)
 	if want := 2 + 1 + 2*len(fixedSeries) + 1; len(b) != want {

@@ -1,0 +1,48 @@
+package fold
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// Chunk is how many instances one transaction folds into their month: enough to be
+// quick, few enough that reports hardly wait.
+const Chunk = 1000
+
+// errChunk ends a walk after a chunk.
+var errChunk = errors.New("the chunk is full")
+
+// Some folds some days of a month for the next instances behind a key, up to [Chunk], and
+// returns the key of the last. There is none when all are done.
+func Some(ctx context.Context, view layout.Viewer, product string, month rollup.MonthID, days rollup.DaySet,
+	after []byte,
+) (chunk []rollup.InstanceMonth, last []byte, err error) {
+	err = view(func(tx *bolt.Tx) error {
+		w, err := OpenDays(tx, product, month, days)
+		if err != nil {
+			return err
+		}
+		return w.Run(ctx, record.Range{After: after}, func(instance string, months []rollup.Month) error {
+			chunk = append(chunk, rollup.InstanceMonth{Instance: instance, Month: rollup.Month{
+				Peaks:   slices.Clone(months[0].Peaks),
+				Metrics: slices.Clone(months[0].Metrics),
+			}})
+			last = append(last[:0], w.key...)
+			if len(chunk) == Chunk {
+				return errChunk
+			}
+			return nil
+		})
+	})
+	if errors.Is(err, errChunk) {
+		err = nil
+	}
+	return chunk, last, err
+}

@@ -1,0 +1,182 @@
+package fold
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// Walk walks many partitions side by side, all sorted by instance, and folds
+// what they say of one instance at a time: memory does not grow with the number
+// of instances.
+type Walk struct {
+	inputs []monthInputs
+	// sum adds up a month of the instance at hand.
+	sum monthSum
+	// months is what fn is given, reused from instance to instance.
+	months []rollup.Month
+	// key is that of the instance at hand.
+	key []byte
+}
+
+// monthInputs is what is open of a month. The index is nil if there is nothing.
+type monthInputs struct {
+	index   *Index
+	records []*input
+}
+
+// input is one partition on the walk: a day's or a month's.
+type input struct {
+	cursor *bolt.Cursor
+	key    []byte // of the record under the cursor, nil at the end
+	value  []byte
+	days   rollup.DaySet // the day; 0 for a month's partition
+}
+
+// newWalk returns a walk over some months without inputs.
+func newWalk(months int) *Walk {
+	return &Walk{inputs: make([]monthInputs, months), months: make([]rollup.Month, months)}
+}
+
+// Indexes reads the dictionaries of a window.
+func Indexes(tx *bolt.Tx, product string, from, to rollup.MonthID, metrics []string) (indexes []*Index, err error) {
+	for month := from; month <= to && err == nil; month++ {
+		var x *Index
+		if dictionary := layout.SeriesOf(layout.MonthBucket(tx, month), product); dictionary != nil {
+			x, err = newIndex(dictionary, metrics)
+		}
+		indexes = append(indexes, x)
+	}
+	return indexes, err
+}
+
+// OpenWindow opens the partitions of a window: of each month its own, which has
+// the days that were folded, and those of all other days. The indexes are of the
+// same data.
+func OpenWindow(tx *bolt.Tx, product string, from rollup.MonthID, indexes []*Index) *Walk {
+	w := newWalk(len(indexes))
+	for i, x := range indexes {
+		if x != nil {
+			month := from + rollup.MonthID(i)
+			folded := layout.DaySet(layout.MonthBucket(tx, month), layout.KeyFolded)
+			w.openMonth(tx, product, i, month, x, ^folded, folded != 0)
+		}
+	}
+	return w
+}
+
+// OpenDays returns a walk over some days of a month alone, those that there are,
+// with all metrics.
+func OpenDays(tx *bolt.Tx, product string, month rollup.MonthID, days rollup.DaySet) (*Walk, error) {
+	indexes, err := Indexes(tx, product, month, month, nil)
+	if err != nil {
+		return nil, err
+	}
+	w := newWalk(1)
+	if indexes[0] != nil {
+		w.openMonth(tx, product, 0, month, indexes[0], days, false)
+	}
+	return w, nil
+}
+
+// openMonth opens some days of a month, those that there are, and the month's own
+// records if they are asked for.
+func (w *Walk) openMonth(tx *bolt.Tx, product string, i int, month rollup.MonthID, x *Index, days rollup.DaySet, own bool) {
+	w.inputs[i].index = x
+	w.sum.fit(x)
+	if own {
+		w.inputs[i].open(layout.MonthBucket(tx, month), product, 0)
+	}
+	for date := month.First(); date <= month.Last(); date++ {
+		day := rollup.DaySetOf(date.DayOfMonth())
+		if b := layout.DayBucket(tx, date); b != nil && days&day != 0 {
+			w.inputs[i].open(b, product, day)
+		}
+	}
+}
+
+func (m *monthInputs) open(parent *bolt.Bucket, product string, days rollup.DaySet) {
+	if records := layout.RecordsOf(parent, product); records != nil {
+		m.records = append(m.records, &input{cursor: records.Cursor(), days: days})
+	}
+}
+
+// Run calls fn for each instance whose key lies in a range, in the order of the keys,
+// with its months. fn must not keep these. An error of fn ends the walk.
+func (w *Walk) Run(ctx context.Context, keys record.Range, fn func(string, []rollup.Month) error) error {
+	for _, m := range w.inputs {
+		for _, in := range m.records {
+			in.key, in.value = layout.SeekBehind(in.cursor, keys.After)
+		}
+	}
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		key := w.next()
+		if key == nil || keys.EndsBefore(key) {
+			return nil
+		}
+		w.key = key
+		found, err := w.add(key)
+		if err != nil {
+			return fmt.Errorf("%s: %w", record.Instance(key), err)
+		}
+		if !found {
+			continue
+		}
+		if err := fn(record.Instance(key), w.months); err != nil {
+			return err
+		}
+	}
+}
+
+// next returns the smallest key under the cursors.
+func (w *Walk) next() []byte {
+	var least []byte
+	for _, m := range w.inputs {
+		for _, in := range m.records {
+			if in.key != nil && (least == nil || bytes.Compare(in.key, least) < 0) {
+				least = in.key
+			}
+		}
+	}
+	return least
+}
+
+// add fills months with the records of an instance, and moves on behind it. It
+// reports whether any month has something.
+func (w *Walk) add(key []byte) (found bool, err error) {
+	for i := range w.inputs {
+		if err := w.inputs[i].add(key, &w.sum); err != nil {
+			return false, err
+		}
+		w.sum.take(w.inputs[i].index, &w.months[i])
+		found = found || len(w.months[i].Metrics) > 0
+	}
+	return found, nil
+}
+
+func (m *monthInputs) add(key []byte, sum *monthSum) (err error) {
+	for _, in := range m.records {
+		if in.key == nil || !bytes.Equal(in.key, key) {
+			continue
+		}
+		if in.days == 0 {
+			err = sum.addMonth(in.value, m.index.meanings)
+		} else {
+			err = sum.addDay(in.value, m.index.meanings, in.days)
+		}
+		if err != nil {
+			return err
+		}
+		in.key, in.value = in.cursor.Next()
+	}
+	return nil
+}

@@ -1,0 +1,80 @@
+package layout
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+)
+
+// SchemaVersion is the version of the layout that this package writes, and
+// OldestSchema the first that was ever released. A file with another one is refused
+// untouched.
+const (
+	SchemaVersion = 2
+	OldestSchema  = 2
+)
+
+// The buckets at the root of the file. docs/database.md tells what is in them.
+var (
+	BucketMeta      = []byte("meta")
+	BucketDays      = []byte("days")
+	BucketMonths    = []byte("months")
+	BucketSnapshots = []byte("snapshots")
+	BucketQueue     = []byte("queue")
+)
+
+// The keys in BucketMeta.
+var (
+	KeySchema   = []byte("schema")
+	KeyID       = []byte("id")
+	KeyAppList  = []byte("apps")
+	KeyBackfill = []byte("backfill")
+	KeyProbe    = []byte("probe")
+)
+
+// RootBuckets are all buckets at the root.
+func RootBuckets() [][]byte {
+	return [][]byte{BucketMeta, BucketDays, BucketMonths, BucketSnapshots, BucketQueue}
+}
+
+// CreateSchema lays out an empty file.
+func CreateSchema(tx *bolt.Tx) error {
+	for _, name := range RootBuckets() {
+		if _, err := tx.CreateBucket(name); err != nil {
+			return err
+		}
+	}
+	meta := tx.Bucket(BucketMeta)
+	if err := meta.Put(KeyID, []byte(rand.Text())); err != nil {
+		return err
+	}
+	return PutSchema(tx, SchemaVersion)
+}
+
+// CheckSchema tells whether the file is one of ours that this version reads.
+func CheckSchema(tx *bolt.Tx) error {
+	meta := tx.Bucket(BucketMeta)
+	if meta == nil {
+		return dberrors.ErrForeign
+	}
+	version, n := binary.Uvarint(meta.Get(KeySchema))
+	if n <= 0 {
+		return dberrors.ErrForeign
+	}
+	if version > SchemaVersion {
+		return fmt.Errorf("%w: it has schema %d, this version knows up to %d", dberrors.ErrNewer, version, SchemaVersion)
+	}
+	if version < OldestSchema {
+		return fmt.Errorf("%w of a release: it has schema %d, the first one is %d", dberrors.ErrForeign, version, OldestSchema)
+	}
+	for _, name := range RootBuckets() {
+		if tx.Bucket(name) == nil {
+			return fmt.Errorf("%w: bucket %q is missing", dberrors.ErrDamaged, name)
+		}
+	}
+	return nil
+}

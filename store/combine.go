@@ -68,11 +68,8 @@ type combiner struct {
 func (c *combiner) open(paths []string) error {
 	var opened []os.FileInfo
 	for _, path := range paths {
-		info, err := os.Stat(path)
-		if err != nil {
-			return fmt.Errorf("%w%s", err, offlineRemedy(err))
-		}
-		if slices.ContainsFunc(opened, func(o os.FileInfo) bool { return os.SameFile(o, info) }) {
+		info, err := os.Stat(path) // what is wrong, the open tells
+		if err == nil && slices.ContainsFunc(opened, func(o os.FileInfo) bool { return os.SameFile(o, info) }) {
 			continue
 		}
 		opened = append(opened, info)

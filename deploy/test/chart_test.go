@@ -109,6 +109,7 @@ func TestChartFlags(t *testing.T) {
 	got := decoded(t, "testdata/full.yaml").container(t).Args
 	want := []string{
 		"--admin-addr=:9082",
+		"--admin-hosts=telemetry-admin,telemetry-admin.cozy-telemetry,telemetry-admin.cozy-telemetry.svc",
 		"--aggregate=distinct",
 		"--backup-dir=/data/copies",
 		"--backup-every=6h",

@@ -8,11 +8,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/private"
 )
 
 // Command gets a copy of a running server's file.
 func Command(env cli.Environment) *cobra.Command {
-	var admin, output string
+	var admin, tokenFile, output string
 	var force bool
 	cmd := &cobra.Command{
 		Use:   "backup",
@@ -23,11 +24,15 @@ checksum is right.`,
 		Example: "  cozy-telemetry-server backup -o copy.db",
 		Args:    cli.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			token, err := private.ReadToken(tokenFile)
+			if err != nil {
+				return err
+			}
 			var size int64
-			err := cli.WriteOut(output, force, func(out io.Writer) (err error) {
+			err = cli.WriteOut(output, force, func(out io.Writer) (err error) {
 				p := cli.NewSteps(env, "backup")
 				defer p.End()
-				size, err = Fetch(cmd.Context(), "http://"+admin+Path, out, p.Tell)
+				size, err = Fetch(cmd.Context(), "http://"+private.HostOf(admin)+Path, token, out, p.Tell)
 				return err
 			})
 			if errors.Is(err, ErrNotThere) {
@@ -42,6 +47,7 @@ checksum is right.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&admin, "admin-addr", cli.DefaultAdminAddr, "the server's private listener")
+	f.StringVar(&tokenFile, "admin-token-file", "", "file with the token that it asks for")
 	f.StringVarP(&output, "output", "o", "", "the file to write")
 	f.BoolVar(&force, "force", false, "replace the file if there is one")
 	return cli.Checked(cmd, func() error { return cli.CheckAddr("admin-addr", admin) }, "output")

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/private"
 )
 
 // digestHeader carries the SHA-256 of a backup, as RFC 9530 has it.
@@ -25,13 +27,14 @@ func contentDigest(sum []byte) string {
 var ErrNotThere = errors.New("no backup is served there")
 
 // Fetch writes the backup that a server has at a URL to w, checks that all of it has
-// come, and returns its size in bytes. It tells how far it is as it goes. After an
+// come, and returns its size in bytes. It brings the token that the server asks for. It tells how far it is as it goes. After an
 // error what was written is not a backup.
-func Fetch(ctx context.Context, url string, w io.Writer, tell func(done, total int64)) (size int64, err error) {
+func Fetch(ctx context.Context, url string, token private.Token, w io.Writer, tell func(done, total int64)) (size int64, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return 0, err
 	}
+	token.Sign(req)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return 0, fmt.Errorf("%w: %w", ErrNotThere, err)

@@ -68,7 +68,7 @@ func TestNobodyIsTraced(t *testing.T) {
 		statuses[status(send(t, public, report("busy", "cozy_cluster_info 1\n")))]++
 	}
 	breakOff(t, public)
-	for _, want := range []string{"200", "304", "400", "404", "405", "413", "415", "429", "431", "503", ""} {
+	for _, want := range []string{"200", "304", "400", "403", "404", "405", "413", "415", "429", "431", "503", ""} {
 		if statuses[want] == 0 {
 			t.Errorf("no answer with status %q; there were %v", want, statuses)
 		}
@@ -129,13 +129,18 @@ var cutOff = []string{
 }
 
 var adminRequests = []string{
-	asking("GET", "/metrics"), asking("POST", "/metrics"), asking("GET", "/canary-path"), asking("GET", "/debug/pprof/"), asking("GET", "/debug/pprof/canary-path"),
-	asking("GET", "/debug/pprof/symbol?canary-query"), "canary-agent\r\n\r\n",
+	askingAdmin("GET", "/metrics"), askingAdmin("POST", "/metrics"), askingAdmin("GET", "/canary-path"), askingAdmin("GET", "/debug/pprof/"), askingAdmin("GET", "/debug/pprof/canary-path"),
+	askingAdmin("GET", "/debug/pprof/symbol?canary-query"), asking("GET", "/metrics"), "canary-agent\r\n\r\n",
 }
 
 // report is a report as it goes over the wire.
 func report(cluster, body string) string {
 	return fmt.Sprintf("POST / HTTP/1.1\r\nHost: x\r\nX-Cluster-ID: %s\r\n%sContent-Length: %d\r\n\r\n%s", cluster, private, len(body), body)
+}
+
+// askingAdmin is a request that the private listener takes; it refuses a foreign host.
+func askingAdmin(method, target string) string {
+	return strings.Replace(asking(method, target), "Host: x", "Host: localhost", 1)
 }
 
 // asking is a request without a body.

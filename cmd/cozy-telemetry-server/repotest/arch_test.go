@@ -56,7 +56,7 @@ var imports = map[string][]string{
 		rooms + "serve", rooms + "offline", rooms + "backup", rooms + "takeover", rooms + "cli", cobraModule,
 	},
 	server + "/serve": {
-		rooms + "backup", rooms + "takeover", rooms + "intake", rooms + "lobby", rooms + "cli",
+		rooms + "backup", rooms + "takeover", rooms + "intake", rooms + "lobby", rooms + "private", rooms + "cli",
 		module + "store", module + "ingest", module + "ingest/forward", module + "overview", module + "appsource", module + "ingest/jsonerror",
 		"github.com/labstack/echo/v4", "github.com/prometheus/client_golang/prometheus", "github.com/prometheus/common/model",
 		"github.com/rs/zerolog", pflagModule, "golang.org/x/sync",
@@ -65,13 +65,14 @@ var imports = map[string][]string{
 		rooms + "export", rooms + "cli", module + "store", module + "ingest/forward", module + "overview", module + "appsource", cobraModule,
 	},
 	server + "/takeover": {
-		rooms + "intake", rooms + "cli", module + "store", module + "ingest", module + "overview", module + "appsource",
+		rooms + "intake", rooms + "private", rooms + "cli", module + "store", module + "ingest", module + "overview", module + "appsource",
 		module + "ingest/jsonerror", "github.com/rs/zerolog", cobraModule,
 	},
-	server + "/backup": {rooms + "cli", module + "store", module + "ingest/jsonerror", "github.com/rs/zerolog", cobraModule},
-	exportFolder:       {module + "store", module + "appsource", parquetModule, "golang.org/x/mod"},
-	server + "/intake": {rooms + "cli", module + "ingest", module + "store/rollup", pflagModule},
-	server + "/lobby":  {},
+	server + "/backup":  {rooms + "private", rooms + "cli", module + "store", module + "ingest/jsonerror", "github.com/rs/zerolog", cobraModule},
+	exportFolder:        {module + "store", module + "appsource", parquetModule, "golang.org/x/mod"},
+	server + "/intake":  {rooms + "cli", module + "ingest", module + "store/rollup", pflagModule},
+	server + "/lobby":   {},
+	server + "/private": {module + "ingest/jsonerror"},
 	server + "/cli": {
 		module + "store", cobraModule, pflagModule, "github.com/mattn/go-isatty", "github.com/schollz/progressbar/v3",
 	},

@@ -15,10 +15,11 @@ import (
 // faultRows are the faults that docs/faults.md must have.
 var faultRows = strings.Fields(`F1 F2 F3 F4 F5 F6 F7 F8 F9 F10 F11 F12 F13
 	G1 G2 G4 G5 G6 G7 G9
-	S1 S2 S3 S5 S6 S7 S8 S11 S12 S14 S18 S19 S21 S22`)
+	S1 S2 S3 S5 S6 S7 S8 S11 S12 S14 S18 S19 S21 S22
+	A6`)
 
 // rowName is what the name of a test begins with that is for one row or more.
-var rowName = regexp.MustCompile(`^Test((?:[FGS][0-9]+)+)[A-Z]`)
+var rowName = regexp.MustCompile(`^Test((?:[FGSA][0-9]+)+)[A-Z]`)
 
 // TestDocumentedFaults holds that docs/faults.md has every row, that the tests it
 // names exist, and that a test named after a row, or one that fuzzes, is in its row.
@@ -49,7 +50,7 @@ func TestDocumentedFaults(t *testing.T) {
 			t.Errorf("%s is not in the row S22", test)
 		}
 		if m := rowName.FindStringSubmatch(test); m != nil {
-			for _, row := range regexp.MustCompile(`[FGS][0-9]+`).FindAllString(m[1], -1) {
+			for _, row := range regexp.MustCompile(`[FGSA][0-9]+`).FindAllString(m[1], -1) {
 				if !slices.Contains(named[row], test) {
 					t.Errorf("%s is not in the row %s", test, row)
 				}

@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/private"
 )
 
 // maxQueryTimeout leaves an answer time to arrive within the website's 30 s.
@@ -26,6 +27,7 @@ func (c Config) Check() error {
 		cli.CheckURL("apps-url", c.appsURL),
 		cli.CheckAddr("listen-addr", c.listenAddr),
 		checkAdmin(c.adminAddr, c.listenAddr),
+		private.CheckHosts(c.adminHosts),
 		cli.CheckFilled("db-path", c.dbPath),
 		cli.CheckOneOf("aggregate", string(c.aggregate), "average", "distinct"),
 		cli.CheckOneOf("limits", c.limits, "on", "off"),

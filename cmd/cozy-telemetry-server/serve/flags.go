@@ -20,6 +20,8 @@ type Config struct {
 	forwardURL, vmselectURL string
 	listenAddr, adminAddr   string
 	dbPath, snapshotDir     string
+	adminHosts              []string
+	adminTokenFile          string
 
 	aggregate    overview.Aggregate
 	finalGrace   time.Duration
@@ -63,6 +65,8 @@ func (c *Config) Bind(f *pflag.FlagSet) {
 	f.StringVar(&c.snapshotDir, "snapshot-dir", "/data/snapshots", "the JSON mirror; empty: none is written")
 	f.StringVar(&c.dbPath, "db-path", cli.DefaultDBPath, "the database file")
 	f.StringVar(&c.adminAddr, "admin-addr", cli.DefaultAdminAddr, "private listener with /metrics, /backup and /debug/pprof/; empty: none")
+	f.StringSliceVar(&c.adminHosts, "admin-hosts", nil, "names by which the private listener is asked, beside addresses and localhost")
+	f.StringVar(&c.adminTokenFile, "admin-token-file", "", "file with the bearer token that the private listener asks for; empty: none")
 
 	d := overview.DefaultConfig()
 	f.StringVar((*string)(&c.aggregate), "aggregate", string(d.Aggregate), "how quarter and year are formed: average or distinct")

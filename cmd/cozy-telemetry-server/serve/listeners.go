@@ -115,7 +115,7 @@ func shutdown(server *http.Server) error {
 	return err
 }
 
-// admin has what operators need.
+// admin has what operators need, for those who may.
 func (s *server) admin() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", s.metrics.handler())
@@ -126,5 +126,5 @@ func (s *server) admin() http.Handler {
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	return mux
+	return s.guard.Protect(mux)
 }

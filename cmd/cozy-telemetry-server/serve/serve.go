@@ -13,6 +13,7 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/backup"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/lobby"
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/private"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/takeover"
 	"github.com/cozystack/cozystack-telemetry-server/ingest"
 	"github.com/cozystack/cozystack-telemetry-server/ingest/forward"
@@ -37,7 +38,8 @@ type server struct {
 	backfill     *takeover.Loop
 	retention    *retention
 	backups      *backup.Backups
-	lobby        *lobby.Lobby // of the public listener
+	lobby        *lobby.Lobby  // of the public listener
+	guard        private.Guard // of the private one
 	refusals     refusals
 }
 
@@ -62,8 +64,14 @@ func Run(ctx context.Context, cfg Config, env cli.Environment) error {
 
 // newServer opens the file and builds everything upon it. Nothing runs yet.
 func newServer(cfg Config, env cli.Environment, log zerolog.Logger) (*server, error) {
-	s := &server{cfg: cfg, log: log, metrics: newMetrics(env.Now), lobby: cfg.connections.lobby()}
-	var err error
+	token, err := private.ReadToken(cfg.adminTokenFile) // before a file is made
+	if err != nil {
+		return nil, err
+	}
+	s := &server{
+		cfg: cfg, log: log, metrics: newMetrics(env.Now),
+		lobby: cfg.connections.lobby(), guard: private.Guard{Hosts: cfg.adminHosts, Token: token},
+	}
 	if s.store, err = s.openStore(env); err == nil {
 		s.tidy()
 		err = s.build(env)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/private"
 	"github.com/cozystack/cozystack-telemetry-server/overview/backfill"
 )
 
@@ -19,13 +20,17 @@ const askEvery = time.Second
 // ask lets a running server do it, and shows how far it has come. The
 // server goes on when the one who looks on goes away.
 func ask(ctx context.Context, c flags, env cli.Environment) error {
-	address := url.URL{Scheme: "http", Host: c.adminAddr, Path: "/backfill"}
+	token, err := private.ReadToken(c.tokenFile)
+	if err != nil {
+		return err
+	}
+	address := url.URL{Scheme: "http", Host: private.HostOf(c.adminAddr), Path: "/backfill"}
 	form := url.Values{"from": {c.from}, "to": {c.to}}
 	if c.again {
 		form.Set("again", "1")
 	}
 	address.RawQuery = form.Encode()
-	state, err := stateOf(ctx, http.MethodPost, address.String())
+	state, err := stateOf(ctx, token, http.MethodPost, address.String())
 	if err != nil {
 		return err
 	}
@@ -38,7 +43,7 @@ func ask(ctx context.Context, c flags, env cli.Environment) error {
 			return errors.New("the server goes on; GET /backfill tells how far it is")
 		case <-time.After(askEvery):
 		}
-		if state, err = stateOf(ctx, http.MethodGet, address.String()); err != nil {
+		if state, err = stateOf(ctx, token, http.MethodGet, address.String()); err != nil {
 			return err
 		}
 		bar.Set(int64(state.Days))
@@ -51,11 +56,12 @@ func ask(ctx context.Context, c flags, env cli.Environment) error {
 	})
 }
 
-func stateOf(ctx context.Context, method, address string) (state state, err error) {
+func stateOf(ctx context.Context, token private.Token, method, address string) (state state, err error) {
 	req, err := http.NewRequestWithContext(ctx, method, address, nil)
 	if err != nil {
 		return state, err
 	}
+	token.Sign(req)
 	client := http.Client{Timeout: 10 * time.Second}
 	resp, err := client.Do(req)
 	if err != nil {

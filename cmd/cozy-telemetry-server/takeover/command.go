@@ -27,11 +27,12 @@ var (
 
 // flags are the flags of the command.
 type flags struct {
-	vmselectURL, dbPath, adminAddr string
-	from, to                       string
-	again                          bool
-	confirmDays                    int
-	takes                          intake.Flags
+	vmselectURL, dbPath  string
+	adminAddr, tokenFile string
+	from, to             string
+	again                bool
+	confirmDays          int
+	takes                intake.Flags
 
 	takeover Months
 }
@@ -74,6 +75,7 @@ asked to, and goes by its own flags.`,
 	f.IntVar(&c.confirmDays, "confirm-days", overview.DefaultConfig().ConfirmDays, "as the server's flag")
 	f.BoolVar(&c.again, "again", false, "also take the days that an earlier run has taken")
 	f.StringVar(&c.adminAddr, "admin-addr", "", "let the server do it that has this private listener")
+	f.StringVar(&c.tokenFile, "admin-token-file", "", "file with the token that it asks for")
 	c.takes.Bind(f)
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
 		if cmd.Flags().Changed("db-path") && !cmd.Flags().Changed("admin-addr") {

@@ -48,7 +48,10 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- if .Values.backup.enabled -}}
 {{- $_ := merge $flags (dict "backup-dir" .Values.backup.dir "backup-every" .Values.backup.every "backup-keep" .Values.backup.keep) -}}
 {{- end -}}
-{{- range $name, $value := merge $flags .Values.flags }}
+{{- /* The names of the admin service in the cluster. */ -}}
+{{- $admin := printf "%s-admin" (include "telemetry.name" .) -}}
+{{- $hosts := dict "admin-hosts" (list $admin (printf "%s.%s" $admin .Release.Namespace) (printf "%s.%s.svc" $admin .Release.Namespace)) -}}
+{{- range $name, $value := merge $flags .Values.flags $hosts }}
 - {{ printf "--%s=%s" $name (include "telemetry.value" $value) | quote }}
 {{- end -}}
 {{- end -}}

@@ -116,7 +116,7 @@ func (c *collector) settle(ctx context.Context, id rollup.MonthID) error {
 			return nil
 		}
 	}
-	if err := c.store.FoldDays(ctx, id, id.Last()); err != nil {
+	if err := c.store.CloseDays(ctx, id, id.Last()); err != nil {
 		return err
 	}
 	asking, cancel := context.WithTimeout(ctx, c.cfg.QueryBudget)
@@ -144,7 +144,7 @@ func (c *collector) tell(s rollup.Snapshot, what string) {
 // no more at its end than at its beginning.
 func (c *collector) foldRunning(ctx context.Context) error {
 	today := rollup.DateOf(c.cfg.Now())
-	return c.store.FoldDays(ctx, today.Month(), today-1)
+	return c.store.CloseDays(ctx, today.Month(), today-1)
 }
 
 // foldPeriods folds the long periods of the running month, of which all but that

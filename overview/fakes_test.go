@@ -135,7 +135,7 @@ func restrict(m rollup.Month, metrics []string) (out rollup.Month) {
 	return out
 }
 
-func (s *fakeStore) FoldDays(_ context.Context, id rollup.MonthID, through rollup.Date) error {
+func (s *fakeStore) CloseDays(_ context.Context, id rollup.MonthID, through rollup.Date) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if through == id.Last() {

@@ -14,7 +14,7 @@ func (o *Overview) Recount(ctx context.Context, month rollup.MonthID) (changed b
 	if !o.closed(window{month, month}, o.cfg.Now()) {
 		return false, nil // it is counted anew all the time
 	}
-	if err := o.store.FoldDays(ctx, month, month.Last()); err != nil {
+	if err := o.store.CloseDays(ctx, month, month.Last()); err != nil {
 		return false, err
 	}
 	o.forget() // the longer periods may have more clusters now, too

@@ -22,10 +22,10 @@ type Store interface {
 	// Changes returns a number that grows whenever what Fold says of a month may have
 	// changed. It has grown when the call returns that has made the change.
 	Changes(month rollup.MonthID) uint64
-	// FoldDays folds the days of a month, up to and including one, into the month's
-	// rollups, so that folds over the month stay cheap. Days that are folded already
+	// CloseDays closes the days of a month, up to and including one, into the month's
+	// rollups, so that folds over the month stay cheap. Days that are closed already
 	// cost nothing.
-	FoldDays(ctx context.Context, month rollup.MonthID, through rollup.Date) error
+	CloseDays(ctx context.Context, month rollup.MonthID, through rollup.Date) error
 	// FirstMonth returns the first month that has any rollup; ok is false while
 	// there is none.
 	FirstMonth() (month rollup.MonthID, ok bool, err error)

@@ -185,7 +185,7 @@ func BenchmarkFoldMonth(b *testing.B) {
 	nodes := []string{"cozy_nodes_count"}
 	b.Run("days", fold(nil))
 	b.Run("days, one metric", fold(nodes))
-	must(b, s.FoldDays(b.Context(), month, month.Last()))
+	must(b, s.CloseDays(b.Context(), month, month.Last()))
 	b.Run("closed", fold(nil))
 	b.Run("closed, one metric", fold(nodes))
 	b.Run("reopen", func(b *testing.B) {

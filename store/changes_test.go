@@ -27,7 +27,7 @@ func TestChangesShowWhenAFoldChanges(t *testing.T) {
 			case 0, 1, 2:
 				recordSome(t, s, window, make(model))
 			case 3:
-				must(t, s.FoldDays(context.Background(), month, month.First()+14))
+				must(t, s.CloseDays(context.Background(), month, month.First()+14))
 			case 4:
 				for again := true; again; {
 					pruned, err := s.Prune(context.Background(), Keep{Days: month.Last() + 1, Months: month + 1})
@@ -50,11 +50,11 @@ func TestChangesOfOtherMonths(t *testing.T) {
 	s := open(t, Options{})
 	month := rollup.MonthOf(march)
 	must(t, s.Record(t.Context(), report("x", march, "a"), nil))
-	must(t, s.FoldDays(t.Context(), month, month.Last()))
+	must(t, s.CloseDays(t.Context(), month, month.Last()))
 	number := s.Changes(month)
 	must(t, s.Record(t.Context(), report("x", march.AddDate(0, 1, 0), "a"), nil))
-	must(t, s.FoldDays(t.Context(), month+1, (month+1).Last()))
-	must(t, s.FoldDays(t.Context(), month, month.Last()))
+	must(t, s.CloseDays(t.Context(), month+1, (month+1).Last()))
+	must(t, s.CloseDays(t.Context(), month, month.Last()))
 	offer(t, s, rollup.Snapshot{Month: month})
 	if s.Changes(month) != number || number == 0 || s.Changes(month+1) == 0 || s.Changes(month+2) != 0 {
 		t.Errorf("%d after %d, then %d and %d", s.Changes(month), number, s.Changes(month+1), s.Changes(month+2))

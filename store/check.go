@@ -79,7 +79,7 @@ type checker struct {
 	damaged bool // a page is
 
 	progress func(done, total int64)
-	// Days are looked at twice: their records, and what is folded of them.
+	// Days are looked at twice: their records, and what is closed of them.
 	done, total int64
 }
 
@@ -201,7 +201,7 @@ func (c *checker) months(tx *bolt.Tx) error {
 }
 
 // checkMonth looks at a month's record, which can't be of a day that was never to be
-// folded.
+// closed.
 func checkMonth(v []byte, dict *record.Dictionary, pending rollup.DaySet) error {
 	m, err := record.DecodeMonth(v, dict)
 	if err == nil && m.Days()&^pending != 0 {
@@ -220,7 +220,7 @@ func (c *checker) daySets(b *bolt.Bucket, month rollup.MonthID) {
 		}
 		return nil
 	})
-	if layout.DaySet(b, layout.KeyFolded)&^layout.DaySet(b, layout.KeyPending) != 0 {
+	if layout.DaySet(b, layout.KeyClosed)&^layout.DaySet(b, layout.KeyPending) != 0 {
 		c.report(ProblemFold, "%s: a day is folded and not pending", month)
 	}
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // folds compares a month's own records with the fold of its days. A record must
-// hold what the folded days have, but for series: bounds may have kept some out. It
+// hold what the closed days have, but for series: bounds may have kept some out. It
 // must hold no more than the days, where none of them was removed: of a removed day
 // only the month knows, and a late report may make such a day anew.
 func (c *checker) folds(tx *bolt.Tx, month rollup.MonthID, product string) error {
@@ -31,13 +31,13 @@ func (c *checker) folds(tx *bolt.Tx, month rollup.MonthID, product string) error
 		}
 		return m
 	}
-	folded, pending := layout.DaySet(parent, layout.KeyFolded), layout.DaySet(parent, layout.KeyPending)
-	err := c.foldOf(tx, product, month, folded, func(instance string, days rollup.Month) {
+	closed, pending := layout.DaySet(parent, layout.KeyClosed), layout.DaySet(parent, layout.KeyPending)
+	err := c.foldOf(tx, product, month, closed, func(instance string, days rollup.Month) {
 		if !covers(own(instance), days) {
 			c.report(ProblemFold, "%s: %q: the month lacks some of a day that is folded", month, instance)
 		}
 	})
-	if err != nil || layout.DaySet(parent, layout.KeyRemoved) != 0 || folded&^layout.PresentDays(tx, month) != 0 {
+	if err != nil || layout.DaySet(parent, layout.KeyRemoved) != 0 || closed&^layout.PresentDays(tx, month) != 0 {
 		return err
 	}
 	return c.foldOf(tx, product, month, pending, func(instance string, days rollup.Month) {

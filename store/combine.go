@@ -33,7 +33,7 @@ type Combined struct {
 //
 //   - Days and months are merged by the law of merging: the result is that of a
 //     server that saw all reports.
-//   - A day that any of the files has folded, or was folding, is folded.
+//   - A day that any of the files has closed, or was closing, is closed.
 //   - A day that one file has removed can't be told as a whole, also if a late report
 //     has brought it back there: it is merged into the month, and left out as a day.
 //   - Of a month's figures the best ones stay, by the rule of [rollup.Snapshot.Compare].

@@ -91,7 +91,7 @@ func foldThrough(t fatal, s *Store, date rollup.Date) {
 	months, err := s.allMonths()
 	must(t, err)
 	for _, month := range months {
-		must(t, s.FoldDays(context.Background(), month, date))
+		must(t, s.CloseDays(context.Background(), month, date))
 	}
 }
 

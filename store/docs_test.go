@@ -54,7 +54,7 @@ func TestDocumentedRecords(t *testing.T) {
 			want = want.Merge(rollup.FromReport(r))
 		}
 	}
-	must(t, s.FoldDays(context.Background(), rollup.NewMonth(2026, 3), rollup.NewMonth(2026, 3).Last()))
+	must(t, s.CloseDays(context.Background(), rollup.NewMonth(2026, 3), rollup.NewMonth(2026, 3).Last()))
 
 	must(t, s.view(func(tx *bolt.Tx) error {
 		day := tx.Bucket(layout.BucketDays).Bucket([]byte("2026-03-15"))

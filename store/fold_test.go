@@ -31,7 +31,7 @@ func TestFoldAgreesWithTheModel(t *testing.T) {
 		for range rapid.IntRange(1, 3).Draw(t, "phases") {
 			recordSome(t, s, window, want)
 			if closed := rapid.IntRange(0, 3).Draw(t, "closed"); closed < 3 {
-				must(t, s.FoldDays(context.Background(), window+rollup.MonthID(closed), (window+rollup.MonthID(closed)).Last()))
+				must(t, s.CloseDays(context.Background(), window+rollup.MonthID(closed), (window+rollup.MonthID(closed)).Last()))
 			}
 		}
 		metrics := rapid.SampledFrom([][]string{nil, {"a"}, {"a_b", "c"}, {"b", "none"}, {"none"}}).Draw(t, "metrics")
@@ -72,7 +72,7 @@ func TestFoldCallsOncePerInstanceInOrderOfKeys(t *testing.T) {
 		}
 	}
 	month := rollup.MonthOf(march)
-	must(t, s.FoldDays(t.Context(), month, month.Last()))
+	must(t, s.CloseDays(t.Context(), month, month.Last()))
 	var got []string
 	for _, f := range folded(t, s, "cozystack", month-1, month+1, []string{"a"}) {
 		got = append(got, f.instance)
@@ -151,7 +151,7 @@ func testDamagedMonth(t *testing.T) {
 	s := open(t, Options{})
 	month, day := rollup.MonthOf(march), rollup.DateOf(march)
 	must(t, s.Record(t.Context(), report("x", march, "a"), nil))
-	must(t, s.FoldDays(t.Context(), month, day))
+	must(t, s.CloseDays(t.Context(), month, day))
 	must(t, s.Record(t.Context(), report("x", march.AddDate(0, 0, 1), "a"), nil))
 	must(t, s.update(t.Context(), func(tx *bolt.Tx) error {
 		return layout.RecordsOf(layout.MonthBucket(tx, month), "cozystack").Put(record.Key("x"), []byte("rubbish"))

@@ -92,7 +92,7 @@ func TestFoldMemoryIsBounded(t *testing.T) {
 				for n := range 64 {
 					must(t, s.Record(t.Context(), report(uuid(n), (last-i).Start(), "cozy_application_count"), nil))
 				}
-				must(t, s.FoldDays(t.Context(), last-i, (last-i).Last()))
+				must(t, s.CloseDays(t.Context(), last-i, (last-i).Last()))
 				fillDictionary(t, s, last-i, tc.metric, size)
 			}
 			calls := 0

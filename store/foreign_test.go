@@ -22,7 +22,7 @@ func foreignKeys(t *testing.T) string {
 		for i, instance := range []string{uuid(1), uuid(2), uuid(3), ".text"} {
 			must(t, s.Record(t.Context(), report(instance, march.Add(time.Duration(i)*time.Hour), "a"), nil))
 		}
-		must(t, s.FoldDays(t.Context(), rollup.MonthOf(march), rollup.DateOf(march)))
+		must(t, s.CloseDays(t.Context(), rollup.MonthOf(march), rollup.DateOf(march)))
 	})
 	tamper(t, path, func(tx *bolt.Tx) error {
 		month := layout.MonthBucket(tx, rollup.MonthOf(march))
@@ -79,11 +79,11 @@ func TestWalksEndOnForeignKeys(t *testing.T) {
 // Nor does a fold of days begin anew.
 func TestFoldEndsOnForeignKeys(t *testing.T) {
 	path := foreignKeys(t)
-	tamper(t, path, func(tx *bolt.Tx) error { return layout.MonthBucket(tx, rollup.MonthOf(march)).Delete(layout.KeyFolded) })
+	tamper(t, path, func(tx *bolt.Tx) error { return layout.MonthBucket(tx, rollup.MonthOf(march)).Delete(layout.KeyClosed) })
 	s, err := Open(path, Options{})
 	must(t, err)
 	defer s.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	must(t, s.FoldDays(ctx, rollup.MonthOf(march), rollup.DateOf(march)))
+	must(t, s.CloseDays(ctx, rollup.MonthOf(march), rollup.DateOf(march)))
 }

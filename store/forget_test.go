@@ -72,7 +72,7 @@ func TestForget(t *testing.T) {
 					}
 				}
 				for _, m := range []rollup.MonthID{month - 1, month} {
-					must(t, s.FoldDays(t.Context(), m, rollup.DateOf(march)))
+					must(t, s.CloseDays(t.Context(), m, rollup.DateOf(march)))
 				}
 				offer(t, s, rollup.Snapshot{Month: month, Clusters: 4})
 				must(t, s.PutAppList(t.Context(), []byte(`{}`)))

@@ -138,7 +138,7 @@ func TestPruneInAFullFile(t *testing.T) {
 		}
 		must(t, s.Record(t.Context(), r, nil))
 	}
-	must(t, s.FoldDays(t.Context(), rollup.MonthOf(old), rollup.MonthOf(old).Last()))
+	must(t, s.CloseDays(t.Context(), rollup.MonthOf(old), rollup.MonthOf(old).Last()))
 	want := make(model)
 	fill(t, s, want, 20_000) // small blocks, for what retention frees is scattered
 	keep := Keep{Days: rollup.DateOf(march), Months: rollup.MonthOf(march)}

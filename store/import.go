@@ -16,7 +16,7 @@ import (
 )
 
 // MergeDays merges days of many instances of a product into what the file has of
-// that date, in one transaction. Where the month has been folded, they are merged
+// that date, in one transaction. Where the day has been closed, they are merged
 // into it too. Doing it again changes nothing.
 //
 // Reports wait while it runs, so hand in some thousand days at a time, best in

@@ -34,9 +34,9 @@ func daysOf(reports []rollup.Report) []rollup.InstanceDay {
 func TestMergeDaysIsRecordingAll(t *testing.T) {
 	month := rollup.MonthOf(march)
 	unfinished := func(s *Store) error {
-		return errors.Join(s.FoldDays(t.Context(), month, month.Last()), s.update(t.Context(), func(tx *bolt.Tx) error {
+		return errors.Join(s.CloseDays(t.Context(), month, month.Last()), s.update(t.Context(), func(tx *bolt.Tx) error {
 			if b := layout.MonthBucket(tx, month); b != nil {
-				return b.Delete(layout.KeyFolded)
+				return b.Delete(layout.KeyClosed)
 			}
 			return nil
 		}))
@@ -44,7 +44,7 @@ func TestMergeDaysIsRecordingAll(t *testing.T) {
 	for name, prepare := range map[string]func(*Store) error{
 		"open":       func(*Store) error { return nil },
 		"unfinished": unfinished,
-		"closed":     func(s *Store) error { return s.FoldDays(t.Context(), month, month.Last()) },
+		"closed":     func(s *Store) error { return s.CloseDays(t.Context(), month, month.Last()) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			rapid.Check(t, func(rt *rapid.T) {
@@ -71,7 +71,7 @@ func TestMergeDaysIsRecordingAll(t *testing.T) {
 				must(rt, s.MergeDays(t.Context(), "cozystack", rollup.DateOf(march), days))
 				compareModels(rt, stored(rt, s), want)
 				compareFolds(rt, folded(rt, s, "cozystack", month, month, nil), want.fold("cozystack", month, month, nil))
-				must(rt, s.FoldDays(t.Context(), month, month.Last()))
+				must(rt, s.CloseDays(t.Context(), month, month.Last()))
 				compareFolds(rt, folded(rt, s, "cozystack", month, month, nil), want.fold("cozystack", month, month, nil))
 				must(rt, s.Close())
 			})

@@ -62,7 +62,7 @@ func TestBoundsHoldEverywhere(t *testing.T) {
 		}
 		must(t, s.Record(t.Context(), r, nil))
 	}
-	must(t, s.FoldDays(t.Context(), month, month.Last()))
+	must(t, s.CloseDays(t.Context(), month, month.Last()))
 	must(t, s.Record(t.Context(), flood("late", march, 100), nil)) // merged into the folded month too
 	for _, f := range folded(t, s, "cozystack", month, month, nil) {
 		if n := len(f.months[0].Peaks); n > 21 {
@@ -97,7 +97,7 @@ func TestFullDictionary(t *testing.T) {
 		}
 	}
 	before := folded(t, s, "cozystack", month, month, nil)
-	must(t, s.FoldDays(t.Context(), month, month.Last()))
+	must(t, s.CloseDays(t.Context(), month, month.Last()))
 	compareFolds(t, folded(t, s, "cozystack", month, month, nil), before)
 	must(t, s.Record(t.Context(), report("x", march, series(0, 20)...), nil))
 	compareFolds(t, folded(t, s, "cozystack", month, month, nil), withSeries(before, "x", "y"))
@@ -128,7 +128,7 @@ func TestFullDictionaryHidesNoCluster(t *testing.T) {
 	}
 	month := rollup.MonthOf(march)
 	before := folded(t, s, "cozystack", month, month, nil)
-	must(t, s.FoldDays(t.Context(), month, month.Last()))
+	must(t, s.CloseDays(t.Context(), month, month.Last()))
 	compareFolds(t, folded(t, s, "cozystack", month, month, nil), before)
 }
 

@@ -29,7 +29,7 @@ func goodFile(t *testing.T) []byte {
 		r := report(uuid(i), march.AddDate(0, i%3-1, 0), "a", rollup.Series(fmt.Sprintf(`b{x="%d"}`, i)))
 		must(t, s.Record(t.Context(), r, nil))
 	}
-	must(t, s.FoldDays(t.Context(), rollup.MonthOf(march), rollup.MonthOf(march).Last()))
+	must(t, s.CloseDays(t.Context(), rollup.MonthOf(march), rollup.MonthOf(march).Last()))
 	for range 3 {
 		must(t, s.Record(t.Context(), report(uuid(1), march, "a"), noise(20_000)))
 	}

@@ -37,11 +37,11 @@ type Pruned struct {
 const pruneStep = 7
 
 // Prune removes the oldest days and months that need not be kept, some at a time;
-// call it again for the rest. A day is folded into its month first, so the
+// call it again for the rest. A day is closed into its month first, so the
 // figures of the month stay. Each removal is a transaction of its own, so reports
 // hardly wait. What was removed before an error is returned with it.
 //
-// A record that can't be read can't be folded either: it goes with its day, and is
+// A record that can't be read can't be closed either: it goes with its day, and is
 // told. A day or a month that can't be removed since the file is damaged stays,
 // and the others go on; the error tells of it.
 //
@@ -123,13 +123,13 @@ func (s *Store) prunable(keep Keep) (days []rollup.Date, months []rollup.MonthID
 	return days, months, err
 }
 
-// pruneDay folds a day into its month and removes it. From the fold on, what
+// pruneDay closes a day into its month and removes it. From then on, what
 // comes for the day is merged into the month too, so nothing is lost in between. What can't
-// be folded is removed first.
+// be closed is removed first.
 func (s *Store) pruneDay(ctx context.Context, day rollup.Date) (lost Unreadable, err error) {
-	if err = s.foldDays(ctx, day, day); errors.Is(err, dberrors.ErrDamaged) {
-		if lost, err = s.removeUnfoldable(ctx, day); err == nil {
-			err = s.foldDays(ctx, day, day)
+	if err = s.closeDays(ctx, day, day); errors.Is(err, dberrors.ErrDamaged) {
+		if lost, err = s.removeUnreadable(ctx, day); err == nil {
+			err = s.closeDays(ctx, day, day)
 		}
 	}
 	if err != nil {

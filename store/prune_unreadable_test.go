@@ -84,7 +84,7 @@ func TestFoldDaysStopsAtWhatCannotBeRead(t *testing.T) {
 		return layout.RecordsOf(layout.DayBucket(tx, rollup.DateOf(march)), "cozystack").Put(record.Key(uuid(1)), []byte{99})
 	}))
 	month := rollup.MonthOf(march)
-	if err := s.FoldDays(t.Context(), month, month.Last()); !errors.Is(err, dberrors.ErrDamaged) {
+	if err := s.CloseDays(t.Context(), month, month.Last()); !errors.Is(err, dberrors.ErrDamaged) {
 		t.Errorf("got %v", err)
 	}
 	if isFolded(t, s, month) {

@@ -38,7 +38,7 @@ func testMonthIsNotRemovedUnderAFold(t *testing.T) {
 
 	ctx := &pausedContext{Context: t.Context(), paused: make(chan struct{}), goOn: make(chan struct{})}
 	var wg sync.WaitGroup
-	wg.Go(func() { must(t, s.FoldDays(ctx, month, month.Last())) })
+	wg.Go(func() { must(t, s.CloseDays(ctx, month, month.Last())) })
 	<-ctx.paused
 	wg.Go(func() { pruneAll(t, s, Keep{Days: rollup.DateOf(march), Months: rollup.MonthOf(march)}) })
 	synctest.Wait()

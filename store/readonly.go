@@ -32,14 +32,14 @@ func OpenReadOnly(path string) (*Store, error) {
 // newReader returns a Store without a writer.
 func newReader(db *bolt.DB, path string) (*Store, error) {
 	s := &Store{
-		db:       db,
-		path:     path,
-		opts:     Options{}.withDefaults(),
-		readOnly: true,
-		copying:  make(chan struct{}, 1),
-		folding:  make(chan struct{}, 1),
-		requests: make(chan *request),
-		done:     make(chan struct{}),
+		db:          db,
+		path:        path,
+		opts:        Options{}.withDefaults(),
+		readOnly:    true,
+		copying:     make(chan struct{}, 1),
+		closingDays: make(chan struct{}, 1),
+		requests:    make(chan *request),
+		done:        make(chan struct{}),
 	}
 	close(s.done)
 	s.queue.init()

@@ -36,7 +36,7 @@ func fixture(t *testing.T) (path string) {
 	must(t, s.Record(t.Context(), report("a-text-id", march, "a"), nil))
 	february := rollup.MonthOf(march) - 1
 	for _, month := range []rollup.MonthID{february - 1, february} {
-		must(t, s.FoldDays(t.Context(), month, month.Last()))
+		must(t, s.CloseDays(t.Context(), month, month.Last()))
 	}
 	removeDay(t, s, february.First())
 	offer(t, s, rollup.Snapshot{Month: february, Clusters: 40, Source: rollup.SourceRollups, Final: true})
@@ -133,7 +133,7 @@ func TestReadOnlyChangesNothing(t *testing.T) {
 	_, offered := s.OfferSnapshot(t.Context(), rollup.Snapshot{Month: march})
 	writes := map[string]error{
 		"Record":        s.Record(t.Context(), report("x", march.Start(), "a"), nil),
-		"FoldDays":      s.FoldDays(t.Context(), march, march.Last()),
+		"CloseDays":     s.CloseDays(t.Context(), march, march.Last()),
 		"OfferSnapshot": offered,
 		"PutAppList":    s.PutAppList(t.Context(), []byte("{}")),
 		"MergeDays": s.MergeDays(t.Context(), "cozystack", march.First(),
@@ -253,7 +253,7 @@ func TestStats(t *testing.T) {
 	records := 0
 	for _, m := range st.Months {
 		records += m.DayRecords
-		if m.Month <= february && (m.Folded == 0 || m.Records == 0) || m.Month > february && m.Folded != 0 || m.Series == 0 {
+		if m.Month <= february && (m.Closed == 0 || m.Records == 0) || m.Month > february && m.Closed != 0 || m.Series == 0 {
 			t.Errorf("month %+v", m)
 		}
 	}

@@ -86,7 +86,7 @@ func (r *rebuild) months() error {
 }
 
 // month takes over a month. The months' own records come first: they tell which days
-// are not whole any more. What any file has folded is folded.
+// are not whole any more. What any file has closed is closed.
 func (r *rebuild) month(month rollup.MonthID) error {
 	var all monthDays
 	var gone rollup.DaySet
@@ -110,21 +110,21 @@ func (r *rebuild) month(month rollup.MonthID) error {
 			return err
 		}
 	}
-	if unfolded := all.pending & all.unfolded &^ gone; unfolded != 0 {
-		if err := r.into.foldProducts(r.ctx, month, unfolded); err != nil {
+	if open := all.pending & all.open &^ gone; open != 0 {
+		if err := r.into.closeProducts(r.ctx, month, open); err != nil {
 			return err
 		}
 	}
 	return r.note(month, all.pending|gone, gone)
 }
 
-// note notes which days are folded, and which were removed.
-func (r *rebuild) note(month rollup.MonthID, folded, removed rollup.DaySet) error {
+// note notes which days are closed, and which were removed.
+func (r *rebuild) note(month rollup.MonthID, closed, removed rollup.DaySet) error {
 	return r.into.update(r.ctx, func(tx *bolt.Tx) (err error) {
 		for _, set := range []struct {
 			key  []byte
 			days rollup.DaySet
-		}{{layout.KeyPending, folded}, {layout.KeyFolded, folded}, {layout.KeyRemoved, removed}} {
+		}{{layout.KeyPending, closed}, {layout.KeyClosed, closed}, {layout.KeyRemoved, removed}} {
 			if set.days != 0 {
 				err = errors.Join(err, layout.AddDays(tx, month, set.key, set.days))
 			}
@@ -233,12 +233,12 @@ func monthsOfDay(date rollup.Date, days []rollup.InstanceDay) []rollup.InstanceM
 }
 
 // monthDays are sets of a month's days: those that have records, those of them that
-// are not folded, and those that the month notes.
-type monthDays struct{ days, unfolded, pending, removed rollup.DaySet }
+// are not closed, and those that the month notes.
+type monthDays struct{ days, open, pending, removed rollup.DaySet }
 
 func (d *monthDays) add(other monthDays) {
 	d.days |= other.days
-	d.unfolded |= other.unfolded
+	d.open |= other.open
 	d.pending |= other.pending
 }
 
@@ -246,7 +246,7 @@ func (s *Store) monthDays(month rollup.MonthID) (d monthDays, err error) {
 	err = s.view(func(tx *bolt.Tx) error {
 		b := layout.MonthBucket(tx, month)
 		d.days = layout.PresentDays(tx, month)
-		d.unfolded = d.days &^ layout.DaySet(b, layout.KeyFolded)
+		d.open = d.days &^ layout.DaySet(b, layout.KeyClosed)
 		d.pending, d.removed = layout.DaySet(b, layout.KeyPending), layout.DaySet(b, layout.KeyRemoved)
 		return nil
 	})

@@ -22,10 +22,10 @@ func TestRebuildFinishesAFold(t *testing.T) {
 	path := fileOf(t, filepath.Join(dir, "a"), func(s *Store) {
 		recordAll(t, s, want,
 			report(uuid(1), march, "a", "b"), report(uuid(2), march.AddDate(0, 0, 1), "a"), report("gone", march, "c"))
-		must(t, s.FoldDays(t.Context(), month, month.Last()))
+		must(t, s.CloseDays(t.Context(), month, month.Last()))
 		must(t, s.update(t.Context(), func(tx *bolt.Tx) error {
 			b := layout.MonthBucket(tx, month)
-			return errors.Join(b.Delete(layout.KeyFolded), layout.RecordsOf(b, "cozystack").Delete(record.Key(uuid(2))))
+			return errors.Join(b.Delete(layout.KeyClosed), layout.RecordsOf(b, "cozystack").Delete(record.Key(uuid(2))))
 		}))
 	})
 	merged := filepath.Join(dir, "merged")
@@ -36,8 +36,8 @@ func TestRebuildFinishesAFold(t *testing.T) {
 		checkClean(t, file)
 		s := openRead(t, file)
 		must(t, s.view(func(tx *bolt.Tx) error {
-			if b := layout.MonthBucket(tx, month); layout.DaySet(b, layout.KeyFolded) == 0 || layout.DaySet(b, layout.KeyFolded) != layout.DaySet(b, layout.KeyPending) {
-				t.Errorf("%s: folded %b of %b", file, layout.DaySet(b, layout.KeyFolded), layout.DaySet(b, layout.KeyPending))
+			if b := layout.MonthBucket(tx, month); layout.DaySet(b, layout.KeyClosed) == 0 || layout.DaySet(b, layout.KeyClosed) != layout.DaySet(b, layout.KeyPending) {
+				t.Errorf("%s: folded %b of %b", file, layout.DaySet(b, layout.KeyClosed), layout.DaySet(b, layout.KeyPending))
 			}
 			return nil
 		}))

@@ -206,7 +206,7 @@ func TestFirstMonth(t *testing.T) {
 	first("2026-03")
 	must(t, s.Record(t.Context(), report(uuid(1), march.AddDate(0, -4, 0), "a"), nil))
 	first("2025-11")
-	must(t, s.FoldDays(t.Context(), rollup.NewMonth(2025, time.November), rollup.NewMonth(2025, time.November).Last()))
+	must(t, s.CloseDays(t.Context(), rollup.NewMonth(2025, time.November), rollup.NewMonth(2025, time.November).Last()))
 	first("2025-11")
 }
 

@@ -46,9 +46,9 @@ type DayRange struct{ First, Last rollup.Date }
 type MonthStats struct {
 	Month   rollup.MonthID
 	Product string
-	// Days is how many of the month's days have records, Folded how many are folded
+	// Days is how many of the month's days have records, Closed how many are closed
 	// into the month's own.
-	Days, Folded int
+	Days, Closed int
 	// DayRecords and Records count the records of its days and the month's own.
 	DayRecords, Records int
 	// Series is the size of the month's dictionary.
@@ -137,9 +137,9 @@ func (st *Stats) months(tx *bolt.Tx) error {
 	}
 	for _, month := range months {
 		parent := layout.MonthBucket(tx, month)
-		folded := layout.DaySet(parent, layout.KeyFolded).Len()
+		closed := layout.DaySet(parent, layout.KeyClosed).Len()
 		err := parent.ForEachBucket(func(product []byte) error {
-			m := MonthStats{Month: month, Product: string(product), Folded: folded}
+			m := MonthStats{Month: month, Product: string(product), Closed: closed}
 			m.count(tx, parent)
 			st.Months = append(st.Months, m)
 			if !slices.Contains(st.Products, m.Product) {

@@ -83,8 +83,8 @@ type Store struct {
 	readOnly bool
 	// copying has a token while Backup reads the file, so that only one does.
 	copying chan struct{}
-	// folding has a token while days are folded or a month is removed: see exclusively.
-	folding chan struct{}
+	// closingDays has a token while days are closed or a month is removed: see exclusively.
+	closingDays chan struct{}
 
 	// requests is what the writer takes from. Senders hold closing for reading,
 	// so that Close can tell when no one sends any more.
@@ -107,13 +107,13 @@ func Open(path string, opts Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		db:       db,
-		path:     path,
-		opts:     opts.withDefaults(),
-		copying:  make(chan struct{}, 1),
-		folding:  make(chan struct{}, 1),
-		requests: make(chan *request, maxBatch),
-		done:     make(chan struct{}),
+		db:          db,
+		path:        path,
+		opts:        opts.withDefaults(),
+		copying:     make(chan struct{}, 1),
+		closingDays: make(chan struct{}, 1),
+		requests:    make(chan *request, maxBatch),
+		done:        make(chan struct{}),
 	}
 	s.queue.init()
 	if err := s.view(s.load); err != nil {

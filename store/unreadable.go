@@ -13,7 +13,7 @@ import (
 )
 
 // Unreadable tells of records that retention removed with their day without having
-// folded them, since they, or the records of the month that they belong into, can't
+// closed them, since they, or the records of the month that they belong into, can't
 // be read.
 type Unreadable struct {
 	Day     rollup.Date
@@ -22,14 +22,15 @@ type Unreadable struct {
 	Err error
 }
 
-// unfoldable are the keys of a day's records that can't be folded, by product.
-type unfoldable struct {
+// unreadable are the keys of a day's records that can't be merged into the month, by
+// product.
+type unreadable struct {
 	keys  map[string][][]byte
 	count int
 	err   error // of the first
 }
 
-func (u *unfoldable) add(product string, key []byte, err error) {
+func (u *unreadable) add(product string, key []byte, err error) {
 	if u.keys == nil {
 		u.keys, u.err = make(map[string][][]byte), fmt.Errorf("%s: %w", record.Instance(key), err)
 	}
@@ -37,11 +38,11 @@ func (u *unfoldable) add(product string, key []byte, err error) {
 	u.count++
 }
 
-// removeUnfoldable removes those records of a day that can't be folded.
-func (s *Store) removeUnfoldable(ctx context.Context, day rollup.Date) (Unreadable, error) {
-	var found unfoldable
+// removeUnreadable removes those records of a day that can't be merged into the month.
+func (s *Store) removeUnreadable(ctx context.Context, day rollup.Date) (Unreadable, error) {
+	var found unreadable
 	err := s.view(func(tx *bolt.Tx) (err error) {
-		found, err = unfoldableOf(tx, day)
+		found, err = unreadableOf(tx, day)
 		return err
 	})
 	if err != nil || found.count == 0 {
@@ -54,7 +55,7 @@ func (s *Store) removeUnfoldable(ctx context.Context, day rollup.Date) (Unreadab
 	return Unreadable{Day: day, Records: found.count, Err: found.err}, nil
 }
 
-func unfoldableOf(tx *bolt.Tx, day rollup.Date) (found unfoldable, err error) {
+func unreadableOf(tx *bolt.Tx, day rollup.Date) (found unreadable, err error) {
 	month, date := layout.MonthBucket(tx, day.Month()), layout.DayBucket(tx, day)
 	if date == nil {
 		return found, nil // removed meanwhile
@@ -97,7 +98,7 @@ func readableWith(series, own *bolt.Bucket) func(key, value []byte) error {
 
 // remove removes them from their day, and a product that has none left with its
 // bucket: then its dictionary need not be read any more.
-func (u *unfoldable) remove(day *bolt.Bucket) error {
+func (u *unreadable) remove(day *bolt.Bucket) error {
 	for product, keys := range u.keys {
 		records := layout.RecordsOf(day, product)
 		for _, key := range keys {

@@ -32,7 +32,7 @@ type MetricMonth struct {
 	Days   DaySet
 }
 
-// Month is the fold of an instance's days in one calendar month. The zero Month
+// Month is what is kept of an instance in one calendar month. The zero Month
 // is the month without a report.
 type Month struct {
 	// Peaks are sorted by series, Metrics by metric.
@@ -65,7 +65,7 @@ func (m Month) Days() DaySet {
 	return days
 }
 
-// Merge returns the fold of both months' days. It is commutative, associative
+// Merge returns the month of both months' days. It is commutative, associative
 // and idempotent. The result may share memory with either month.
 func (m Month) Merge(o Month) Month {
 	if len(m.Metrics) == 0 {

@@ -115,7 +115,7 @@ func inspect(cmd *cobra.Command, s *store.Store) (inspection, error) {
 		found.Queue.Oldest = &st.Queue.Oldest
 	}
 	for _, m := range st.Months {
-		row := seen{Month: m.Month.String(), Product: m.Product, Days: m.Days, Folded: m.Folded, DayRecords: m.DayRecords, Series: m.Series}
+		row := seen{Month: m.Month.String(), Product: m.Product, Days: m.Days, Folded: m.Closed, DayRecords: m.DayRecords, Series: m.Series}
 		err := s.Fold(cmd.Context(), m.Product, m.Month, m.Month, nil, func(string, []rollup.Month) error {
 			row.Instances++
 			return nil

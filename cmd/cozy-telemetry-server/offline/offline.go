@@ -41,8 +41,8 @@ func (u untouched) OfferSnapshot(_ context.Context, offered rollup.Snapshot) (ro
 	return rollup.Keep(stored, offered), nil
 }
 
-// FoldDays does nothing: what was not folded is read day by day.
-func (untouched) FoldDays(context.Context, rollup.MonthID, rollup.Date) error { return nil }
+// CloseDays does nothing: what was not closed is read day by day.
+func (untouched) CloseDays(context.Context, rollup.MonthID, rollup.Date) error { return nil }
 
 // PutAppList keeps nothing.
 func (untouched) PutAppList(context.Context, []byte) error { return nil }

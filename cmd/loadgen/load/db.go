@@ -120,7 +120,7 @@ func (d *dbWriter) write(ctx context.Context, folders []*folder) error {
 	}
 	for m := d.From; m <= d.To && !d.Open && !d.Now().Before(m.End()); m++ {
 		d.progress("%s is closed", m)
-		if err := d.store.FoldDays(ctx, m, m.Last()); err != nil {
+		if err := d.store.CloseDays(ctx, m, m.Last()); err != nil {
 			return err
 		}
 	}

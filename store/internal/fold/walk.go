@@ -57,15 +57,15 @@ func Indexes(tx *bolt.Tx, product string, from, to rollup.MonthID, metrics []str
 }
 
 // OpenWindow opens the partitions of a window: of each month its own, which has
-// the days that were folded, and those of all other days. The indexes are of the
+// the days that are closed, and those of all other days. The indexes are of the
 // same data.
 func OpenWindow(tx *bolt.Tx, product string, from rollup.MonthID, indexes []*Index) *Walk {
 	w := newWalk(len(indexes))
 	for i, x := range indexes {
 		if x != nil {
 			month := from + rollup.MonthID(i)
-			folded := layout.DaySet(layout.MonthBucket(tx, month), layout.KeyFolded)
-			w.openMonth(tx, product, i, month, x, ^folded, folded != 0)
+			closed := layout.DaySet(layout.MonthBucket(tx, month), layout.KeyClosed)
+			w.openMonth(tx, product, i, month, x, ^closed, closed != 0)
 		}
 	}
 	return w

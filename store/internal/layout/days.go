@@ -13,17 +13,17 @@ import (
 )
 
 // The keys in a month's bucket, each a set of days as a varint: those that are
-// folded into its rollups; those that are folded or being folded, into which the
+// closed into its records; those that are closed or being closed, into which the
 // writer merges what still comes; and those whose records were removed, of which a
 // late report brings back no more than itself.
 var (
-	KeyFolded  = []byte("folded")
+	KeyClosed  = []byte("folded")
 	KeyPending = []byte("pending")
 	KeyRemoved = []byte("removed")
 )
 
 // MonthKeys are all keys in a month's bucket.
-func MonthKeys() [][]byte { return [][]byte{KeyFolded, KeyPending, KeyRemoved} }
+func MonthKeys() [][]byte { return [][]byte{KeyClosed, KeyPending, KeyRemoved} }
 
 // MonthBucket returns the bucket of a month, nil if nothing is known of it.
 func MonthBucket(tx *bolt.Tx, month rollup.MonthID) *bolt.Bucket {
@@ -90,12 +90,12 @@ func PresentDays(tx *bolt.Tx, month rollup.MonthID) (days rollup.DaySet) {
 	return days
 }
 
-// Unfolded returns which of some days of one month are not folded yet.
-func Unfolded(tx *bolt.Tx, from, through rollup.Date) (days rollup.DaySet) {
-	folded := DaySet(MonthBucket(tx, from.Month()), KeyFolded)
+// NotClosed returns which of some days of one month are not closed yet.
+func NotClosed(tx *bolt.Tx, from, through rollup.Date) (days rollup.DaySet) {
+	closed := DaySet(MonthBucket(tx, from.Month()), KeyClosed)
 	for date := from; date <= through; date++ {
 		day := rollup.DaySetOf(date.DayOfMonth())
-		if folded&day == 0 && DayBucket(tx, date) != nil {
+		if closed&day == 0 && DayBucket(tx, date) != nil {
 			days |= day
 		}
 	}

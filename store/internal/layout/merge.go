@@ -10,15 +10,15 @@ import (
 )
 
 // DayMerge merges into one product's day within a transaction, and into its
-// month where the day has been folded, or is being folded now: in the first
+// month where the day has been closed, or is being closed now: in the first
 // moments of the next day, after a clock that was set back, or a late import.
 type DayMerge struct {
 	Date    rollup.Date
 	Product string
 	parent  *bolt.Bucket
 	day     Partition
-	folded  bool
-	month   Partition // if folded
+	closed  bool
+	month   Partition // if closed
 	// versioned is set once the day has its new version.
 	versioned bool
 }
@@ -33,7 +33,7 @@ func OpenDay(tx *bolt.Tx, dicts *Dictionaries, product string, date rollup.Date)
 	m.parent = DayBucket(tx, date)
 	pending := DaySet(MonthBucket(tx, date.Month()), KeyPending)
 	if pending&rollup.DaySetOf(date.DayOfMonth()) != 0 {
-		m.folded = true
+		m.closed = true
 		m.month, err = dicts.Month(tx, date.Month(), product)
 	}
 	return m, err
@@ -53,7 +53,7 @@ func (m *DayMerge) Merge(key []byte, day rollup.Day) error {
 			return err
 		}
 	}
-	if !m.folded {
+	if !m.closed {
 		return nil
 	}
 	return mergeMonth(m.month, key, rollup.FromDay(m.Date.DayOfMonth(), day))

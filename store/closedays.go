@@ -11,41 +11,41 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-// FoldDays folds the days of a month, up to and including one, into the month's
-// rollups, so that a fold over the month need not read each of them. Days that
-// are folded already cost nothing. A report that still comes for a folded day is
+// CloseDays closes the days of a month, up to and including one, into the month's
+// rollups, so that a fold of the month need not read each of them. Days that
+// are closed already cost nothing. A report that still comes for a closed day is
 // merged into both.
-func (s *Store) FoldDays(ctx context.Context, month rollup.MonthID, through rollup.Date) error {
-	if err := s.foldDays(ctx, month.First(), min(through, month.Last())); err != nil {
+func (s *Store) CloseDays(ctx context.Context, month rollup.MonthID, through rollup.Date) error {
+	if err := s.closeDays(ctx, month.First(), min(through, month.Last())); err != nil {
 		return fmt.Errorf("store: fold the days of %s: %w", month, err)
 	}
 	return nil
 }
 
-// foldDays folds some days of one month.
-func (s *Store) foldDays(ctx context.Context, from, through rollup.Date) error {
-	return s.exclusively(ctx, func() error { return s.foldThem(ctx, from, through) })
+// closeDays closes some days of one month.
+func (s *Store) closeDays(ctx context.Context, from, through rollup.Date) error {
+	return s.exclusively(ctx, func() error { return s.closeThem(ctx, from, through) })
 }
 
-// exclusively runs f while no one else folds days or removes a month. A fold takes
+// exclusively runs f while no one else closes days or removes a month. Closing takes
 // several transactions: a month that were removed between them would come back
 // with a part of its figures, and without the mark that makes the writer merge
 // late reports into it.
 func (s *Store) exclusively(ctx context.Context, f func() error) error {
 	select {
-	case s.folding <- struct{}{}:
-		defer func() { <-s.folding }()
+	case s.closingDays <- struct{}{}:
+		defer func() { <-s.closingDays }()
 		return f()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-func (s *Store) foldThem(ctx context.Context, from, through rollup.Date) error {
+func (s *Store) closeThem(ctx context.Context, from, through rollup.Date) error {
 	month := from.Month()
 	var days rollup.DaySet
 	err := s.view(func(tx *bolt.Tx) error {
-		days = layout.Unfolded(tx, from, through)
+		days = layout.NotClosed(tx, from, through)
 		return nil
 	})
 	if err != nil || days == 0 {
@@ -57,19 +57,19 @@ func (s *Store) foldThem(ctx context.Context, from, through rollup.Date) error {
 	}
 	// Only now: what comes from here on is merged into the month as well, so no
 	// product can be missed.
-	if err := s.foldProducts(ctx, month, days); err != nil {
+	if err := s.closeProducts(ctx, month, days); err != nil {
 		return err
 	}
 	// From here on the month is read in place of its days. It has the same, unless
 	// bounds have kept something out.
 	return s.submit(ctx, &request{apply: func(tx *bolt.Tx, dicts *layout.Dictionaries) error {
 		dicts.Change(month)
-		return layout.AddDays(tx, month, layout.KeyFolded, days)
+		return layout.AddDays(tx, month, layout.KeyClosed, days)
 	}})
 }
 
-// foldProducts merges some days of each product into the month.
-func (s *Store) foldProducts(ctx context.Context, month rollup.MonthID, days rollup.DaySet) error {
+// closeProducts merges some days of each product into the month.
+func (s *Store) closeProducts(ctx context.Context, month rollup.MonthID, days rollup.DaySet) error {
 	var products []string
 	err := s.view(func(tx *bolt.Tx) (err error) {
 		products, err = layout.ProductsOf(tx, month, days)
@@ -77,15 +77,15 @@ func (s *Store) foldProducts(ctx context.Context, month rollup.MonthID, days rol
 	})
 	for _, product := range products {
 		if err == nil {
-			err = s.foldProduct(ctx, product, month, days)
+			err = s.closeProduct(ctx, product, month, days)
 		}
 	}
 	return err
 }
 
-// foldProduct merges a product's days into its month, some instances at a time:
+// closeProduct merges a product's days into its month, some instances at a time:
 // no transaction, reading or writing, is long.
-func (s *Store) foldProduct(ctx context.Context, product string, month rollup.MonthID, days rollup.DaySet) error {
+func (s *Store) closeProduct(ctx context.Context, product string, month rollup.MonthID, days rollup.DaySet) error {
 	var after []byte
 	for {
 		chunk, last, err := fold.Some(ctx, s.view, product, month, days, after)

@@ -20,7 +20,7 @@ import (
 func isFolded(t *testing.T, s *Store, month rollup.MonthID) (folded bool) {
 	t.Helper()
 	must(t, s.view(func(tx *bolt.Tx) error {
-		folded = layout.Unfolded(tx, month.First(), month.Last()) == 0 && layout.MonthBucket(tx, month) != nil
+		folded = layout.NotClosed(tx, month.First(), month.Last()) == 0 && layout.MonthBucket(tx, month) != nil
 		return nil
 	}))
 	return folded
@@ -55,7 +55,7 @@ func TestFoldDaysInChunks(t *testing.T) {
 	month := rollup.MonthOf(march)
 	expect := want.fold("cozystack", month, month, nil)
 	compareFolds(t, folded(t, s, "cozystack", month, month, nil), expect)
-	must(t, s.FoldDays(t.Context(), month, month.Last()))
+	must(t, s.CloseDays(t.Context(), month, month.Last()))
 	if !isFolded(t, s, month) {
 		t.Fatal("the month is still open")
 	}
@@ -69,7 +69,7 @@ func TestClosedMonthOutlivesItsDays(t *testing.T) {
 	month := rollup.MonthOf(march)
 	recordAll(t, s, want,
 		report(uuid(1), march, "a"), report(uuid(1), march.AddDate(0, 0, 1), "b"), report("x", march, "a"))
-	must(t, s.FoldDays(t.Context(), month, month.Last()))
+	must(t, s.CloseDays(t.Context(), month, month.Last()))
 	must(t, s.update(t.Context(), func(tx *bolt.Tx) error {
 		return errors.Join(tx.DeleteBucket(layout.BucketDays), firstOf(tx.CreateBucket(layout.BucketDays)))
 	}))
@@ -82,14 +82,14 @@ func TestClosingAgainChangesNothing(t *testing.T) {
 	commits := 0
 	s := open(t, Options{OnCommit: func(Commit) { commits++ }})
 	month := rollup.MonthOf(march)
-	must(t, s.FoldDays(t.Context(), month, month.Last()))
+	must(t, s.CloseDays(t.Context(), month, month.Last()))
 	if isFolded(t, s, month) {
 		t.Fatal("a month without days is closed, though reports may still come")
 	}
 	recordAll(t, s, make(model), report(uuid(1), march, "a"))
-	must(t, s.FoldDays(t.Context(), month, month.Last()))
+	must(t, s.CloseDays(t.Context(), month, month.Last()))
 	before := monthBytes(t, s, month)
-	must(t, s.FoldDays(t.Context(), month, month.Last()))
+	must(t, s.CloseDays(t.Context(), month, month.Last()))
 	if monthBytes(t, s, month) != before {
 		t.Error("closing again changes the month's records")
 	}
@@ -123,7 +123,7 @@ func TestReportIntoAClosedMonth(t *testing.T) {
 	want := make(model)
 	month := rollup.MonthOf(march)
 	recordAll(t, s, want, report(uuid(1), march, "a"), report(uuid(2), march, "a"))
-	must(t, s.FoldDays(t.Context(), month, month.Last()))
+	must(t, s.CloseDays(t.Context(), month, month.Last()))
 
 	late := report(uuid(1), march.AddDate(0, 0, 3), "a", `c{x="1"}`)
 	late.Samples[0].Value = 17
@@ -145,11 +145,11 @@ func TestClosingIsTakenUpAgain(t *testing.T) {
 	want := make(model)
 	month := rollup.MonthOf(march)
 	recordAll(t, s, want, report(uuid(1), march, "a"), report(uuid(2), march, "b"))
-	must(t, s.FoldDays(t.Context(), month, month.Last()))
-	must(t, s.update(t.Context(), func(tx *bolt.Tx) error { return layout.MonthBucket(tx, month).Delete(layout.KeyFolded) }))
+	must(t, s.CloseDays(t.Context(), month, month.Last()))
+	must(t, s.update(t.Context(), func(tx *bolt.Tx) error { return layout.MonthBucket(tx, month).Delete(layout.KeyClosed) }))
 	recordAll(t, s, want, report(uuid(2), march.Add(time.Hour), "c"), report(uuid(3), march, "a"))
 	compareFolds(t, folded(t, s, "cozystack", month, month, nil), want.fold("cozystack", month, month, nil))
-	must(t, s.FoldDays(t.Context(), month, month.Last()))
+	must(t, s.CloseDays(t.Context(), month, month.Last()))
 	compareFolds(t, folded(t, s, "cozystack", month, month, nil), want.fold("cozystack", month, month, nil))
 }
 
@@ -166,7 +166,7 @@ func TestFoldDaysBesideRecord(t *testing.T) {
 	recordAll(t, s, want, early...)
 
 	closed := make(chan error)
-	go func() { closed <- s.FoldDays(context.Background(), month, month.Last()) }()
+	go func() { closed <- s.CloseDays(context.Background(), month, month.Last()) }()
 	for round := range 10 {
 		var late []rollup.Report
 		for i := range 60 {
@@ -178,13 +178,13 @@ func TestFoldDaysBesideRecord(t *testing.T) {
 	must(t, <-closed)
 	// Days that began after the folding are not folded; the first one is.
 	must(t, s.view(func(tx *bolt.Tx) error {
-		if layout.DaySet(layout.MonthBucket(tx, month), layout.KeyFolded)&rollup.DaySetOf(march.Day()) == 0 {
+		if layout.DaySet(layout.MonthBucket(tx, month), layout.KeyClosed)&rollup.DaySetOf(march.Day()) == 0 {
 			t.Error("the first day is not folded")
 		}
 		return nil
 	}))
 	compareFolds(t, folded(t, s, "cozystack", month, month, nil), want.fold("cozystack", month, month, nil))
-	must(t, s.FoldDays(t.Context(), month, month.Last()))
+	must(t, s.CloseDays(t.Context(), month, month.Last()))
 	if !isFolded(t, s, month) {
 		t.Fatal("not all days are folded")
 	}

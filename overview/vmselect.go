@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"sync"
 
 	"github.com/prometheus/common/model"
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/cozystack/cozystack-telemetry-server/overview/promapi"
 )
@@ -16,8 +18,9 @@ import (
 // vmselect asks VictoriaMetrics for figures. Its methods may be called
 // concurrently.
 type vmselect struct {
-	logger zerolog.Logger
-	client *promapi.Client
+	logger   zerolog.Logger
+	client   *promapi.Client
+	inFlight *semaphore.Weighted
 
 	// failing tells, by the months of the window, whether the last ask failed, so
 	// that only changes are logged. A year may be too much for a vmselect that
@@ -27,11 +30,17 @@ type vmselect struct {
 }
 
 func newVMSelect(cfg Config) (*vmselect, error) {
-	v := &vmselect{logger: cfg.Logger, failing: map[int]bool{}}
+	v := &vmselect{
+		logger: cfg.Logger, inFlight: semaphore.NewWeighted(int64(cfg.QueriesInFlight)), failing: map[int]bool{},
+	}
+	if cfg.Transport == nil {
+		t := http.DefaultTransport.(*http.Transport).Clone()
+		t.MaxIdleConnsPerHost = cfg.QueriesInFlight
+		cfg.Transport = t
+	}
 	var err error
 	v.client, err = promapi.New(promapi.Config{
-		URL: cfg.VMSelectURL, Transport: cfg.Transport,
-		Bytes: cfg.QueryBytes, InFlight: cfg.QueriesInFlight, OnSwitch: v.noteSwitch,
+		URL: cfg.VMSelectURL, Transport: cfg.Transport, Bytes: cfg.QueryBytes, OnSwitch: v.noteSwitch,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("overview: %w", err)
@@ -73,7 +82,7 @@ func (v *vmselect) ask(ctx context.Context, queries []query) (figures, error) {
 	g, ctx := errgroup.WithContext(ctx)
 	for i, q := range queries {
 		g.Go(func() (err error) {
-			answers[i], err = v.client.Query(ctx, q.text, q.at)
+			answers[i], err = v.askOne(ctx, q)
 			return err
 		})
 	}
@@ -88,4 +97,12 @@ func (v *vmselect) ask(ctx context.Context, queries []query) (figures, error) {
 		}
 	}
 	return f, nil
+}
+
+func (v *vmselect) askOne(ctx context.Context, q query) (model.Vector, error) {
+	if err := v.inFlight.Acquire(ctx, 1); err != nil {
+		return nil, err
+	}
+	defer v.inFlight.Release(1)
+	return v.client.Query(ctx, q.text, q.at)
 }

@@ -61,15 +61,10 @@ type answer struct {
 type fake func(path string, form url.Values) answer
 
 func (f fake) RoundTrip(r *http.Request) (*http.Response, error) {
-	text, err := io.ReadAll(r.Body)
-	if err != nil {
+	if err := r.ParseForm(); err != nil {
 		return nil, err
 	}
-	form, err := url.ParseQuery(string(text))
-	if err != nil {
-		return nil, err
-	}
-	a := f(r.URL.Path, form)
+	a := f(r.URL.Path, r.Form)
 	if a.status == 0 {
 		a.status = http.StatusOK
 	}
@@ -88,6 +83,8 @@ type failing struct{ err error }
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
 const listOfC = `{"status":"success","data":["c"]}`
+
+const listPath = "/api/v1/label/cluster_id/values"
 
 func isList(path string) bool { return strings.HasSuffix(path, listPath) }
 

@@ -13,14 +13,12 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+	"github.com/prometheus/common/model"
 
 	"github.com/cozystack/cozystack-telemetry-server/overview/promapi"
 )
 
-const (
-	exportPath = "/api/v1/export"
-	listPath   = "/api/v1/label/cluster_id/values"
-)
+const exportPath = "/api/v1/export"
 
 const (
 	// tries is how often a question is asked, with pauses that grow from a second
@@ -68,19 +66,16 @@ func newSource(cfg Config) (*source, error) {
 // those that can't be a cluster's. Ids of the label's other users are among them:
 // asked by metric, VictoriaMetrics would look at every series.
 func (s *source) clusters(ctx context.Context, from, to time.Time) (ids []string, others int64, err error) {
-	var list []string
-	err = s.ask(ctx, func(ctx context.Context) error {
-		list = nil // what a try before has left does not count
-		if err := s.client.JSON(ctx, listPath, span(from, to), &list); err != nil {
-			return err
-		}
+	var list model.LabelValues
+	err = s.ask(ctx, func(ctx context.Context) (err error) {
+		list, err = s.client.LabelValues(ctx, "cluster_id", from, last(to))
 		if len(list) == listed {
 			return errCutList
 		}
-		return nil
+		return err
 	})
-	for _, id := range list {
-		if s.rules.Cluster(id) {
+	for _, value := range list {
+		if id := string(value); s.rules.Cluster(id) {
 			ids = append(ids, id)
 		} else {
 			others++
@@ -115,10 +110,13 @@ func selector(ids []string) string {
 	return fmt.Sprintf("{__name__=~%q,cluster_id=~%q}", "cozy_.*", strings.Join(patterns, "|"))
 }
 
-// span asks for [from, to): both ends of a range are in it, to the millisecond.
+// last is the end of a range up to a time: both ends are in it, to the millisecond.
+func last(to time.Time) time.Time { return to.Add(-time.Millisecond) }
+
+// span asks for [from, to).
 func span(from, to time.Time) url.Values {
 	stamp := func(t time.Time) string { return fmt.Sprintf("%d.%03d", t.Unix(), t.Nanosecond()/1e6) }
-	return url.Values{"start": {stamp(from)}, "end": {stamp(to.Add(-time.Millisecond))}}
+	return url.Values{"start": {stamp(from)}, "end": {stamp(last(to))}}
 }
 
 func readLines(body io.Reader, f *fold) error {

@@ -1,16 +1,14 @@
 package promapi
 
 import (
-	"cmp"
-	"context"
 	"errors"
-	"math"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync/atomic"
 
-	"golang.org/x/sync/semaphore"
+	"github.com/prometheus/client_golang/api"
+	prom "github.com/prometheus/client_golang/api/prometheus/v1"
 )
 
 // The paths below which the Prometheus API is, in a cluster and in the single-node
@@ -27,10 +25,8 @@ type Config struct {
 	URL string
 	// Bytes bounds an answer that is held in memory.
 	Bytes int64
-	// Transport carries the questions. Nil means a copy of http.DefaultTransport.
+	// Transport carries the questions. Nil means http.DefaultTransport.
 	Transport http.RoundTripper
-	// InFlight bounds the questions under way at a time. 0 means no bound.
-	InFlight int
 	// OnSwitch, if set, is told the path that is asked from now on: a cluster and a
 	// single node may be put in each other's place. It may be called concurrently.
 	OnSwitch func(path string)
@@ -38,14 +34,19 @@ type Config struct {
 
 // Client asks a VictoriaMetrics. Its methods may be called concurrently.
 type Client struct {
-	cfg      Config
-	http     http.Client
-	inFlight *semaphore.Weighted
+	onSwitch func(path string)
+	streams  http.Client
 	// base is asked; fallback is the path of the single-node binary on the same
 	// host, nil where the operator has named a path. single is set while the
 	// fallback is the one that answers.
-	base, fallback *url.URL
+	base, fallback *endpoint
 	single         atomic.Bool
+}
+
+// endpoint is a base of the Prometheus API.
+type endpoint struct {
+	url *url.URL
+	api prom.API
 }
 
 // New returns a client. Its only error is that of a URL that can't be asked.
@@ -55,39 +56,41 @@ func New(cfg Config) (*Client, error) {
 		return nil, errors.New("the vmselect URL must be a http or https URL") // err would tell its password
 	}
 	if cfg.Transport == nil {
-		t := http.DefaultTransport.(*http.Transport).Clone()
-		t.MaxIdleConnsPerHost = cfg.InFlight
-		cfg.Transport = t
+		cfg.Transport = http.DefaultTransport
 	}
 	if cfg.OnSwitch == nil {
 		cfg.OnSwitch = func(string) {}
 	}
-	c := &Client{
-		cfg: cfg, base: u, inFlight: semaphore.NewWeighted(cmp.Or(int64(cfg.InFlight), math.MaxInt64)),
-		http: http.Client{
-			Transport:     cfg.Transport,
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
+	t := strict{plain{cfg.Transport}, cfg.Bytes}
+	c := &Client{onSwitch: cfg.OnSwitch, streams: http.Client{Transport: t.plain}}
+	if strings.Trim(u.Path, "/") != "" {
+		c.base, err = newEndpoint(u, t)
+		return c, err
 	}
-	if strings.Trim(u.Path, "/") == "" {
-		c.base, c.fallback = u.JoinPath(ClusterPath), u.JoinPath(SingleNodePath)
+	if c.base, err = newEndpoint(u.JoinPath(ClusterPath), t); err != nil {
+		return nil, err
 	}
-	return c, nil
+	c.fallback, err = newEndpoint(u.JoinPath(SingleNodePath), t)
+	return c, err
 }
 
-// ask posts a form, and lets read have an answer with status 200. Where the path is
-// not known, it tries the other one, and stays with that if it answers.
-func (c *Client) ask(ctx context.Context, path string, form url.Values, read func(*http.Response) error) error {
-	if err := c.inFlight.Acquire(ctx, 1); err != nil {
-		return err
+func newEndpoint(u *url.URL, t strict) (*endpoint, error) {
+	client, err := api.NewClient(api.Config{Address: u.String(), RoundTripper: t})
+	if err != nil {
+		return nil, err
 	}
-	defer c.inFlight.Release(1)
+	return &endpoint{u, prom.NewAPI(client)}, nil
+}
+
+// ask asks once. Where the path is not known, it tries the other one, and stays with
+// that if it answers.
+func (c *Client) ask(once func(*endpoint) error) error {
 	single := c.single.Load()
-	err := c.post(ctx, c.pick(single).JoinPath(path), form, read)
+	err := once(c.pick(single))
 	if c.fallback == nil || !unknownPath(err) {
 		return err
 	}
-	otherErr := c.post(ctx, c.pick(!single).JoinPath(path), form, read)
+	otherErr := once(c.pick(!single))
 	if unknownPath(otherErr) {
 		return err
 	}
@@ -96,31 +99,14 @@ func (c *Client) ask(ctx context.Context, path string, form url.Values, read fun
 		if single {
 			now = ClusterPath
 		}
-		c.cfg.OnSwitch(now)
+		c.onSwitch(now)
 	}
 	return otherErr
 }
 
-func (c *Client) pick(single bool) *url.URL {
+func (c *Client) pick(single bool) *endpoint {
 	if single {
 		return c.fallback
 	}
 	return c.base
-}
-
-func (c *Client) post(ctx context.Context, u *url.URL, form url.Values, read func(*http.Response) error) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), strings.NewReader(form.Encode()))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return statusError(resp)
-	}
-	return read(resp)
 }

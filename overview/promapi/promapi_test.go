@@ -11,7 +11,11 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/prometheus/common/model"
 )
+
+const queryPath = "/api/v1/query"
 
 const one = `{"status":"success","data":{"resultType":"vector","result":[{"metric":{"kind":"Redis"},"value":[1,"3"]}]}}`
 
@@ -72,6 +76,34 @@ func TestQueryRefuses(t *testing.T) {
 		if got, err := c.Query(t.Context(), "x", time.Now()); err == nil {
 			t.Errorf("%s: %v", name, got)
 		}
+	}
+}
+
+func TestLabelValues(t *testing.T) {
+	body := `{"status":"success","data":["a","b"]}`
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm()
+		want := url.Values{"start": {"1772323200"}, "end": {"1775001599.999"}, "deny_partial_response": {"1"}, "nocache": {"1"}}
+		if r.URL.Path != "/base/api/v1/label/cluster_id/values" || r.Form.Encode() != want.Encode() {
+			t.Errorf("asked on %s with %s", r.URL.Path, r.Form)
+		}
+		fmt.Fprint(w, body)
+	}))
+	t.Cleanup(s.Close)
+	c, err := New(Config{URL: s.URL + "/base", Bytes: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	march := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	ask := func() ([]model.LabelValue, error) {
+		return c.LabelValues(t.Context(), "cluster_id", march, march.AddDate(0, 1, 0).Add(-time.Millisecond))
+	}
+	if got, err := ask(); err != nil || !slices.Equal(got, []model.LabelValue{"a", "b"}) {
+		t.Errorf("%v, %v", got, err)
+	}
+	body = strings.Replace(body, "{", `{"isPartial":true,`, 1)
+	if got, err := ask(); err == nil {
+		t.Errorf("a part is taken for all: %v", got)
 	}
 }
 

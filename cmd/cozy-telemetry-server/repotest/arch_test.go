@@ -45,7 +45,7 @@ var imports = map[string][]string{
 		module + "ingest/jsonerror", module + "store/rollup", module + "overview/promapi",
 		"github.com/prometheus/common/model", "github.com/labstack/echo/v4", "github.com/rs/zerolog", "golang.org/x/sync",
 	},
-	"overview/promapi": {"github.com/prometheus/common/model", "golang.org/x/sync"},
+	"overview/promapi": {"github.com/prometheus/client_golang/api", "github.com/prometheus/common/model"},
 	"overview/mirror":  {module + "store/rollup", module + "store/durable", "github.com/rs/zerolog"},
 	"overview/backfill": {
 		module + "overview/promapi", module + "store/rollup", "github.com/prometheus/common/model", "golang.org/x/sync", "github.com/cenkalti/backoff/v5",

@@ -1,14 +1,13 @@
 package promapi
 
 import (
-	"context"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"net/http"
-	"net/url"
 	"strconv"
 	"time"
 )
@@ -53,32 +52,66 @@ func unknownPath(err error) bool {
 	return errors.As(err, &status) && (status.Code == http.StatusBadRequest || status.Code == http.StatusNotFound)
 }
 
-// JSON asks for a whole, fresh answer of the Prometheus API, and decodes its field
-// data into what data points to. The form gets the parameters for that.
-func (c *Client) JSON(ctx context.Context, path string, form url.Values, data any) error {
-	form.Set("deny_partial_response", "1")
-	// Without it VictoriaMetrics hides the samples of the last 30 seconds.
-	form.Set("nocache", "1")
-	return c.ask(ctx, path, form, func(resp *http.Response) error {
-		body, err := io.ReadAll(io.LimitReader(resp.Body, c.cfg.Bytes+1))
-		if err != nil {
-			return err
-		}
-		if int64(len(body)) > c.cfg.Bytes {
-			return fmt.Errorf("%w: above %d bytes", ErrTooLarge, c.cfg.Bytes)
-		}
-		return decode(body, data)
-	})
+// plain makes an error of what has another status than 200, before a client
+// follows it.
+type plain struct{ next http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (t plain) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := t.next.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode != http.StatusOK {
+		_ = resp.Body.Close()
+		return nil, statusError(resp)
+	}
+	return resp, nil
 }
 
-func decode(body []byte, data any) error {
-	envelope := struct {
+// strict asks for a whole, fresh answer of the Prometheus API, and makes an error of
+// any other one, before the library gets to see it.
+type strict struct {
+	plain
+	bytes int64
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t strict) RoundTrip(req *http.Request) (*http.Response, error) {
+	req = req.Clone(req.Context())
+	q := req.URL.Query()
+	q.Set("deny_partial_response", "1")
+	// Without it VictoriaMetrics hides the samples of the last 30 seconds.
+	q.Set("nocache", "1")
+	req.URL.RawQuery = q.Encode()
+
+	resp, err := t.plain.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, t.bytes+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(body)) > t.bytes {
+		return nil, fmt.Errorf("%w: above %d bytes", ErrTooLarge, t.bytes)
+	}
+	if err := checkWhole(body); err != nil {
+		return nil, err
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	return resp, nil
+}
+
+// checkWhole looks for what the library takes for good, or hands on to nobody.
+func checkWhole(body []byte) error {
+	var envelope struct {
 		Status    string   `json:"status"`
 		Error     string   `json:"error"`
 		IsPartial bool     `json:"isPartial"`
 		Warnings  []string `json:"warnings"`
-		Data      any      `json:"data"`
-	}{Data: data}
+	}
 	if err := json.Unmarshal(body, &envelope); err != nil {
 		return fmt.Errorf("answer is not the JSON that it should be: %w", err)
 	}
@@ -92,17 +125,6 @@ func decode(body []byte, data any) error {
 		return fmt.Errorf("answer with a warning: %s", envelope.Warnings[0])
 	}
 	return nil
-}
-
-// Stream asks for an answer of any length, and lets read have it as it comes. What
-// read has had of an answer that was cut off ends with an error.
-func (c *Client) Stream(ctx context.Context, path string, form url.Values, read func(io.Reader) error) error {
-	return c.ask(ctx, path, form, func(resp *http.Response) error {
-		if !tellsItsEnd(resp) {
-			return ErrEndless
-		}
-		return read(resp.Body)
-	})
 }
 
 // tellsItsEnd reports whether an answer that is cut off ends with an error: it

@@ -15,18 +15,12 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-// InstanceDay is one cluster's day.
-type InstanceDay struct {
-	Instance string
-	Day      rollup.Day
-}
-
 // Store is what a backfill needs of the file. Methods may be called
 // concurrently.
 type Store interface {
-	// MergeDays merges days of clusters into what the file has of that date. It
-	// returns once they are on disk. Doing it again changes nothing.
-	MergeDays(ctx context.Context, date rollup.Date, days []InstanceDay) error
+	// MergeDays merges days of a product's clusters into what the file has of that
+	// date. It returns once they are on disk. Doing it again changes nothing.
+	MergeDays(ctx context.Context, product string, date rollup.Date, days []rollup.InstanceDay) error
 	// Backfilled returns what PutBackfilled has stored, nil if it never did.
 	Backfilled() ([]byte, error)
 	// PutBackfilled stores how far a backfill has come. It returns once that is on
@@ -228,7 +222,7 @@ func (r *run) part(ctx context.Context, date rollup.Date, ids []string, from, to
 	case err == nil:
 		days := f.days()
 		r.count(f)
-		return r.store.MergeDays(ctx, date, days)
+		return r.store.MergeDays(ctx, rollup.Cozystack, date, days)
 	case !errors.Is(err, errTooMuch):
 		return err
 	case len(ids) > 1:

@@ -29,7 +29,7 @@ type memory struct {
 	fails error
 }
 
-func (m *memory) MergeDays(_ context.Context, date rollup.Date, days []InstanceDay) error {
+func (m *memory) MergeDays(_ context.Context, _ string, date rollup.Date, days []rollup.InstanceDay) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.days == nil {

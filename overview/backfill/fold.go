@@ -154,11 +154,11 @@ func (m *metricFold) add(series rollup.Series, at int64, value float64) (isNew b
 }
 
 // days returns the clusters that have any sample, in the order of their ids.
-func (f *fold) days() []InstanceDay {
-	var days []InstanceDay
+func (f *fold) days() []rollup.InstanceDay {
+	var days []rollup.InstanceDay
 	for _, id := range slices.Sorted(maps.Keys(f.clusters)) {
 		if d := f.day(f.clusters[id]); !d.IsZero() {
-			days = append(days, InstanceDay{id, d})
+			days = append(days, rollup.InstanceDay{Instance: id, Day: d})
 		}
 	}
 	return days

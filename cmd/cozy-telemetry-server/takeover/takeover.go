@@ -38,7 +38,7 @@ type watcher interface {
 
 // fill takes over, and makes what is stored of the months follow.
 func (b Filler) fill(ctx context.Context, t Months, w watcher) (backfill.Progress, error) {
-	return backfill.Run(ctx, storeOf{b.Store}, backfill.Config{
+	return backfill.Run(ctx, b.Store, backfill.Config{
 		URL: b.URL, From: t.From, To: t.To, Again: t.Again, Now: b.Now, Rules: b.Rules,
 		OnDay: w.onDay, OnRetry: w.onRetry,
 		OnMonth: func(ctx context.Context, month rollup.MonthID) error {
@@ -49,16 +49,4 @@ func (b Filler) fill(ctx context.Context, t Months, w watcher) (backfill.Progres
 			return err
 		},
 	})
-}
-
-// storeOf is the store as a backfill needs it.
-type storeOf struct{ *store.Store }
-
-// MergeDays merges days of clusters into those of a date.
-func (s storeOf) MergeDays(ctx context.Context, date rollup.Date, days []backfill.InstanceDay) error {
-	merged := make([]rollup.InstanceDay, len(days))
-	for i, d := range days {
-		merged[i] = rollup.InstanceDay(d)
-	}
-	return s.Store.MergeDays(ctx, rollup.Cozystack, date, merged)
 }

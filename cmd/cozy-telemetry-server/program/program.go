@@ -5,7 +5,7 @@
 // (program.go). [Run] finds the command, runs it, and makes of its error lines and an
 // exit code (root.go). Without a command that is the server, of package serve. The
 // others are those on a file at rest, of package offline; those that ask a server, of
-// the packages backup and takeover; and two that are here: version and healthcheck.
+// the packages backup and backfill; and two that are here: version and healthcheck.
 // What all of them share is in package cli.
 package program
 

@@ -8,11 +8,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/backfill"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/backup"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/offline"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/serve"
-	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/takeover"
 )
 
 // Exit codes beside 0: something went wrong, or the command line is.
@@ -90,7 +90,7 @@ with monthly statistics. Without a command it serves.`,
 	root.PreRunE = func(*cobra.Command, []string) error { return cfg.Check() }
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return cli.UsageError{Err: err} })
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newVersion(), newHealthcheck(), backup.Command(env), takeover.Command(env))
+	root.AddCommand(newVersion(), newHealthcheck(), backup.Command(env), backfill.Command(env))
 	root.AddCommand(offline.Commands(env)...)
 	for _, cmd := range append(root.Commands(), root) {
 		cli.BindTwins(cmd, env.Getenv)

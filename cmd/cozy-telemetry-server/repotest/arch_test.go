@@ -53,10 +53,10 @@ var imports = map[string][]string{
 	"appsource": {},
 	server:      {rooms + "program"},
 	server + "/program": {
-		rooms + "serve", rooms + "offline", rooms + "backup", rooms + "takeover", rooms + "cli", cobraModule,
+		rooms + "serve", rooms + "offline", rooms + "backup", rooms + "backfill", rooms + "cli", cobraModule,
 	},
 	server + "/serve": {
-		rooms + "backup", rooms + "takeover", rooms + "intake", rooms + "lobby", rooms + "private", rooms + "cli",
+		rooms + "backup", rooms + "backfill", rooms + "limits", rooms + "lobby", rooms + "private", rooms + "cli",
 		module + "store", module + "ingest", module + "ingest/forward", module + "overview", module + "appsource", module + "ingest/jsonerror",
 		"github.com/labstack/echo/v4", "github.com/prometheus/client_golang/prometheus", "github.com/prometheus/common/model",
 		"github.com/rs/zerolog", pflagModule, "golang.org/x/sync",
@@ -64,13 +64,13 @@ var imports = map[string][]string{
 	server + "/offline": {
 		rooms + "export", rooms + "cli", module + "store", module + "ingest/forward", module + "overview", module + "appsource", cobraModule,
 	},
-	server + "/takeover": {
-		rooms + "intake", rooms + "private", rooms + "cli", module + "store", module + "ingest", module + "overview", module + "appsource",
+	server + "/backfill": {
+		rooms + "limits", rooms + "private", rooms + "cli", module + "store", module + "ingest", module + "overview", module + "appsource",
 		module + "ingest/jsonerror", "github.com/rs/zerolog", cobraModule,
 	},
 	server + "/backup":  {rooms + "private", rooms + "cli", module + "store", module + "ingest/jsonerror", "github.com/rs/zerolog", cobraModule},
 	exportFolder:        {module + "store", module + "appsource", parquetModule, "golang.org/x/mod"},
-	server + "/intake":  {rooms + "cli", module + "ingest", module + "store/rollup", pflagModule},
+	server + "/limits":  {rooms + "cli", module + "ingest", module + "store/rollup", pflagModule},
 	server + "/lobby":   {},
 	server + "/private": {module + "ingest/jsonerror"},
 	server + "/cli": {

@@ -1,6 +1,6 @@
-// Package serve is the server. [Config] is what its flags say (flags.go, limits.go, and
-// check.go for what is wrong with them), and [Run] serves by them until its context
-// ends.
+// Package serve is the server. [Config] is what its flags say (flags.go, with those
+// of senders and of connections in senders.go and connections.go, and check.go for what
+// is wrong with them), and [Run] serves by them until its context ends.
 //
 // A start opens the file, or says why it must not (open.go), holds the mirror against
 // it (mirrored.go), builds all parts upon it (serve.go), and opens the listeners

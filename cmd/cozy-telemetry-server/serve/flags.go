@@ -8,7 +8,7 @@ import (
 
 	"github.com/cozystack/cozystack-telemetry-server/appsource"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
-	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/intake"
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/limits"
 	"github.com/cozystack/cozystack-telemetry-server/ingest"
 	"github.com/cozystack/cozystack-telemetry-server/overview"
 	"github.com/cozystack/cozystack-telemetry-server/overview/mirror"
@@ -37,7 +37,7 @@ type Config struct {
 	senders           ingest.SenderLimits
 	connections       connectionLimits
 	maxParses         int
-	takes             intake.Flags
+	takes             limits.Flags
 	forwardQueueBytes int64
 
 	dbMaxBytes            int64

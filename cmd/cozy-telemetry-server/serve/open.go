@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
-	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/intake"
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/limits"
 	"github.com/cozystack/cozystack-telemetry-server/overview/mirror"
 	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
@@ -54,8 +54,8 @@ func (s *server) storeOptions(env cli.Environment) store.Options {
 		QueueBytes: s.cfg.forwardQueueBytes,
 		MaxBytes:   s.cfg.dbMaxBytes,
 		Bounds:     s.cfg.takes.Bounds,
-		Dictionary: intake.Dictionary,
-		Lasting:    intake.Lasting(),
+		Dictionary: limits.Dictionary,
+		Lasting:    limits.Lasting(),
 		Now:        env.Now,
 		OnCommit:   s.onCommit,
 	}

@@ -10,11 +10,11 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/cozystack/cozystack-telemetry-server/appsource"
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/backfill"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/backup"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/lobby"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/private"
-	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/takeover"
 	"github.com/cozystack/cozystack-telemetry-server/ingest"
 	"github.com/cozystack/cozystack-telemetry-server/ingest/forward"
 	"github.com/cozystack/cozystack-telemetry-server/overview"
@@ -35,7 +35,7 @@ type server struct {
 	apps         *appsource.Source
 	overview     *overview.Overview
 	ingest       *ingest.Handler
-	backfill     *takeover.Loop
+	backfill     *backfill.Loop
 	retention    *retention
 	backups      *backup.Backups
 	lobby        *lobby.Lobby  // of the public listener
@@ -157,7 +157,7 @@ func (s *server) buildIngest(env cli.Environment) error {
 	if err != nil {
 		return err
 	}
-	s.backfill = takeover.NewLoop(takeover.Filler{
+	s.backfill = backfill.NewLoop(backfill.Filler{
 		URL: cfg.vmselectURL, Rules: rules, Store: s.store, Overview: s.overview, Now: env.Now,
 	}, s.log)
 	var lines func([]byte, rollup.Report) []byte

@@ -1,4 +1,4 @@
-package takeover
+package backfill
 
 import (
 	"fmt"
@@ -9,7 +9,7 @@ import (
 
 // A server asks VictoriaMetrics for every day, and takes one job at a time: who asks for
 // thousands of years would keep all others out.
-func TestTakeoverIsBounded(t *testing.T) {
+func TestBackfillIsBounded(t *testing.T) {
 	now := time.Date(2026, 3, 5, 10, 0, 0, 0, time.UTC)
 	for months, want := range map[string]string{
 		"2024-01 2026-12": "",

@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
-	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/lobby"
 	"github.com/cozystack/cozystack-telemetry-server/ingest"
 )
 
@@ -68,28 +67,4 @@ func parseProxies(texts []string) (ingest.Proxies, error) {
 		all = append(all, proxy)
 	}
 	return all, nil
-}
-
-// connectionLimits bound what a connection may take before it is a request.
-type connectionLimits struct {
-	most                       int // of the public listener
-	headerTimeout, bodyTimeout time.Duration
-}
-
-// lobby bounds the connections. What waits for room still has half of the time for
-// its body.
-func (l connectionLimits) lobby() *lobby.Lobby { return lobby.New(l.most, l.bodyTimeout/2) }
-
-func bindConnectionFlags(f *pflag.FlagSet, l *connectionLimits) {
-	f.IntVar(&l.most, "max-connections", 4096, "most connections of the public listener; one more takes the place of an idle one, or waits")
-	f.DurationVar(&l.headerTimeout, "header-timeout", 10*time.Second, "how long a request's header may take")
-	f.DurationVar(&l.bodyTimeout, "body-timeout", 30*time.Second, "how long a whole request may take, its header too")
-}
-
-func (l connectionLimits) check() error {
-	return errors.Join(
-		cli.CheckRange("max-connections", l.most, 1, 1_000_000),
-		cli.CheckRange("header-timeout", l.headerTimeout, 10*time.Millisecond, 10*time.Minute),
-		cli.CheckRange("body-timeout", l.bodyTimeout, 10*time.Millisecond, 10*time.Minute),
-	)
 }

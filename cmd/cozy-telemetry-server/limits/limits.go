@@ -1,7 +1,8 @@
-// Package intake bounds what a file takes of a cluster: the flags that the server and a
+// Package limits bounds what a file takes of a cluster: the flags that the server and a
 // backfill share, and what no flag changes. So nothing comes in by one way that the other
-// would refuse.
-package intake
+// would refuse. What bounds senders and connections is the server's alone, in package
+// serve.
+package limits
 
 import (
 	"errors"

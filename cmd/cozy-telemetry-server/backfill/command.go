@@ -1,4 +1,4 @@
-package takeover
+package backfill
 
 import (
 	"context"
@@ -6,12 +6,11 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
 	"github.com/cozystack/cozystack-telemetry-server/appsource"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
-	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/intake"
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/limits"
 	"github.com/cozystack/cozystack-telemetry-server/ingest"
 	"github.com/cozystack/cozystack-telemetry-server/overview"
 	"github.com/cozystack/cozystack-telemetry-server/store"
@@ -32,9 +31,9 @@ type flags struct {
 	from, to             string
 	again                bool
 	confirmDays          int
-	takes                intake.Flags
+	takes                limits.Flags
 
-	takeover Months
+	months Months
 }
 
 // Command takes months over into a file, or lets a running server do it.
@@ -87,7 +86,7 @@ asked to, and goes by its own flags.`,
 }
 
 func (c *flags) check(now time.Time) (err error) {
-	c.takeover, err = parseMonths("--", c.from, c.to, c.again, now)
+	c.months, err = parseMonths("--", c.from, c.to, c.again, now)
 	if c.adminAddr != "" {
 		return errors.Join(err, cli.CheckAddr("admin-addr", c.adminAddr))
 	}
@@ -107,7 +106,7 @@ func (c *flags) run(ctx context.Context, env cli.Environment) (err error) {
 		return err
 	}
 	db, err := store.Open(c.dbPath, store.Options{
-		Now: env.Now, Bounds: c.takes.Bounds, Dictionary: intake.Dictionary, Lasting: intake.Lasting(),
+		Now: env.Now, Bounds: c.takes.Bounds, Dictionary: limits.Dictionary, Lasting: limits.Lasting(),
 	})
 	if errors.Is(err, dberrors.ErrLocked) {
 		return fmt.Errorf("%w; or let the server do it: see --admin-addr", err)
@@ -118,7 +117,7 @@ func (c *flags) run(ctx context.Context, env cli.Environment) (err error) {
 	defer func() { err = errors.Join(err, db.Close()) }()
 	apps := appsource.New(appsource.Config{Now: env.Now, Store: db})
 	_ = apps.Load() // without the stored list, the built-in one names the applications
-	months, err := overview.New(db, apps, overview.Config{Now: env.Now, ConfirmDays: c.confirmDays, Logger: zerolog.Nop()})
+	months, err := overview.New(db, apps, overview.Config{Now: env.Now, ConfirmDays: c.confirmDays})
 	if err != nil {
 		return err
 	}
@@ -128,8 +127,8 @@ func (c *flags) run(ctx context.Context, env cli.Environment) (err error) {
 
 // show takes over and tells how far it has come.
 func (c *flags) show(ctx context.Context, b Filler, env cli.Environment) error {
-	w := &onlooker{stderr: env.Stderr, bar: cli.NewProgress(env, "days", int64(c.takeover.days(env.Now())))}
-	p, err := b.fill(ctx, c.takeover, w)
+	w := &onlooker{stderr: env.Stderr, bar: cli.NewProgress(env, "days", int64(c.months.days(env.Now())))}
+	p, err := b.fill(ctx, c.months, w)
 	w.bar.Done()
 	if ctx.Err() != nil {
 		return fmt.Errorf("interrupted; run it again to go on from day %d of %d", p.Days, p.Total)

@@ -1,12 +1,12 @@
-// Package takeover is the backfill as the program has it: months are taken over from a
+// Package backfill is the command and the job of that name: months are taken over from a
 // VictoriaMetrics into a file.
 //
 // [Months] are what is asked for (months.go). A [Filler] takes them over into an open file
-// (takeover.go); how samples become days is overview/backfill's. [Command] has one fill a
+// (backfill.go); how samples become days is overview/backfill's. [Command] has one fill a
 // file that no server has open (command.go), and tells how far it is (onlooker.go). A
 // file that a server has open is filled by that server: its [Loop] takes one job at a
 // time from its private listener (handler.go), where the command asks it to (ask.go).
-package takeover
+package backfill
 
 import (
 	"context"

@@ -24,10 +24,15 @@ func CheckURL(flag, value string) error {
 	return nil
 }
 
-// CheckAddr refuses what is not host:port. The host may be missing.
+// CheckAddr refuses what is not host:port. The host may be missing, and the port may be
+// a service's name.
 func CheckAddr(flag, value string) error {
-	if _, _, err := net.SplitHostPort(value); err != nil {
+	_, port, err := net.SplitHostPort(value)
+	if err != nil || port == "" {
 		return fmt.Errorf("--%s: %q is not host:port", flag, value)
+	}
+	if _, err := net.LookupPort("tcp", port); err != nil {
+		return fmt.Errorf("--%s: %q has no port from 0 to 65535", flag, value)
 	}
 	return nil
 }

@@ -3,6 +3,8 @@ package serve
 import (
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -25,8 +27,7 @@ func (c Config) Check() error {
 		cli.CheckURL("forward-url", c.forwardURL),
 		cli.CheckURL("vmselect-url", c.vmselectURL),
 		cli.CheckURL("apps-url", c.appsURL),
-		cli.CheckAddr("listen-addr", c.listenAddr),
-		checkAdmin(c.adminAddr, c.listenAddr),
+		c.checkListeners(),
 		private.CheckHosts(c.adminHosts),
 		cli.CheckFilled("db-path", c.dbPath),
 		cli.CheckOneOf("aggregate", string(c.aggregate), "average", "distinct"),
@@ -52,14 +53,44 @@ func (c Config) Check() error {
 	)
 }
 
-func checkAdmin(admin, public string) error {
-	switch admin {
-	case "":
-		return nil
-	case public:
-		return errors.New("--admin-addr: must differ from --listen-addr, it is not for the public")
+func (c Config) checkListeners() error {
+	err := cli.CheckAddr("listen-addr", c.listenAddr)
+	if c.adminAddr == "" {
+		return err
 	}
-	return cli.CheckAddr("admin-addr", admin)
+	err = errors.Join(err, cli.CheckAddr("admin-addr", c.adminAddr))
+	if err == nil && overlap(c.listenAddr, c.adminAddr) {
+		return errors.New("--admin-addr: must have another port than --listen-addr, or another IP address: it is not for the public")
+	}
+	return err
+}
+
+// overlap tells whether two addresses may be one, however they are spelled. They have
+// been checked. Of one port are two only where each is of one IP address.
+func overlap(a, b string) bool {
+	ip, port := resolve(a)
+	otherIP, otherPort := resolve(b)
+	if port != otherPort || port == 0 {
+		return false
+	}
+	return !ip.IsValid() || !otherIP.IsValid() || ip.IsUnspecified() || otherIP.IsUnspecified() || ip == otherIP
+}
+
+// resolve returns an address' port, and its IP address if it is written as one.
+func resolve(addr string) (netip.Addr, int) {
+	host, service, err := net.SplitHostPort(addr)
+	if err != nil {
+		return netip.Addr{}, 0 // checked before: can't be
+	}
+	port, err := net.LookupPort("tcp", service)
+	if err != nil {
+		return netip.Addr{}, 0 // checked before too
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return netip.Addr{}, port // all addresses, or a name's
+	}
+	return ip.Unmap(), port
 }
 
 func checkLevel(value string) error {

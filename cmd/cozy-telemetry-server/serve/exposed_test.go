@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -165,7 +166,7 @@ func TestKnownAfterRestart(t *testing.T) {
 }
 
 func TestParseProxies(t *testing.T) {
-	for _, good := range []string{"", "10.0.0.0/8", "10.0.0.1", "2001:db8::/32,::1,127.0.0.1"} {
+	for _, good := range []string{"", "::ffff:10.0.0.1", "::ffff:10.0.0.0/104", "10.0.0.0/8", "10.0.0.1", "2001:db8::/32,::1,127.0.0.1"} {
 		var texts []string
 		if good != "" {
 			texts = strings.Split(good, ",")
@@ -174,7 +175,12 @@ func TestParseProxies(t *testing.T) {
 			t.Errorf("%q: %v, %v", good, all, err)
 		}
 	}
-	for _, bad := range []string{"", "proxy", "10.0.0.0/33", "10.0.0.1:80", "fe80::1%eth0", "10.0.0.0/8 "} {
+	for text, addr := range map[string]string{"::ffff:10.0.0.1": "10.0.0.1", "::ffff:10.0.0.0/104": "10.9.9.9", "::/0": "2001:db8::1"} {
+		if all, err := parseProxies([]string{text}); err != nil || !all[0].Contains(netip.MustParseAddr(addr)) {
+			t.Errorf("%q: %v, %v", text, all, err)
+		}
+	}
+	for _, bad := range []string{"", "proxy", "::ffff:0.0.0.0/90", "10.0.0.0/33", "10.0.0.1:80", "fe80::1%eth0", "10.0.0.0/8 "} {
 		if _, err := parseProxies([]string{"10.0.0.1", bad}); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("--trusted-proxies: %q is not", bad)) {
 			t.Errorf("%q: %v", bad, err)
 		}

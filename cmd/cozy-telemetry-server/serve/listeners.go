@@ -51,7 +51,7 @@ func (l *listeners) add(flag, addr string, h http.Handler) error {
 	}
 	l.sockets = append(l.sockets, socket)
 	l.servers = append(l.servers, &http.Server{
-		Handler:           h,
+		Handler:           unambiguous(h),
 		ReadHeaderTimeout: l.limits.headerTimeout,
 		ReadTimeout:       l.limits.bodyTimeout,
 		WriteTimeout:      l.limits.bodyTimeout + answerTime,
@@ -61,6 +61,18 @@ func (l *listeners) add(flag, addr string, h http.Handler) error {
 		ErrorLog: log.New(io.Discard, "", 0),
 	})
 	return nil
+}
+
+// unambiguous closes the connection of a request in chunks. One that has a length as
+// well ends elsewhere for a proxy that goes by that, so that what follows may be
+// smuggled. Package http hides the length; clients send lengths alone.
+func unambiguous(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if len(r.TransferEncoding) > 0 {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // publicURL and adminURL are where the listeners can be reached on this machine.

@@ -56,15 +56,29 @@ func (c Config) checkSenders() error {
 func parseProxies(texts []string) (ingest.Proxies, error) {
 	var all ingest.Proxies
 	for _, text := range texts {
-		proxy, err := netip.ParsePrefix(text)
-		if err != nil {
-			addr, err := netip.ParseAddr(text)
-			if err != nil || addr.Zone() != "" {
-				return nil, fmt.Errorf("--trusted-proxies: %q is not an address or a network such as 192.0.2.0/24", text)
-			}
-			proxy = netip.PrefixFrom(addr, addr.BitLen())
+		proxy := parseProxy(text)
+		if !proxy.IsValid() {
+			return nil, fmt.Errorf("--trusted-proxies: %q is not an address or a network such as 192.0.2.0/24", text)
 		}
 		all = append(all, proxy)
 	}
 	return all, nil
+}
+
+// parseProxy returns the invalid prefix for what is neither. IPv4 that is mapped into
+// IPv6 is IPv4, as it is of a peer.
+func parseProxy(text string) netip.Prefix {
+	proxy, err := netip.ParsePrefix(text)
+	if err != nil {
+		addr, err := netip.ParseAddr(text)
+		if err != nil || addr.Zone() != "" {
+			return netip.Prefix{}
+		}
+		proxy = netip.PrefixFrom(addr, addr.BitLen())
+	}
+	if addr := proxy.Addr(); addr.Is4In6() {
+		const mapped = 96 // the length of what is before the IPv4
+		return netip.PrefixFrom(addr.Unmap(), proxy.Bits()-mapped)
+	}
+	return proxy
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/boltfile"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
+	"github.com/cozystack/cozystack-telemetry-server/store/rewrite"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -249,13 +250,13 @@ func TestCompact(t *testing.T) {
 	blocks := allBlocks(t, s)
 	must(t, s.Remove(t.Context(), blocks[len(blocks)-1:]))
 	to := filepath.Join(t.TempDir(), "new.db")
-	if err := Compact(t.Context(), path, to, nil); !errors.Is(err, dberrors.ErrLocked) {
+	if err := rewrite.Compact(t.Context(), path, to, nil); !errors.Is(err, dberrors.ErrLocked) {
 		t.Errorf("got %v, want ErrLocked", err)
 	}
 	must(t, s.Close())
 	before := stateOf(t, path)
 	var done, total int64
-	must(t, Compact(t.Context(), path, to, func(d, all int64) {
+	must(t, rewrite.Compact(t.Context(), path, to, func(d, all int64) {
 		if d < done || d > all {
 			t.Errorf("progress from %d to %d of %d", done, d, all)
 		}
@@ -277,10 +278,10 @@ func TestCompact(t *testing.T) {
 		t.Error("a key, a value or a sequence differs")
 	}
 	must(t, errors.Join(a.Close(), b.Close()))
-	if err := Compact(t.Context(), path, to, nil); !errors.Is(err, fs.ErrExist) {
+	if err := rewrite.Compact(t.Context(), path, to, nil); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("got %v, want fs.ErrExist", err)
 	}
-	if err := Compact(t.Context(), path+"x", to+"x", nil); !errors.Is(err, fs.ErrNotExist) {
+	if err := rewrite.Compact(t.Context(), path+"x", to+"x", nil); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v, want fs.ErrNotExist", err)
 	}
 	live := openAt(t, to, Options{}) // and takes reports again
@@ -340,15 +341,27 @@ type ownMonth struct {
 	month             rollup.MonthID
 }
 
+// monthsOf returns the months of which a file has anything.
+func monthsOf(t fatal, s *Store) (months []rollup.MonthID) {
+	t.Helper()
+	must(t, s.view(func(tx *bolt.Tx) (err error) {
+		months, err = layout.MonthsOf(tx)
+		return err
+	}))
+	return months
+}
+
 // ownMonths returns the months' own records, and which days are in them.
 func ownMonths(t fatal, s *Store) map[ownMonth]rollup.Month {
 	t.Helper()
 	all := make(map[ownMonth]rollup.Month)
-	months, err := s.allMonths()
-	must(t, err)
+	months := monthsOf(t, s)
 	for _, month := range months {
-		names, err := s.partitions(month)
-		must(t, err)
+		var names []layout.PartitionName
+		must(t, s.view(func(tx *bolt.Tx) (err error) {
+			names, err = layout.Partitions(tx, month)
+			return err
+		}))
 		for _, name := range names {
 			if name.Day != 0 {
 				continue

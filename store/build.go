@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 
-	bolt "go.etcd.io/bbolt"
-
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/boltfile"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
-	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
 // buildFile opens an unfinished file for writing, or makes it, and lets fill write to
@@ -30,22 +27,4 @@ func Build(ctx context.Context, path string, fill func(s *Store) error) error {
 	return boltfile.Create(path, layout.CheckSchema, func(temp string) (keys int, err error) {
 		return boltfile.InTwoSteps(ctx, temp, func(stage string) error { return buildFile(stage, fill) })
 	})
-}
-
-// Partitions returns the partitions of a month.
-func (s *Store) partitions(month rollup.MonthID) (names []layout.PartitionName, err error) {
-	err = s.view(func(tx *bolt.Tx) (err error) {
-		names, err = layout.Partitions(tx, month)
-		return err
-	})
-	return names, err
-}
-
-// allMonths returns the months of which a file has anything, ascending.
-func (s *Store) allMonths() (months []rollup.MonthID, err error) {
-	err = s.view(func(tx *bolt.Tx) (err error) {
-		months, err = layout.MonthsOf(tx)
-		return err
-	})
-	return months, err
 }

@@ -269,7 +269,7 @@ func (c *checker) snapshots(tx *bolt.Tx) error {
 	}
 	return tx.Bucket(layout.BucketSnapshots).ForEach(func(k, v []byte) error {
 		var snap rollup.Snapshot
-		if err := decodeSnapshot(v, &snap); err != nil {
+		if err := record.DecodeSnapshot(v, &snap); err != nil {
 			c.report(ProblemSnapshot, "%s: %v", k, err)
 		} else if snap.Month.String() != string(k) {
 			c.report(ProblemSnapshot, "%s: it is of %s", k, snap.Month)

@@ -57,7 +57,12 @@ func (s *Store) closeThem(ctx context.Context, from, through rollup.Date) error 
 	}
 	// Only now: what comes from here on is merged into the month as well, so no
 	// product can be missed.
-	if err := s.closeProducts(ctx, month, days); err != nil {
+	err = fold.Days(ctx, s.view, month, days, func(product string, chunk []rollup.InstanceMonth) error {
+		return s.submit(ctx, &request{apply: func(tx *bolt.Tx, dicts *layout.Dictionaries) error {
+			return layout.PutMonths(tx, dicts, product, month, chunk)
+		}})
+	})
+	if err != nil {
 		return err
 	}
 	// From here on the month is read in place of its days. It has the same, unless
@@ -66,38 +71,4 @@ func (s *Store) closeThem(ctx context.Context, from, through rollup.Date) error 
 		dicts.Change(month)
 		return layout.AddDays(tx, month, layout.KeyClosed, days)
 	}})
-}
-
-// closeProducts merges some days of each product into the month.
-func (s *Store) closeProducts(ctx context.Context, month rollup.MonthID, days rollup.DaySet) error {
-	var products []string
-	err := s.view(func(tx *bolt.Tx) (err error) {
-		products, err = layout.ProductsOf(tx, month, days)
-		return err
-	})
-	for _, product := range products {
-		if err == nil {
-			err = s.closeProduct(ctx, product, month, days)
-		}
-	}
-	return err
-}
-
-// closeProduct merges a product's days into its month, some instances at a time:
-// no transaction, reading or writing, is long.
-func (s *Store) closeProduct(ctx context.Context, product string, month rollup.MonthID, days rollup.DaySet) error {
-	var after []byte
-	for {
-		chunk, last, err := fold.Some(ctx, s.view, product, month, days, after)
-		if err != nil || len(chunk) == 0 {
-			return err
-		}
-		err = s.submit(ctx, &request{apply: func(tx *bolt.Tx, dicts *layout.Dictionaries) error {
-			return layout.PutMonths(tx, dicts, product, month, chunk)
-		}})
-		if err != nil {
-			return err
-		}
-		after = last
-	}
 }

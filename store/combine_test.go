@@ -3,7 +3,6 @@ package store
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -15,6 +14,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/rewrite"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -88,8 +88,7 @@ func (sc scene) play(t fatal, s *Store, server int) {
 
 func foldThrough(t fatal, s *Store, date rollup.Date) {
 	t.Helper()
-	months, err := s.allMonths()
-	must(t, err)
+	months := monthsOf(t, s)
 	for _, month := range months {
 		must(t, s.CloseDays(context.Background(), month, date))
 	}
@@ -148,9 +147,9 @@ func checkCleanly(t fatal, path string) {
 	must(t, s.Check(context.Background(), func(p Problem) { t.Fatalf("%s: %+v", path, p) }, nil))
 }
 
-func combined(t fatal, into string, from ...string) Combined {
+func combined(t fatal, into string, from ...string) rewrite.Combined {
 	t.Helper()
-	left, err := Combine(context.Background(), into, from, nil)
+	left, err := rewrite.Combine(context.Background(), into, from, nil)
 	must(t, err)
 	return left
 }
@@ -175,7 +174,7 @@ func TestCombineRemovedDays(t *testing.T) {
 	})
 	b := fileOf(t, filepath.Join(dir, "b"), func(s *Store) { seen(s, "b", "both") })
 	into := filepath.Join(dir, "into")
-	if left := combined(t, into, a, b); left != (Combined{DaysLeftOut: 1}) {
+	if left := combined(t, into, a, b); left != (rewrite.Combined{DaysLeftOut: 1}) {
 		t.Errorf("left out: %+v", left)
 	}
 	checkClean(t, into)
@@ -267,9 +266,9 @@ func TestCombineTheRest(t *testing.T) {
 	before := []fileState{stateOf(t, a), stateOf(t, b)}
 	into := filepath.Join(dir, "new")
 	var progress []int64
-	left, err := Combine(context.Background(), into, []string{a, b, a}, func(done, total int64) { progress = append(progress, done, total) })
+	left, err := rewrite.Combine(context.Background(), into, []string{a, b, a}, func(done, total int64) { progress = append(progress, done, total) })
 	must(t, err)
-	if want := (Combined{QueuedSamples: 3}); left != want {
+	if want := (rewrite.Combined{QueuedSamples: 3}); left != want {
 		t.Errorf("left out: %+v, want %+v", left, want)
 	}
 	if !slices.Equal(progress, []int64{0, 1, 1, 1}) {
@@ -297,10 +296,10 @@ func TestCombineTheRest(t *testing.T) {
 		}
 		must(t, s.Close())
 	}
-	if _, err := Combine(context.Background(), into, []string{a, b}, nil); !errors.Is(err, fs.ErrExist) {
+	if _, err := rewrite.Combine(context.Background(), into, []string{a, b}, nil); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("got %v, want fs.ErrExist", err)
 	}
-	if _, err := Combine(context.Background(), into+"2", []string{a, into + "3"}, nil); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := rewrite.Combine(context.Background(), into+"2", []string{a, into + "3"}, nil); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v, want fs.ErrNotExist", err)
 	}
 	if entries, _ := os.ReadDir(dir); len(entries) != 3 {
@@ -318,9 +317,9 @@ func TestRewritesKeepTheEpoch(t *testing.T) {
 		}
 	})
 	combined := filepath.Join(dir, "combined.db")
-	_, err := Combine(t.Context(), combined, []string{path}, nil)
+	_, err := rewrite.Combine(t.Context(), combined, []string{path}, nil)
 	must(t, err)
-	_, err = Forget(t.Context(), path, "cozystack", "x", nil)
+	_, err = rewrite.Forget(t.Context(), path, "cozystack", "x", nil)
 	must(t, err)
 	for file, want := range map[string]int{combined: 4, path: 2} {
 		s := openRead(t, file)
@@ -353,7 +352,7 @@ func TestCombineRemovedDayThatCameBack(t *testing.T) {
 	b := fileOf(t, in("b"), func(s *Store) { seen(s, "b", first, second) })
 	checkClean(t, a)
 	for into, from := range map[string][]string{"ab": {a, b}, "ba": {b, a}} {
-		if left := combined(t, in(into), from...); left != (Combined{DaysLeftOut: 1}) {
+		if left := combined(t, in(into), from...); left != (rewrite.Combined{DaysLeftOut: 1}) {
 			t.Errorf("%s left out: %+v", into, left)
 		}
 		checkClean(t, in(into))
@@ -422,23 +421,5 @@ func TestCombineHasFiguresCheckedAgain(t *testing.T) {
 				t.Errorf("got %+v, want %+v", got, want)
 			}
 		})
-	}
-}
-
-// What rollups have counted is dropped where merged records know more, but not the
-// figures of a file that has no records of the month any more: no one else has those.
-func TestChooseKeepsWhatHasNoRecords(t *testing.T) {
-	figures := func(clusters int64, records bool) candidate {
-		snap := rollup.Snapshot{Clusters: clusters, Source: rollup.SourceRollups}
-		b, err := json.Marshal(snap)
-		must(t, err)
-		return candidate{snap: snap, json: b, records: records}
-	}
-	kept, a, b := figures(1, false), figures(2, true), figures(3, true)
-	if got := choose([]candidate{a, kept, b}); !bytes.Equal(got, kept.json) {
-		t.Errorf("got %s, want %s", got, kept.json)
-	}
-	if got := choose([]candidate{a, b}); got != nil {
-		t.Errorf("got %s of records that differ", got)
 	}
 }

@@ -43,7 +43,7 @@ func TestFoldCallsNothingAfterAnError(t *testing.T) {
 }
 
 // fillDictionary gives a month a dictionary of a size, as a flood leaves it: each
-// Month has series that no other one has.
+// month has series that no other one has.
 func fillDictionary(t *testing.T, s *Store, month rollup.MonthID, metric string, size int) {
 	t.Helper()
 	must(t, s.submit(t.Context(), &request{apply: func(tx *bolt.Tx, dicts *layout.Dictionaries) error {

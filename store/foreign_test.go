@@ -11,6 +11,7 @@ import (
 
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
+	"github.com/cozystack/cozystack-telemetry-server/store/rewrite"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -66,10 +67,10 @@ func TestWalksEndOnForeignKeys(t *testing.T) {
 
 	// What is rewritten has keys of our form alone.
 	dir := t.TempDir()
-	_, err := Combine(ctx, filepath.Join(dir, "merged"), []string{path}, nil)
+	_, err := rewrite.Combine(ctx, filepath.Join(dir, "merged"), []string{path}, nil)
 	must(t, err)
 	checkClean(t, filepath.Join(dir, "merged"))
-	removed, err := Forget(ctx, path, "cozystack", uuid(2), nil)
+	removed, err := rewrite.Forget(ctx, path, "cozystack", uuid(2), nil)
 	if must(t, err); removed != 2 {
 		t.Errorf("%d records were removed, want 2", removed)
 	}

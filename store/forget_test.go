@@ -18,6 +18,7 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/boltfile"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
+	"github.com/cozystack/cozystack-telemetry-server/store/rewrite"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -93,7 +94,7 @@ func TestForget(t *testing.T) {
 			had := stored(t, before)
 			must(t, before.Close())
 
-			removed, err := Forget(t.Context(), path, "cozystack", gone, nil)
+			removed, err := rewrite.Forget(t.Context(), path, "cozystack", gone, nil)
 			must(t, err)
 			if got := traces(t, path, gone, string(private)); len(got) != 0 {
 				t.Errorf("the instance is still there as %v", got)
@@ -187,7 +188,7 @@ func TestForgetInABlockOfMany(t *testing.T) {
 			return errors.Join(q.SetSequence(1), q.Put(record.BlockKey(1), value))
 		}))
 	})
-	removed, err := Forget(t.Context(), path, "cozystack", "g", nil)
+	removed, err := rewrite.Forget(t.Context(), path, "cozystack", "g", nil)
 	must(t, err)
 	s := openRead(t, path)
 	defer s.Close()
@@ -214,7 +215,7 @@ func TestForgetRemovesUnreadableBlocks(t *testing.T) {
 	before := openRead(t, path)
 	blocks := before.Queue().Blocks
 	must(t, before.Close())
-	_, err := Forget(t.Context(), path, "cozystack", uuid(1), nil)
+	_, err := rewrite.Forget(t.Context(), path, "cozystack", uuid(1), nil)
 	must(t, err)
 	checkClean(t, path)
 	if got := traces(t, path, uuid(1), "no such series"); len(got) != 0 {
@@ -232,7 +233,7 @@ func TestForgetThroughALink(t *testing.T) {
 	path := fixture(t)
 	link := filepath.Join(t.TempDir(), "link.db")
 	must(t, os.Symlink(path, link))
-	removed, err := Forget(t.Context(), link, "cozystack", uuid(1), nil)
+	removed, err := rewrite.Forget(t.Context(), link, "cozystack", uuid(1), nil)
 	must(t, err)
 	if got := traces(t, path, uuid(1), "no such series"); removed == 0 || len(got) != 0 {
 		t.Errorf("%d removed, the instance is still there as %v", removed, got)
@@ -247,7 +248,7 @@ func TestForgetRefuses(t *testing.T) {
 	for path, want := range map[string]error{
 		live.path: dberrors.ErrLocked, filepath.Join(t.TempDir(), "none.db"): fs.ErrNotExist,
 	} {
-		if _, err := Forget(t.Context(), path, "cozystack", "a", nil); !errors.Is(err, want) {
+		if _, err := rewrite.Forget(t.Context(), path, "cozystack", "a", nil); !errors.Is(err, want) {
 			t.Errorf("got %v, want %v", err, want)
 		}
 	}
@@ -311,7 +312,7 @@ func TestForgetAndFigures(t *testing.T) {
 				must(t, s.Record(t.Context(), report("stays", march, "a"), nil))
 				offer(t, s, stored)
 			})
-			_, err := Forget(t.Context(), path, "cozystack", "gone", nil)
+			_, err := rewrite.Forget(t.Context(), path, "cozystack", "gone", nil)
 			must(t, err)
 			s := openAt(t, path, Options{})
 			kept, err := s.OfferSnapshot(t.Context(), rollup.Snapshot{

@@ -47,19 +47,10 @@ func createFile(path string) error {
 		return fmt.Errorf("create the folder of %s: %w", path, err)
 	}
 	// Where another server was quicker, its file is the one to open.
-	if err := durable.Create(path, fillFile); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := durable.Create(path, layout.MakeFile); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("create %s: %w", path, err)
 	}
 	return nil
-}
-
-// fillFile makes a new, empty database under a name that is not used.
-func fillFile(path string) error {
-	db, err := boltfile.Open(path, false)
-	if err != nil {
-		return err
-	}
-	return errors.Join(db.Update(layout.CreateSchema), db.Close())
 }
 
 // SetAside renames a file that can't be used, as Open has found, so that a new

@@ -54,7 +54,7 @@ func foreignFile(t *testing.T, change func(tx *bolt.Tx) error) []byte {
 	return b
 }
 
-// Changed returns a copy of b that f has changed.
+// changed returns a copy of b that f has changed.
 func changed(b []byte, f func(b []byte)) []byte {
 	b = bytes.Clone(b)
 	f(b)

@@ -33,7 +33,7 @@ type Pruned struct {
 }
 
 // pruneStep bounds how many days, and how many months, one Prune removes: a wrong
-// Date is noticed before it has cost much.
+// date is noticed before it has cost much.
 const pruneStep = 7
 
 // Prune removes the oldest days and months that need not be kept, some at a time;

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
+	"github.com/cozystack/cozystack-telemetry-server/store/rewrite"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -209,8 +210,8 @@ func TestRemovedThrough(t *testing.T) {
 
 	path, small := s.path, filepath.Join(t.TempDir(), "small.db")
 	must(t, s.Close())
-	must(t, Compact(t.Context(), path, small, nil))
-	_, err := Forget(t.Context(), small, "cozystack", uuid(1), nil)
+	must(t, rewrite.Compact(t.Context(), path, small, nil))
+	_, err := rewrite.Forget(t.Context(), small, "cozystack", uuid(1), nil)
 	must(t, err)
 	anew, err := OpenReadOnly(small)
 	must(t, err)

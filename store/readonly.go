@@ -3,12 +3,10 @@ package store
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
-	"github.com/cozystack/cozystack-telemetry-server/store/internal/boltfile"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 )
 
@@ -18,13 +16,13 @@ import (
 //
 // It fails like Open, and with fs.ErrNotExist where there is no file.
 func OpenReadOnly(path string) (*Store, error) {
-	db, err := openOffline(path, true)
+	db, err := layout.OpenAtRest(path, true)
 	if err != nil {
 		return nil, err
 	}
 	s, err := newReader(db, path)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("store: read %s: %w%s", path, err, offlineRemedy(err)), db.Close())
+		return nil, errors.Join(fmt.Errorf("store: read %s: %w%s", path, err, dberrors.RemedyAtRest(err)), db.Close())
 	}
 	return s, nil
 }
@@ -44,27 +42,4 @@ func newReader(db *bolt.DB, path string) (*Store, error) {
 	close(s.done)
 	s.queue.init()
 	return s, s.view(s.load)
-}
-
-// openOffline opens an existing file of ours, as boltfile.OpenUnchanged does. The
-// remedies of a command are not those of a server.
-func openOffline(path string, shared bool) (*bolt.DB, error) {
-	db, err := boltfile.OpenUnchanged(path, shared, layout.CheckSchema)
-	if err != nil {
-		return nil, fmt.Errorf("store: %w%s", err, offlineRemedy(err))
-	}
-	return db, nil
-}
-
-// offlineRemedy returns what a user of an offline command can do about an error.
-func offlineRemedy(err error) string {
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return "; name the file that a server has as --db-path, or a copy"
-	case errors.Is(err, dberrors.ErrLocked):
-		return "; a server has the file open: make a copy with `cozy-telemetry-server backup`, or stop it"
-	case errors.Is(err, dberrors.ErrForeign):
-		return "; name the file that a server has as --db-path"
-	}
-	return dberrors.Remedy(err)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
+	"github.com/cozystack/cozystack-telemetry-server/store/rewrite"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -30,7 +31,7 @@ func TestRebuildFinishesAFold(t *testing.T) {
 	})
 	merged := filepath.Join(dir, "merged")
 	combined(t, merged, path)
-	_, err := Forget(t.Context(), path, "cozystack", "gone", nil)
+	_, err := rewrite.Forget(t.Context(), path, "cozystack", "gone", nil)
 	must(t, err)
 	for file, without := range map[string]string{merged: "nobody", path: "gone"} {
 		checkClean(t, file)
@@ -65,13 +66,13 @@ func TestForgetOfAnUnreadableRecord(t *testing.T) {
 		}))
 	})
 	before := stateOf(t, path)
-	if _, err := Forget(t.Context(), path, "cozystack", "good", nil); !errors.Is(err, dberrors.ErrDamaged) {
+	if _, err := rewrite.Forget(t.Context(), path, "cozystack", "good", nil); !errors.Is(err, dberrors.ErrDamaged) {
 		t.Errorf("got %v, want ErrDamaged", err)
 	}
 	if stateOf(t, path) != before {
 		t.Error("the file was changed")
 	}
-	removed, err := Forget(t.Context(), path, "cozystack", "bad", nil)
+	removed, err := rewrite.Forget(t.Context(), path, "cozystack", "bad", nil)
 	must(t, err)
 	if removed != 1 {
 		t.Errorf("%d were removed", removed)

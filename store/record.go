@@ -38,7 +38,7 @@ func (s *Store) Record(ctx context.Context, report rollup.Report, lines []byte) 
 // other with the whole transaction.
 func isName(s string) bool { return s != "" && len(s) <= bolt.MaxKeySize }
 
-// Change is a report that may change its instance's day.
+// change is a report that may change its instance's day.
 type change struct {
 	request *request
 	date    rollup.Date

@@ -8,8 +8,8 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
-	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -21,7 +21,7 @@ func (s *Store) Snapshot(month rollup.MonthID) (snap rollup.Snapshot, ok bool, e
 			return nil
 		}
 		ok = true
-		return decodeSnapshot(v, &snap)
+		return record.DecodeSnapshot(v, &snap)
 	})
 	if err != nil {
 		return rollup.Snapshot{}, false, fmt.Errorf("store: snapshot of %s: %w", month, err)
@@ -35,7 +35,7 @@ func (s *Store) Snapshots() ([]rollup.Snapshot, error) {
 	err := s.view(func(tx *bolt.Tx) error {
 		return tx.Bucket(layout.BucketSnapshots).ForEach(func(k, v []byte) error {
 			var snap rollup.Snapshot
-			if err := decodeSnapshot(v, &snap); err != nil {
+			if err := record.DecodeSnapshot(v, &snap); err != nil {
 				return fmt.Errorf("%s: %w", k, err)
 			}
 			all = append(all, snap)
@@ -64,7 +64,7 @@ func (s *Store) OfferSnapshot(ctx context.Context, offered rollup.Snapshot) (rol
 		before := b.Get(key)
 		if before != nil {
 			var stored rollup.Snapshot
-			if err := decodeSnapshot(before, &stored); err != nil {
+			if err := record.DecodeSnapshot(before, &stored); err != nil {
 				return err
 			}
 			kept = rollup.Keep(stored, offered)
@@ -79,11 +79,4 @@ func (s *Store) OfferSnapshot(ctx context.Context, offered rollup.Snapshot) (rol
 		return rollup.Snapshot{}, fmt.Errorf("store: offer a snapshot of %s: %w", offered.Month, err)
 	}
 	return kept, nil
-}
-
-func decodeSnapshot(v []byte, snap *rollup.Snapshot) error {
-	if err := json.Unmarshal(v, snap); err != nil {
-		return fmt.Errorf("%w: %w", dberrors.ErrDamaged, err)
-	}
-	return nil
 }

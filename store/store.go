@@ -23,7 +23,7 @@ type Options struct {
 	QueueBytes int64
 	// MaxBytes bounds the file. 0 means no bound. bbolt makes the file grow 16 MiB
 	// ahead of need, and removals have a reserve of 8 MiB, so as many bytes of the
-	// Bound are never filled.
+	// bound are never filled.
 	// A file that is larger already opens; what it has free is still used.
 	MaxBytes int64
 	// Bounds limit what is kept of one instance and day, and of one instance and
@@ -169,7 +169,7 @@ func (s *Store) SizeBytes() (size int64, err error) {
 	return size, err
 }
 
-// View runs a read transaction. f must be short: see the package's story.
+// view runs a read transaction. f must be short: see the package's story.
 func (s *Store) view(f func(tx *bolt.Tx) error) error {
 	return boltfile.View(s.db, f)
 }

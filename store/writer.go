@@ -144,7 +144,7 @@ func (w *writer) commit(batch []*request) {
 	}
 }
 
-// Admit returns nil if what adds may find room.
+// admit returns nil if what adds may find room.
 func (w *writer) admit() error {
 	used, err := w.store.SizeBytes()
 	if err != nil {

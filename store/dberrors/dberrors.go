@@ -60,3 +60,16 @@ func Remedy(err error) string {
 	}
 	return ""
 }
+
+// RemedyAtRest does for a user of a command on a file what Remedy does for one of a server.
+func RemedyAtRest(err error) string {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "; name the file that a server has as --db-path, or a copy"
+	case errors.Is(err, ErrLocked):
+		return "; a server has the file open: make a copy with `cozy-telemetry-server backup`, or stop it"
+	case errors.Is(err, ErrForeign):
+		return "; name the file that a server has as --db-path"
+	}
+	return Remedy(err)
+}

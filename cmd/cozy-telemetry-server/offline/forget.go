@@ -13,6 +13,7 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
 	"github.com/cozystack/cozystack-telemetry-server/overview/mirror"
 	"github.com/cozystack/cozystack-telemetry-server/store"
+	"github.com/cozystack/cozystack-telemetry-server/store/rewrite"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -66,7 +67,7 @@ func (f *forgetter) run(ctx context.Context) error {
 		return err
 	}
 	p := cli.NewSteps(f.env, "forget")
-	records, err := store.Forget(ctx, f.db, rollup.Cozystack, f.cluster, p.Tell)
+	records, err := rewrite.Forget(ctx, f.db, rollup.Cozystack, f.cluster, p.Tell)
 	p.End()
 	if err != nil {
 		return err

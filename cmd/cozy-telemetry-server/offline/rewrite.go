@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
-	"github.com/cozystack/cozystack-telemetry-server/store"
+	"github.com/cozystack/cozystack-telemetry-server/store/rewrite"
 )
 
 // newMerge makes one file of several, such as those of two replicas.
@@ -32,7 +32,7 @@ waits in their queues is not taken over: let each server deliver its own.`,
 				return err
 			}
 			p := cli.NewSteps(env, "merge")
-			did, err := store.Combine(cmd.Context(), output, files, p.Tell)
+			did, err := rewrite.Combine(cmd.Context(), output, files, p.Tell)
 			p.End()
 			if err != nil {
 				return err
@@ -70,7 +70,7 @@ queue too, and can take its place. The file is only read.`,
 				return err
 			}
 			p := cli.NewSteps(env, "compact")
-			err := store.Compact(cmd.Context(), db, output, p.Tell)
+			err := rewrite.Compact(cmd.Context(), db, output, p.Tell)
 			p.End()
 			if err != nil {
 				return err

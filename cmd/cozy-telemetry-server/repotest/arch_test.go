@@ -29,8 +29,11 @@ var imports = map[string][]string{
 	"store/dberrors":          {},
 	"store/internal/record":   {module + "store/rollup", module + "store/dberrors", "github.com/klauspost/compress"},
 	"store/internal/boltfile": {module + "store/durable", module + "store/dberrors", "go.etcd.io/bbolt"},
-	"store/internal/layout":   {module + "store/rollup", module + "store/dberrors", module + "store/internal/record", "go.etcd.io/bbolt"},
+	"store/internal/layout":   {module + "store/rollup", module + "store/dberrors", module + "store/internal/record", module + "store/internal/boltfile", "go.etcd.io/bbolt"},
 	"store/internal/fold":     {module + "store/rollup", module + "store/dberrors", module + "store/internal/record", module + "store/internal/layout", "go.etcd.io/bbolt"},
+	"store/rewrite": {
+		module + "store/rollup", module + "store/dberrors", module + "store/internal", "go.etcd.io/bbolt",
+	},
 	"store": {
 		module + "store/rollup", module + "store/durable", module + "store/dberrors", module + "store/internal",
 		"go.etcd.io/bbolt", "golang.org/x/sync",

@@ -46,3 +46,37 @@ func Some(ctx context.Context, view layout.Viewer, product string, month rollup.
 	}
 	return chunk, last, err
 }
+
+// Days folds some days of a month, and hands put what the instances of each product have
+// of them, some at a time: no transaction is open while put runs, and none is long.
+func Days(ctx context.Context, view layout.Viewer, month rollup.MonthID, days rollup.DaySet,
+	put func(product string, chunk []rollup.InstanceMonth) error,
+) error {
+	var products []string
+	err := view(func(tx *bolt.Tx) (err error) {
+		products, err = layout.ProductsOf(tx, month, days)
+		return err
+	})
+	for _, product := range products {
+		if err == nil {
+			err = productDays(ctx, view, product, month, days, put)
+		}
+	}
+	return err
+}
+
+func productDays(ctx context.Context, view layout.Viewer, product string, month rollup.MonthID, days rollup.DaySet,
+	put func(product string, chunk []rollup.InstanceMonth) error,
+) error {
+	var after []byte
+	for {
+		chunk, last, err := Some(ctx, view, product, month, days, after)
+		if err != nil || len(chunk) == 0 {
+			return err
+		}
+		if err := put(product, chunk); err != nil {
+			return err
+		}
+		after = last
+	}
+}

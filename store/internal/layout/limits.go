@@ -16,7 +16,7 @@ type Limits struct {
 	LeftOut int
 }
 
-// Day returns what is kept of a day.
+// day returns what is kept of a day.
 func (l *Limits) day(d rollup.Day, dict *record.Dictionary) rollup.Day {
 	before := len(d.Points)
 	d, _ = d.Bound(l.Bounds)
@@ -27,7 +27,7 @@ func (l *Limits) day(d rollup.Day, dict *record.Dictionary) rollup.Day {
 	return d
 }
 
-// Month returns what is kept of a month. Its series are those of days, which were
+// month returns what is kept of a month. Its series are those of days, which were
 // counted there.
 func (l *Limits) month(m rollup.Month, dict *record.Dictionary) rollup.Month {
 	m, _ = m.Bound(l.Bounds)

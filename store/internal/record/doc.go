@@ -6,5 +6,6 @@
 // records (codec.go), which are made of values (value.go), and name series by the numbers
 // of a [Dictionary] (dictionary.go). A [DayReader] and a [MonthReader] walk a record as it
 // lies in the file, for who wants only a part of it; [DecodeDay] and [DecodeMonth] read it
-// with them. What waits to be forwarded is a block (block.go).
+// with them. What waits to be forwarded is a block (block.go), and the
+// figures of a month are JSON (snapshot.go).
 package record

@@ -73,7 +73,7 @@ func (r *reader) longUvarint() uint64 {
 	return v
 }
 
-// Number reads a series' number, or the distance between two. It is bounded, so
+// number reads a series' number, or the distance between two. It is bounded, so
 // that adding to it can't run over.
 func (r *reader) number() uint64 {
 	n := r.uvarint()

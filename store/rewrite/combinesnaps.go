@@ -1,4 +1,4 @@
-package store
+package rewrite
 
 import (
 	"bytes"
@@ -11,6 +11,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -28,7 +29,7 @@ func (c *combiner) snapshots() error {
 		err := s.view(func(tx *bolt.Tx) error {
 			return tx.Bucket(layout.BucketSnapshots).ForEach(func(k, v []byte) error {
 				found := candidate{json: bytes.Clone(v), records: false}
-				if err := decodeSnapshot(v, &found.snap); err != nil {
+				if err := record.DecodeSnapshot(v, &found.snap); err != nil {
 					return fmt.Errorf("%s: %w", k, err)
 				}
 				month := found.snap.Month
@@ -58,7 +59,7 @@ func (c *combiner) snapshots() error {
 			c.left.SnapshotsDropped++
 			continue
 		}
-		err := c.into.update(c.ctx, func(tx *bolt.Tx) error {
+		err := c.write(func(tx *bolt.Tx, _ *layout.Dictionaries) error {
 			return tx.Bucket(layout.BucketSnapshots).Put([]byte(month.String()), chosen)
 		})
 		if err != nil {
@@ -123,7 +124,11 @@ func compareCandidates(a, b candidate) int {
 func (c *combiner) appList() error {
 	var best []byte
 	for _, s := range c.from {
-		list, err := s.AppList()
+		var list []byte
+		err := s.view(func(tx *bolt.Tx) error {
+			list = bytes.Clone(tx.Bucket(layout.BucketMeta).Get(layout.KeyAppList))
+			return nil
+		})
 		if err != nil {
 			return err
 		}
@@ -134,7 +139,9 @@ func (c *combiner) appList() error {
 	if best == nil {
 		return nil
 	}
-	return c.into.PutAppList(c.ctx, best)
+	return c.write(func(tx *bolt.Tx, _ *layout.Dictionaries) error {
+		return tx.Bucket(layout.BucketMeta).Put(layout.KeyAppList, best)
+	})
 }
 
 // fetchedAt is all that the store reads of a list; the zero time if it can't.

@@ -1,4 +1,4 @@
-package store
+package rewrite
 
 import (
 	"bytes"
@@ -44,7 +44,7 @@ func (f *forgetter) block(key []byte) error {
 		return err
 	})
 	if errors.Is(err, dberrors.ErrDamaged) {
-		return f.into.update(f.ctx, func(tx *bolt.Tx) error { return tx.Bucket(layout.BucketQueue).Delete(key) })
+		return f.write(func(tx *bolt.Tx, _ *layout.Dictionaries) error { return tx.Bucket(layout.BucketQueue).Delete(key) })
 	}
 	if err != nil {
 		return err
@@ -56,7 +56,7 @@ func (f *forgetter) block(key []byte) error {
 	f.removed += removed
 	b.Samples -= removed
 	b.Reports = max(b.Reports-reports, 1)
-	return f.into.update(f.ctx, func(tx *bolt.Tx) error {
+	return f.write(func(tx *bolt.Tx, _ *layout.Dictionaries) error {
 		queue := tx.Bucket(layout.BucketQueue)
 		if len(rest) == 0 {
 			return queue.Delete(key)

@@ -1,4 +1,4 @@
-package store
+package rewrite
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/boltfile"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
@@ -23,25 +24,22 @@ import (
 // follows. What retention has removed may still lie in unused space: that goes too,
 // so the file is also rewritten if it has no record of the instance any more.
 //
-// Progress is as in [Compact].
+// progress is as in [Compact].
 func Forget(ctx context.Context, path string, product, instance string, progress func(done, total int64)) (removed int, err error) {
 	// A rename over a symbolic link would leave the file that it points to.
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real
 	}
-	db, err := openOffline(path, false)
+	db, err := layout.OpenAtRest(path, false)
 	if err != nil {
 		return 0, err
 	}
 	f := forgetter{rebuild: rebuild{ctx: ctx, progress: progress}, instance: instance, blocks: record.NewBlockEncoder()}
 	f.keep = func(p, i string) bool { return p != product || i != instance }
-	s, err := newReader(db, path)
-	if err == nil {
-		f.from = []*Store{s}
-		err = boltfile.Replace(path, layout.CheckSchema, func(temp string) (int, error) { return f.fill(temp, f.begin, f.rest) })
-	}
+	f.from = []*database{{DB: db}}
+	err = boltfile.Replace(path, layout.CheckSchema, func(temp string) (int, error) { return f.fill(temp, f.begin, f.rest) })
 	if err = errors.Join(err, db.Close()); err != nil {
-		return 0, fmt.Errorf("store: forget in %s: %w%s", path, err, offlineRemedy(err))
+		return 0, fmt.Errorf("store: forget in %s: %w%s", path, err, dberrors.RemedyAtRest(err))
 	}
 	return f.removed, nil
 }
@@ -54,7 +52,7 @@ type forgetter struct {
 
 // begin copies the file but for the records.
 func (f *forgetter) begin(stage string) error {
-	_, err := boltfile.Copy(f.ctx, f.from[0].db, stage, boltfile.CopyOptions{Skip: isProduct})
+	_, err := boltfile.Copy(f.ctx, f.from[0].DB, stage, boltfile.CopyOptions{Skip: isProduct})
 	return err
 }
 

@@ -1,4 +1,4 @@
-package store
+package rewrite
 
 import (
 	"context"
@@ -50,7 +50,7 @@ func Combine(ctx context.Context, into string, from []string, progress func(done
 	err := c.open(from)
 	if err == nil {
 		err = boltfile.Create(into, layout.CheckSchema, func(temp string) (int, error) {
-			return c.fill(temp, nil, func() error { return errors.Join(c.snapshots(), c.appList(), c.queues()) })
+			return c.fill(temp, layout.MakeFile, func() error { return errors.Join(c.snapshots(), c.appList(), c.queues()) })
 		})
 	}
 	if err = errors.Join(err, c.close()); err != nil {
@@ -73,11 +73,11 @@ func (c *combiner) open(paths []string) error {
 			continue
 		}
 		opened = append(opened, info)
-		s, err := OpenReadOnly(path)
+		db, err := layout.OpenAtRest(path, true)
 		if err != nil {
 			return err
 		}
-		c.from = append(c.from, s)
+		c.from = append(c.from, &database{DB: db})
 	}
 	return nil
 }

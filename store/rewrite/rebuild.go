@@ -1,4 +1,4 @@
-package store
+package rewrite
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/boltfile"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/fold"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
@@ -20,37 +21,50 @@ import (
 // have is merged. Memory does not grow with the files.
 type rebuild struct {
 	ctx  context.Context
-	from []*Store
-	into *Store
+	from []*database
+	into *database
+	// dicts are the dictionaries of the new file. They are of no use after an error: it ends all.
+	dicts layout.Dictionaries
 	// keep tells whose records are kept; nil keeps all. removed counts the others, and
 	// touched are the months that had any.
 	keep    func(product, instance string) bool
 	removed int
 	touched []rollup.MonthID
 	// wholeDays leaves a day out that any of the files has removed, and merges it into
-	// its month alone. LeftOut counts those that a file still has.
+	// its month alone. leftOut counts those that a file still has.
 	wholeDays bool
 	leftOut   int
 	// progress, unless nil, is told how many months are done.
 	progress func(done, total int64)
 }
 
-// fill makes an unfinished file: begin, unless nil, makes what the records come into,
-// and rest adds what else the file shall have.
+// fill makes an unfinished file: begin makes what the records come into, and rest adds
+// what else the file shall have.
 func (r *rebuild) fill(temp string, begin func(stage string) error, rest func() error) (keys int, err error) {
 	return boltfile.InTwoSteps(r.ctx, temp, func(stage string) error {
-		if begin != nil {
-			if err := begin(stage); err != nil {
-				return err
-			}
+		if err := begin(stage); err != nil {
+			return err
 		}
-		return buildFile(stage, func(s *Store) error {
-			r.into = s
-			if err := r.months(); err != nil {
-				return err
-			}
-			return rest()
-		})
+		db, err := boltfile.Open(stage, false)
+		if err != nil {
+			return err
+		}
+		db.NoSync = true // whoever gives the file its name syncs it before
+		r.into = &database{DB: db}
+		if err = r.months(); err == nil {
+			err = rest()
+		}
+		return errors.Join(err, db.Close())
+	})
+}
+
+// write changes the new file in one transaction.
+func (r *rebuild) write(change func(tx *bolt.Tx, dicts *layout.Dictionaries) error) error {
+	if err := r.ctx.Err(); err != nil {
+		return err
+	}
+	return boltfile.Guard(func() error {
+		return r.into.Update(func(tx *bolt.Tx) error { return change(tx, &r.dicts) })
 	})
 }
 
@@ -58,7 +72,11 @@ func (r *rebuild) fill(temp string, begin func(stage string) error, rest func() 
 func (r *rebuild) months() error {
 	all := make(map[rollup.MonthID]bool)
 	for _, s := range r.from {
-		months, err := s.allMonths()
+		var months []rollup.MonthID
+		err := s.view(func(tx *bolt.Tx) (err error) {
+			months, err = layout.MonthsOf(tx)
+			return err
+		})
 		if err != nil {
 			return err
 		}
@@ -111,7 +129,7 @@ func (r *rebuild) month(month rollup.MonthID) error {
 		}
 	}
 	if open := all.pending & all.open &^ gone; open != 0 {
-		if err := r.into.closeProducts(r.ctx, month, open); err != nil {
+		if err := fold.Days(r.ctx, r.into.view, month, open, r.putMonths(month)); err != nil {
 			return err
 		}
 	}
@@ -120,7 +138,7 @@ func (r *rebuild) month(month rollup.MonthID) error {
 
 // note notes which days are closed, and which were removed.
 func (r *rebuild) note(month rollup.MonthID, closed, removed rollup.DaySet) error {
-	return r.into.update(r.ctx, func(tx *bolt.Tx) (err error) {
+	return r.write(func(tx *bolt.Tx, _ *layout.Dictionaries) (err error) {
 		for _, set := range []struct {
 			key  []byte
 			days rollup.DaySet
@@ -134,7 +152,7 @@ func (r *rebuild) note(month rollup.MonthID, closed, removed rollup.DaySet) erro
 }
 
 // own merges a file's own records of a month, and returns their days.
-func (r *rebuild) own(s *Store, month rollup.MonthID) (days rollup.DaySet, err error) {
+func (r *rebuild) own(s *database, month rollup.MonthID) (days rollup.DaySet, err error) {
 	err = r.partitions(s, month, func(name layout.PartitionName) error {
 		if !name.Own {
 			return nil
@@ -143,21 +161,21 @@ func (r *rebuild) own(s *Store, month rollup.MonthID) (days rollup.DaySet, err e
 			for _, m := range chunk {
 				days |= m.Month.Days()
 			}
-			return r.putMonths(name, chunk)
+			return r.putMonths(name.Month)(name.Product, chunk)
 		})
 	})
 	return days, err
 }
 
 // days merges a file's days of a month; those that are gone go into the month only.
-func (r *rebuild) days(s *Store, month rollup.MonthID, gone rollup.DaySet) error {
+func (r *rebuild) days(s *database, month rollup.MonthID, gone rollup.DaySet) error {
 	return r.partitions(s, month, func(name layout.PartitionName) error {
 		switch {
 		case name.Own:
 			return nil
 		case gone&rollup.DaySetOf(name.Day.DayOfMonth()) != 0:
 			return layout.EachDay(r.ctx, s.view, name, layout.BuildChunk, r.keeps(name), func(chunk []rollup.InstanceDay) error {
-				return r.putMonths(name, monthsOfDay(name.Day, chunk))
+				return r.putMonths(name.Month)(name.Product, monthsOfDay(name.Day, chunk))
 			})
 		}
 		before := r.removed
@@ -169,8 +187,12 @@ func (r *rebuild) days(s *Store, month rollup.MonthID, gone rollup.DaySet) error
 	})
 }
 
-func (r *rebuild) partitions(s *Store, month rollup.MonthID, fn func(layout.PartitionName) error) error {
-	names, err := s.partitions(month)
+func (r *rebuild) partitions(s *database, month rollup.MonthID, fn func(layout.PartitionName) error) error {
+	var names []layout.PartitionName
+	err := s.view(func(tx *bolt.Tx) (err error) {
+		names, err = layout.Partitions(tx, month)
+		return err
+	})
 	for _, name := range names {
 		if err == nil {
 			err = fn(name)
@@ -190,16 +212,19 @@ func (r *rebuild) keeps(name layout.PartitionName) func(instance string) bool {
 	}
 }
 
-func (r *rebuild) putMonths(name layout.PartitionName, chunk []rollup.InstanceMonth) error {
-	return r.into.submit(r.ctx, &request{apply: func(tx *bolt.Tx, dicts *layout.Dictionaries) error {
-		return layout.PutMonths(tx, dicts, name.Product, name.Month, chunk)
-	}})
+// putMonths returns what merges into a month's own records.
+func (r *rebuild) putMonths(month rollup.MonthID) func(product string, chunk []rollup.InstanceMonth) error {
+	return func(product string, chunk []rollup.InstanceMonth) error {
+		return r.write(func(tx *bolt.Tx, dicts *layout.Dictionaries) error {
+			return layout.PutMonths(tx, dicts, product, month, chunk)
+		})
+	}
 }
 
-// putDays merges records into a day alone. MergeDays would merge them into the month
-// too, which has them already, and give the day a new version.
+// putDays merges records into a day alone. layout.DayMerge would merge them into the
+// month too, which has them already, and give the day a new version.
 func (r *rebuild) putDays(name layout.PartitionName, chunk []rollup.InstanceDay) error {
-	return r.into.submit(r.ctx, &request{apply: func(tx *bolt.Tx, dicts *layout.Dictionaries) error {
+	return r.write(func(tx *bolt.Tx, dicts *layout.Dictionaries) error {
 		p, err := dicts.Day(tx, name.Day, name.Product)
 		if err != nil {
 			return err
@@ -210,13 +235,13 @@ func (r *rebuild) putDays(name layout.PartitionName, chunk []rollup.InstanceDay)
 			}
 		}
 		return nil
-	}})
+	})
 }
 
 // version gives a day a higher version if it is not what it was, and one that is new
 // its first.
 func (r *rebuild) version(date rollup.Date, changed bool) error {
-	return r.into.update(r.ctx, func(tx *bolt.Tx) (err error) {
+	return r.write(func(tx *bolt.Tx, _ *layout.Dictionaries) (err error) {
 		if b := layout.DayBucket(tx, date); b != nil && (changed || b.Sequence() == 0) {
 			_, err = b.NextSequence()
 		}
@@ -230,25 +255,4 @@ func monthsOfDay(date rollup.Date, days []rollup.InstanceDay) []rollup.InstanceM
 		months[i] = rollup.InstanceMonth{Instance: d.Instance, Month: rollup.FromDay(date.DayOfMonth(), d.Day)}
 	}
 	return months
-}
-
-// monthDays are sets of a month's days: those that have records, those of them that
-// are not closed, and those that the month notes.
-type monthDays struct{ days, open, pending, removed rollup.DaySet }
-
-func (d *monthDays) add(other monthDays) {
-	d.days |= other.days
-	d.open |= other.open
-	d.pending |= other.pending
-}
-
-func (s *Store) monthDays(month rollup.MonthID) (d monthDays, err error) {
-	err = s.view(func(tx *bolt.Tx) error {
-		b := layout.MonthBucket(tx, month)
-		d.days = layout.PresentDays(tx, month)
-		d.open = d.days &^ layout.DaySet(b, layout.KeyClosed)
-		d.pending, d.removed = layout.DaySet(b, layout.KeyPending), layout.DaySet(b, layout.KeyRemoved)
-		return nil
-	})
-	return d, err
 }

@@ -1,4 +1,4 @@
-package store
+package rewrite
 
 import (
 	"context"
@@ -23,7 +23,7 @@ func Compact(ctx context.Context, from, to string, progress func(done, total int
 }
 
 func compact(ctx context.Context, from, to string, progress func(done, total int64)) error {
-	src, err := openOffline(from, true)
+	src, err := layout.OpenAtRest(from, true)
 	if err != nil {
 		return err
 	}

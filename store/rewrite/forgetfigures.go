@@ -1,4 +1,4 @@
-package store
+package rewrite
 
 import (
 	"encoding/json"
@@ -6,6 +6,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -14,14 +15,14 @@ import (
 // removed, or the mirror would bring it back. What is final, or the original server's,
 // stays: a sum over all instances that nothing would count again.
 func (f *forgetter) figures(month rollup.MonthID) error {
-	return f.into.update(f.ctx, func(tx *bolt.Tx) error {
+	return f.write(func(tx *bolt.Tx, _ *layout.Dictionaries) error {
 		b, key := tx.Bucket(layout.BucketSnapshots), []byte(month.String())
 		v := b.Get(key)
 		if v == nil {
 			return nil
 		}
 		var s rollup.Snapshot
-		if err := decodeSnapshot(v, &s); err != nil {
+		if err := record.DecodeSnapshot(v, &s); err != nil {
 			return err
 		}
 		counted := s.Source == rollup.SourceRollups || s.Source == rollup.SourceVictoriaMetrics

@@ -1,0 +1,30 @@
+package layout
+
+import (
+	"errors"
+	"fmt"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/boltfile"
+)
+
+// MakeFile makes a new, empty database under a name that is not used.
+func MakeFile(path string) error {
+	db, err := boltfile.Open(path, false)
+	if err != nil {
+		return err
+	}
+	return errors.Join(db.Update(CreateSchema), db.Close())
+}
+
+// OpenAtRest opens an existing file of ours, as [boltfile.OpenUnchanged] does, for a
+// command: a server has other remedies.
+func OpenAtRest(path string, shared bool) (*bolt.DB, error) {
+	db, err := boltfile.OpenUnchanged(path, shared, CheckSchema)
+	if err != nil {
+		return nil, fmt.Errorf("store: %w%s", err, dberrors.RemedyAtRest(err))
+	}
+	return db, nil
+}

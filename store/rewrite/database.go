@@ -1,0 +1,36 @@
+package rewrite
+
+import (
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/boltfile"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// database is a file that no server has open.
+type database struct{ *bolt.DB }
+
+func (d *database) view(f func(tx *bolt.Tx) error) error { return boltfile.View(d.DB, f) }
+
+// monthDays are sets of a month's days: those that have records, those of them that
+// are not closed, and those that the month notes.
+type monthDays struct{ days, open, pending, removed rollup.DaySet }
+
+func (d *monthDays) add(other monthDays) {
+	d.days |= other.days
+	d.open |= other.open
+	d.pending |= other.pending
+}
+
+// monthDays reads them.
+func (d *database) monthDays(month rollup.MonthID) (sets monthDays, err error) {
+	err = d.view(func(tx *bolt.Tx) error {
+		b := layout.MonthBucket(tx, month)
+		sets.days = layout.PresentDays(tx, month)
+		sets.open = sets.days &^ layout.DaySet(b, layout.KeyClosed)
+		sets.pending, sets.removed = layout.DaySet(b, layout.KeyPending), layout.DaySet(b, layout.KeyRemoved)
+		return nil
+	})
+	return sets, err
+}

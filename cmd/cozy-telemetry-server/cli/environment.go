@@ -16,6 +16,7 @@ const Name = "cozy-telemetry-server"
 type Environment struct {
 	Args           []string
 	Getenv         func(key string) (value string, ok bool)
+	Environ        func() []string // what Getenv knows, as os.Environ has it
 	Stdout, Stderr io.Writer
 	Now            func() time.Time
 }

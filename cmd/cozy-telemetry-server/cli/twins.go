@@ -41,9 +41,11 @@ func BindTwins(cmd *cobra.Command, getenv func(string) (string, bool)) {
 	}
 }
 
+const twinPrefix = "TELEMETRY_"
+
 // Twin is the environment variable of a flag.
 func Twin(flag string) string {
-	return "TELEMETRY_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+	return twinPrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
 // lateErrors gathers the errors of all flags, so that a user sees them at once.

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -43,7 +44,14 @@ func NoArguments(cmd *cobra.Command, args []string) error {
 	case len(args) > 0 && cmd.HasParent():
 		return UsageError{fmt.Errorf("unexpected argument %q: %s takes flags only", args[0], cmd.Name())}
 	case len(args) > 0:
-		return UsageError{fmt.Errorf("unknown command %q", args[0])}
+		return UsageError{unknownCommand(cmd, args[0])}
 	}
 	return nil
+}
+
+func unknownCommand(root *cobra.Command, name string) error {
+	if near := root.SuggestionsFor(name); len(near) > 0 {
+		return fmt.Errorf("unknown command %q; is it %s?", name, strings.Join(near, " or "))
+	}
+	return fmt.Errorf("unknown command %q", name)
 }

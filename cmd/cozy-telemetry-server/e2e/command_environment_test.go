@@ -18,6 +18,12 @@ func commandWith(t *testing.T, env map[string]string, args ...string) ran {
 	code := program.Run(t.Context(), cli.Environment{
 		Args: args, Stdout: &out, Stderr: &errs, Now: time.Now,
 		Getenv: func(key string) (string, bool) { v, ok := env[key]; return v, ok },
+		Environ: func() (all []string) {
+			for key, value := range env {
+				all = append(all, key+"="+value)
+			}
+			return all
+		},
 	})
 	return ran{code, out.String(), errs.String()}
 }
@@ -47,6 +53,10 @@ func TestCommandsInTheServersEnvironment(t *testing.T) {
 	}
 	if r := commandWith(t, map[string]string{"TELEMETRY_DB": copied, "TELEMETRY_JSON": "1"}, "inspect"); r.code != 0 || !strings.HasPrefix(r.out, "{") {
 		t.Errorf("inspect: %+v", r)
+	}
+	misspelled := map[string]string{"TELEMETRY_DB": copied, "TELEMETRY_JSN": "1"}
+	if r := commandWith(t, misspelled, "inspect"); r.code != 0 || r.errs != "cozy-telemetry-server: TELEMETRY_JSN is no flag's twin; the nearest is TELEMETRY_JSON of --json\n" {
+		t.Errorf("inspect with a misspelled twin: %+v", r)
 	}
 	wrong := map[string]string{"TELEMETRY_JSON": "maybe"}
 	if r := commandWith(t, wrong, "inspect"); r.code != program.ExitUsage || !strings.Contains(r.errs, `--json: "maybe" is not a valid bool`) || !strings.Contains(r.errs, "--db: is required") {

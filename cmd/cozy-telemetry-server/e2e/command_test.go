@@ -142,26 +142,28 @@ func TestLiveFileIsRefused(t *testing.T) {
 
 func TestWrongFlagsOfCommands(t *testing.T) {
 	for want, args := range map[string][]string{
-		"--db: is required":                      {"inspect"},
-		"--month: is required":                   {"overview", "--db", "x"},
-		`--month: "March" is not a month`:        {"overview", "--db", "x", "--month", "March"},
-		"is in the future":                       {"overview", "--db", "x", "--month", "2090-01"},
-		`--aggregate: "sum" is not`:              {"overview", "--db", "x", "--month", "2026-01", "--aggregate", "sum"},
-		`--what: "tea" is not`:                   {"export", "--db", "x", "--what", "tea"},
-		`--from: "2026-01-05" is not a month`:    {"export", "--db", "x", "--what", "months", "--from", "2026-01-05"},
-		"--to: 2026-01 is before 2026-02":        {"export", "--db", "x", "--from", "2026-02", "--to", "2026-01"},
-		`unexpected argument "x.db": inspect`:    {"inspect", "x.db"},
-		"see cozy-telemetry-server inspect -":    {"inspect", "--no-such-flag"},
-		`unknown command "tea"`:                  {"tea"},
-		`--to: "soon" is not a month or a day`:   {"export", "--db", "x", "--to", "soon"},
-		"is nothing without --anonymize":         {"export", "--db", "x", "--anonymize-key-file", "y"},
-		"name the files":                         {"merge", "-o", "x"},
-		"--output: is required":                  {"merge", "x"},
-		"--cluster: is required":                 {"forget", "--db", "x"},
-		`--admin-addr: "nowhere" is not`:         {"backup", "-o", "x", "--admin-addr", "nowhere"},
-		"--confirm-days: 0 is not between 1":     {"verify", "--db", "x", "--confirm-days", "0"},
-		"--snapshot-dir: is required":            {"restore", "-o", "x"},
-		`--final-grace: "1y" is not a valid dur`: {"--final-grace", "1y"},
+		"--db: is required":                        {"inspect"},
+		"--month: is required":                     {"overview", "--db", "x"},
+		`--month: "March" is not a month`:          {"overview", "--db", "x", "--month", "March"},
+		"is in the future":                         {"overview", "--db", "x", "--month", "2090-01"},
+		`--aggregate: "sum" is not`:                {"overview", "--db", "x", "--month", "2026-01", "--aggregate", "sum"},
+		`--what: "tea" is not`:                     {"export", "--db", "x", "--what", "tea"},
+		`--from: "2026-01-05" is not a month`:      {"export", "--db", "x", "--what", "months", "--from", "2026-01-05"},
+		"--to: 2026-01 is before 2026-02":          {"export", "--db", "x", "--from", "2026-02", "--to", "2026-01"},
+		`unexpected argument "x.db": inspect`:      {"inspect", "x.db"},
+		"see cozy-telemetry-server inspect -":      {"inspect", "--no-such-flag"},
+		`unknown command "tea"`:                    {"tea"},
+		`unknown command "inspec"; is it inspect?`: {"inspec", "--db", "x"},
+		`unknown command "bakup"; is it backup?`:   {"bakup"},
+		`--to: "soon" is not a month or a day`:     {"export", "--db", "x", "--to", "soon"},
+		"is nothing without --anonymize":           {"export", "--db", "x", "--anonymize-key-file", "y"},
+		"name the files":                           {"merge", "-o", "x"},
+		"--output: is required":                    {"merge", "x"},
+		"--cluster: is required":                   {"forget", "--db", "x"},
+		`--admin-addr: "nowhere" is not`:           {"backup", "-o", "x", "--admin-addr", "nowhere"},
+		"--confirm-days: 0 is not between 1":       {"verify", "--db", "x", "--confirm-days", "0"},
+		"--snapshot-dir: is required":              {"restore", "-o", "x"},
+		`--final-grace: "1y" is not a valid dur`:   {"--final-grace", "1y"},
 	} {
 		if r := command(t, args...); r.code != program.ExitUsage || !strings.Contains(r.errs, want) {
 			t.Errorf("%q: exit code %d, %s", args, r.code, r.errs)
@@ -221,7 +223,7 @@ func TestCommandOnAFullDisk(t *testing.T) {
 	var errs bytes.Buffer
 	env := cli.Environment{
 		Args: []string{"export", "--db", db}, Stdout: fullDisk{}, Stderr: &errs, Now: time.Now,
-		Getenv: func(string) (string, bool) { return "", false },
+		Getenv: func(string) (string, bool) { return "", false }, Environ: func() []string { return nil },
 	}
 	if code := program.Run(t.Context(), env); code != program.ExitFailure || !strings.Contains(errs.String(), "no space left on device; free space on the disk") {
 		t.Errorf("exit code %d, %s", code, &errs)
@@ -247,7 +249,7 @@ func TestInterruptedCommand(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	for _, args := range [][]string{{"verify", "--db", db}, {"export", "--db", db, "-o", out}, {"merge", db, "-o", out}} {
 		var errs bytes.Buffer
-		code := program.Run(ctx, cli.Environment{Args: args, Stdout: io.Discard, Stderr: &errs, Now: time.Now, Getenv: func(string) (string, bool) { return "", false }})
+		code := program.Run(ctx, cli.Environment{Args: args, Stdout: io.Discard, Stderr: &errs, Now: time.Now, Getenv: func(string) (string, bool) { return "", false }, Environ: func() []string { return nil }})
 		if want := cli.Name + ": interrupted before it was done; run it again\n"; code != program.ExitFailure || errs.String() != want {
 			t.Errorf("%q: exit code %d, %s", args, code, &errs)
 		}

@@ -24,7 +24,7 @@ func Main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := Run(ctx, cli.Environment{
 		Args:   os.Args[1:],
-		Getenv: os.LookupEnv,
+		Getenv: os.LookupEnv, Environ: os.Environ,
 		Stdout: os.Stdout,
 		Stderr: os.Stderr,
 		Now:    time.Now,

@@ -88,14 +88,29 @@ with monthly statistics. Without a command it serves.`,
 	}
 	cfg.Bind(root.Flags())
 	root.PreRunE = func(*cobra.Command, []string) error { return cfg.Check() }
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return cli.UsageError{Err: err} })
+	root.SetFlagErrorFunc(wrongFlag)
+	root.SuggestionsMinimumDistance = 2 // letters
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(newVersion(), newHealthcheck(), backup.Command(env), backfill.Command(env))
 	root.AddCommand(offline.Commands(env)...)
 	for _, cmd := range append(root.Commands(), root) {
 		cli.BindTwins(cmd, env.Getenv)
 	}
+	root.PersistentPreRun = func(*cobra.Command, []string) {
+		for _, line := range cli.Strangers(env.Environ(), append(root.Commands(), root)) {
+			fmt.Fprintf(env.Stderr, "%s: %s\n", cli.Name, line)
+		}
+	}
 	return root
+}
+
+// wrongFlag is an error of usage. Flags of a command that was misspelled are none of the
+// server's: then the command is what is wrong.
+func wrongFlag(cmd *cobra.Command, err error) error {
+	if args := cmd.Flags().Args(); !cmd.HasParent() && len(args) > 0 {
+		return cli.NoArguments(cmd, args)
+	}
+	return cli.UsageError{Err: err}
 }
 
 func newVersion() *cobra.Command {

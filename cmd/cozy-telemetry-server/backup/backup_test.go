@@ -122,6 +122,16 @@ func TestBackupDirAfterAClockJump(t *testing.T) {
 	}
 }
 
+// A clock that is set back while a backup is made puts the next one off by no more than
+// usual.
+func TestBackupWhileTheClockIsSetBack(t *testing.T) {
+	b, now, _ := testBackups(t, t.TempDir(), 3)
+	b.cfg.OnBackup = func(error) { *now = now.AddDate(-1, 0, 0) }
+	if got := b.turn(t.Context()); got != 24*time.Hour {
+		t.Errorf("the next one is due in %v", got)
+	}
+}
+
 // At the start, what a crash has left of backups goes from the folder, of those for
 // clients too. What another process is making stays, and so does every other file.
 func TestLeftOversOfBackups(t *testing.T) {

@@ -34,10 +34,11 @@ func ask(ctx context.Context, c flags, env cli.Environment) error {
 	if err != nil {
 		return err
 	}
-	bar := cli.NewProgress(env, "days", int64(state.Total))
-	defer bar.Done()
+	bar := cli.NewProgress(env, "days")
+	defer bar.End()
 	address.RawQuery = ""
 	for state.Running {
+		bar.Tell(int64(state.Days), int64(state.Total))
 		select {
 		case <-ctx.Done():
 			return errors.New("the server goes on; GET /backfill tells how far it is")
@@ -46,7 +47,6 @@ func ask(ctx context.Context, c flags, env cli.Environment) error {
 		if state, err = stateOf(ctx, token, http.MethodGet, address.String()); err != nil {
 			return err
 		}
-		bar.Set(int64(state.Days))
 	}
 	if state.Error != "" {
 		return errors.New(state.Error)

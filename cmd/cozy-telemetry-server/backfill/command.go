@@ -127,9 +127,10 @@ func (c *flags) run(ctx context.Context, env cli.Environment) (err error) {
 
 // show takes over and tells how far it has come.
 func (c *flags) show(ctx context.Context, b Filler, env cli.Environment) error {
-	w := &onlooker{stderr: env.Stderr, bar: cli.NewProgress(env, "days", int64(c.months.days(env.Now())))}
+	w := &onlooker{stderr: env.Stderr, bar: cli.NewProgress(env, "days")}
+	w.bar.Tell(0, int64(c.months.days(env.Now())))
 	p, err := b.fill(ctx, c.months, w)
-	w.bar.Done()
+	w.bar.End()
 	if ctx.Err() != nil {
 		return fmt.Errorf("interrupted; run it again to go on from day %d of %d", p.Days, p.Total)
 	}

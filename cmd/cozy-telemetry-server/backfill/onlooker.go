@@ -21,7 +21,7 @@ type onlooker struct {
 
 func (o *onlooker) onDay(p backfill.Progress) {
 	o.last = p
-	o.bar.Set(int64(p.Days))
+	o.bar.Tell(int64(p.Days), int64(p.Total))
 }
 
 func (o *onlooker) onMonth(month rollup.MonthID) {

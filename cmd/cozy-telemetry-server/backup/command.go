@@ -30,7 +30,7 @@ checksum is right.`,
 			}
 			var size int64
 			err = cli.WriteOut(output, force, func(out io.Writer) (err error) {
-				p := cli.NewSteps(env, "backup")
+				p := cli.NewProgress(env, "backup")
 				defer p.End()
 				size, err = Fetch(cmd.Context(), "http://"+private.HostOf(admin)+Path, token, out, p.Tell)
 				return err

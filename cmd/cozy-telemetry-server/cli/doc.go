@@ -4,7 +4,6 @@
 // where things are if no flag does. Flags get their twins in the environment
 // ([BindTwins], twins.go), and a command refuses what is wrong with them, all at once
 // ([Checked], with the checks of check.go), as a [UsageError] (usage.go). A command that
-// takes long shows how far it is: with [Progress] if it knows beforehand how long it is,
-// else with [Steps] (progress.go, steps.go). One that writes a file gives it its name
-// when it is whole ([WriteOut], outfile.go). All speak alike (words.go).
+// takes long shows how far it is ([Progress], progress.go). One that writes a file gives
+// it its name when it is whole ([WriteOut], outfile.go). All speak alike (words.go).
 package cli

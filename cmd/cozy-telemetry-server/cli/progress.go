@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"io"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -8,33 +9,49 @@ import (
 
 // Progress shows a person at a terminal how far something has come. Elsewhere it
 // shows nothing.
-type Progress struct{ bar *progressbar.ProgressBar }
+type Progress struct {
+	stderr io.Writer // nil: nobody looks on
+	what   string
+	total  int64
+	bar    *progressbar.ProgressBar // nil while there is no line
+}
 
-// NewProgress begins to show something, by its name and its length in any unit.
-func NewProgress(env Environment, what string, total int64) *Progress {
-	if !IsTerminal(env.Stderr) {
-		return &Progress{}
+// NewProgress shows nothing yet.
+func NewProgress(env Environment, what string) *Progress {
+	p := &Progress{what: what}
+	if IsTerminal(env.Stderr) {
+		p.stderr = env.Stderr
 	}
-	bar := progressbar.NewOptions64(total,
-		progressbar.OptionSetWriter(env.Stderr),
-		progressbar.OptionSetDescription(what),
+	return p
+}
+
+// Tell shows how much is done of how much, in any unit. It may be called often.
+func (p *Progress) Tell(done, total int64) {
+	if p.stderr == nil {
+		return
+	}
+	if p.bar == nil || p.total != total {
+		p.begin(total)
+	}
+	_ = p.bar.Set64(done) // a line that can't be written harms nothing
+}
+
+func (p *Progress) begin(total int64) {
+	p.End()
+	p.total = total
+	p.bar = progressbar.NewOptions64(total,
+		progressbar.OptionSetWriter(p.stderr),
+		progressbar.OptionSetDescription(p.what),
 		progressbar.OptionThrottle(100*time.Millisecond),
 		progressbar.OptionClearOnFinish(),
 	)
-	_ = bar.RenderBlank() // a line that can't be written harms nothing
-	return &Progress{bar}
+	_ = p.bar.RenderBlank() // likewise
 }
 
-// Set tells how much is done. It may be called often.
-func (p *Progress) Set(done int64) {
-	if p.bar != nil {
-		_ = p.bar.Set64(done)
-	}
-}
-
-// Done takes the line away.
-func (p *Progress) Done() {
+// End takes the line away, until there is more to tell.
+func (p *Progress) End() {
 	if p.bar != nil {
 		_ = p.bar.Finish()
+		p.bar = nil
 	}
 }

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -56,10 +54,9 @@ docs/export.md describes the columns. The file is only read.`,
 func (o *exportFlags) check(env cli.Environment) error {
 	errs := []error{
 		cli.CheckOneOf("what", o.what, export.Tables()...),
+		o.checkEnd("from", o.from),
+		o.checkEnd("to", o.to),
 		cli.CheckOneOf("format", o.format, export.Formats()...),
-	}
-	for flag, value := range map[string]string{"from": o.from, "to": o.to} {
-		errs = append(errs, o.checkEnd(flag, value))
 	}
 	if errors.Join(errs...) == nil && o.from != "" && o.to != "" && lastDay(o.to) < firstDay(o.from) {
 		errs = append(errs, fmt.Errorf("--to: %s is before %s", o.to, o.from))
@@ -70,7 +67,6 @@ func (o *exportFlags) check(env cli.Environment) error {
 	if o.keyFile != "" && !o.anonymize {
 		errs = append(errs, errors.New("--anonymize-key-file: is nothing without --anonymize"))
 	}
-	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
 	return errors.Join(errs...)
 }
 
@@ -100,7 +96,7 @@ func (o *exportFlags) run(ctx context.Context, env cli.Environment, s *store.Sto
 	if o.output == "" && cli.IsTerminal(env.Stdout) {
 		env.Stderr = io.Discard // a line of progress would run into the table
 	}
-	p := cli.NewSteps(env, "export")
+	p := cli.NewProgress(env, "export")
 	defer p.End()
 	options, err := o.options(env, s)
 	if err != nil {

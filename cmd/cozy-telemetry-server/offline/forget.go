@@ -66,7 +66,7 @@ func (f *forgetter) run(ctx context.Context) error {
 	if err := f.confirm(); err != nil {
 		return err
 	}
-	p := cli.NewSteps(f.env, "forget")
+	p := cli.NewProgress(f.env, "forget")
 	records, err := rewrite.Forget(ctx, f.db, rollup.Cozystack, f.cluster, p.Tell)
 	p.End()
 	if err != nil {

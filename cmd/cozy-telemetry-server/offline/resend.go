@@ -53,10 +53,9 @@ type resender struct {
 
 	first, last rollup.Date
 	sender      *forward.Sender
-	bar         *cli.Progress
 	lines       []byte // that wait to be sent
 
-	days, records, samples int
+	records, samples int
 }
 
 func (r *resender) check() error {
@@ -85,22 +84,21 @@ func (r *resender) run(ctx context.Context, s *store.Store) error {
 		return err
 	}
 	r.sender = forward.NewSender(r.url, func(err error) { fmt.Fprintf(r.env.Stderr, "%s: %v; trying again\n", cli.Name, err) })
-	r.bar = cli.NewProgress(r.env, "days", int64(len(dates)))
-	defer r.bar.Done()
-	for _, date := range dates {
+	p := cli.NewProgress(r.env, "days")
+	defer p.End()
+	for done, date := range dates {
+		p.Tell(int64(done), int64(len(dates)))
 		if err := r.day(ctx, s, date); err != nil {
 			return fmt.Errorf("%s: %w; what was sent does no harm: run it again, with --from %s", date, err, date)
 		}
-		r.days++
-		r.bar.Set(int64(r.days))
 	}
-	r.bar.Done()
+	p.End()
 	told := "sent"
 	if r.dryRun {
 		told = "to send"
 	}
 	_, err = fmt.Fprintf(r.env.Stdout, "%s with %s of clusters, %s %s\n",
-		cli.CountOf(r.days, "day"), cli.CountOf(r.records, "record"), cli.CountOf(r.samples, "sample"), told)
+		cli.CountOf(len(dates), "day"), cli.CountOf(r.records, "record"), cli.CountOf(r.samples, "sample"), told)
 	return err
 }
 

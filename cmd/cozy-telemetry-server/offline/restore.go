@@ -86,7 +86,7 @@ func (r *restorer) verdict() error {
 }
 
 func (r *restorer) read(ctx context.Context) error {
-	p := cli.NewSteps(r.env, "restore")
+	p := cli.NewProgress(r.env, "restore")
 	defer p.End()
 	err := mirror.Read(ctx, r.mirror, mirror.Reader{
 		Day: func(date rollup.Date, product, instance string, d rollup.Day) error {
@@ -127,7 +127,7 @@ func (r *restorer) day(ctx context.Context, date rollup.Date, product string, d 
 	return nil
 }
 
-// Merge writes the days that wait.
+// merge writes the days that wait.
 func (r *restorer) merge(ctx context.Context) error {
 	if len(r.waiting) == 0 {
 		return nil

@@ -31,7 +31,7 @@ waits in their queues is not taken over: let each server deliver its own.`,
 			if err := cli.CheckNew(output); err != nil {
 				return err
 			}
-			p := cli.NewSteps(env, "merge")
+			p := cli.NewProgress(env, "merge")
 			did, err := rewrite.Combine(cmd.Context(), output, files, p.Tell)
 			p.End()
 			if err != nil {
@@ -69,7 +69,7 @@ queue too, and can take its place. The file is only read.`,
 			if err := cli.CheckNew(output); err != nil {
 				return err
 			}
-			p := cli.NewSteps(env, "compact")
+			p := cli.NewProgress(env, "compact")
 			err := rewrite.Compact(cmd.Context(), db, output, p.Tell)
 			p.End()
 			if err != nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -60,7 +59,7 @@ func (v *verifier) run(ctx context.Context, mirrorDir string, confirmDays int) e
 			return err
 		}
 	}
-	p := cli.NewSteps(v.env, "verify")
+	p := cli.NewProgress(v.env, "verify")
 	err := v.store.Check(ctx, func(found store.Problem) {
 		p.End() // the line of progress would run into it
 		v.problem("%s: %s", found.Kind, found.Text)
@@ -92,7 +91,7 @@ func (v *verifier) verdict() error { return fmt.Errorf("%s found", cli.CountOf(v
 
 // snapshots holds the figures of months against the rollups.
 func (v *verifier) snapshots(confirmDays int) error {
-	o, err := overviewOf(v.store, v.env, figureFlags{aggregate: "average", confirmDays: confirmDays, finalGrace: time.Hour, replicas: 1})
+	o, err := overviewOf(v.store, v.env, figureFlags{confirmDays: confirmDays})
 	if err != nil {
 		return err
 	}

@@ -16,5 +16,7 @@ COPY --from=build /src/out/cozy-telemetry-server /cozy-telemetry-server
 USER 65532:65532
 VOLUME /data
 EXPOSE 8081 8082
-HEALTHCHECK CMD ["/cozy-telemetry-server", "healthcheck"]
+# It asks where TELEMETRY_LISTEN_ADDR says: the server's flags are not known to it. A large
+# file is looked through before the server answers.
+HEALTHCHECK --start-period=10m --timeout=10s CMD ["/cozy-telemetry-server", "healthcheck"]
 ENTRYPOINT ["/cozy-telemetry-server"]

@@ -1,9 +1,11 @@
 package deploy
 
 import (
+	"fmt"
 	"os/exec"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -41,6 +43,27 @@ func TestCompose(t *testing.T) {
 	}
 	server := project.Services["server"]
 	checkCommandLine(t, server.Command, nil)
+}
+
+// TestComposeMemory holds that GOMEMLIMIT is 95 % of what the container may have, as
+// the chart has it.
+func TestComposeMemory(t *testing.T) {
+	server := composeProject(t).Services["server"]
+	limit, err := strconv.ParseInt(*server.Environment["GOMEMLIMIT"], 10, 64)
+	if share := float64(limit) / float64(server.MemLimit); err != nil || share < 0.95 || share > 0.96 {
+		t.Errorf("GOMEMLIMIT is %.3f of %d bytes, %v", share, server.MemLimit, err)
+	}
+}
+
+// TestImageHealthcheck holds that the image runs the check of the compose file, and
+// waits as long for a first start.
+func TestImageHealthcheck(t *testing.T) {
+	check := composeProject(t).Services["server"].HealthCheck
+	want := fmt.Sprintf("\nHEALTHCHECK --start-period=%s --timeout=%s CMD [%q, %q]\n",
+		strings.TrimSuffix(check.StartPeriod.String(), "0s"), check.Timeout, check.Test[1], check.Test[2])
+	if !strings.Contains(string(read(t, "Dockerfile")), want) {
+		t.Errorf("the Dockerfile has no %s", want)
+	}
 }
 
 // TestComposeHealthcheck runs the health check's command: the program has it.

@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -53,6 +54,9 @@ func TestUnitFlags(t *testing.T) {
 		t.Fatal("the unit has no environment")
 	}
 	checkCommandLine(t, nil, env)
+	if !slices.Contains(env, "GOMEMLIMIT=512000000") {
+		t.Errorf("the unit has no GOMEMLIMIT: %q", env)
+	}
 	if state := regexp.MustCompile(`(?m)^StateDirectory=(.*)$`).FindStringSubmatch(text); state == nil ||
 		strings.Count(text, "=%S/"+state[1]+"/") != strings.Count(text, "%S") {
 		t.Error("a path of the unit is not in its state directory")

@@ -24,7 +24,7 @@ func ask(ctx context.Context, c flags, env cli.Environment) error {
 	if err != nil {
 		return err
 	}
-	address := url.URL{Scheme: "http", Host: private.HostOf(c.adminAddr), Path: "/backfill"}
+	address := url.URL{Scheme: "http", Host: cli.OnThisMachine(c.adminAddr), Path: "/backfill"}
 	form := url.Values{"from": {c.from}, "to": {c.to}}
 	if c.again {
 		form.Set("again", "1")

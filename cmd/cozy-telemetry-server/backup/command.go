@@ -32,7 +32,7 @@ checksum is right.`,
 			err = cli.WriteOut(output, force, func(out io.Writer) (err error) {
 				p := cli.NewProgress(env, "backup")
 				defer p.End()
-				size, err = Fetch(cmd.Context(), "http://"+private.HostOf(admin)+Path, token, out, p.Tell)
+				size, err = Fetch(cmd.Context(), "http://"+cli.OnThisMachine(admin)+Path, token, out, p.Tell)
 				return err
 			})
 			if errors.Is(err, ErrNotThere) {

@@ -28,6 +28,30 @@ func commandWith(t *testing.T, env map[string]string, args ...string) ran {
 	return ran{code, out.String(), errs.String()}
 }
 
+// The health check of a container follows the server's environment. What it is told to
+// ask, it asks.
+func TestHealthcheckInTheServersEnvironment(t *testing.T) {
+	server := startServer(t, t.TempDir())
+	_, port, _ := strings.Cut(strings.TrimPrefix(server.Public, "http://"), ":")
+	for _, addr := range []string{":" + port, "0.0.0.0:" + port, "[::]:" + port, "127.0.0.1:" + port, "localhost:" + port} {
+		if r := commandWith(t, map[string]string{"TELEMETRY_LISTEN_ADDR": addr}, "healthcheck"); r.code != 0 || r.out != "ready\n" {
+			t.Errorf("%s: %+v", addr, r)
+		}
+	}
+	nobody := map[string]string{"TELEMETRY_LISTEN_ADDR": "127.0.0.1:1"}
+	if r := commandWith(t, nobody, "healthcheck"); r.code != program.ExitFailure || !strings.Contains(r.errs, "127.0.0.1:1") {
+		t.Errorf("where nobody is: %+v", r)
+	}
+	if r := commandWith(t, nobody, "healthcheck", "--url", server.Public+"/readyz"); r.code != 0 {
+		t.Errorf("what it is told: %+v", r)
+	}
+	for want, args := range map[string][]string{"--listen-addr: ": {"--listen-addr=8081"}, "--url: ": {"--url=127.0.0.1:8081"}} {
+		if r := command(t, append([]string{"healthcheck"}, args...)...); r.code != program.ExitUsage || !strings.Contains(r.errs, want) {
+			t.Errorf("%q: %+v", args, r)
+		}
+	}
+}
+
 // A command in the server's environment works on the server's file, and asks that
 // server. What is named by a flag is what it is done to.
 func TestCommandsInTheServersEnvironment(t *testing.T) {

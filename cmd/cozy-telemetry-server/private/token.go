@@ -42,15 +42,6 @@ func (t Token) Sign(r *http.Request) {
 	}
 }
 
-// HostOf is the host by which the listener at an --admin-addr is asked. One without a
-// name, as a server's own, is on this machine.
-func HostOf(addr string) string {
-	if strings.HasPrefix(addr, ":") {
-		return "localhost" + addr
-	}
-	return addr
-}
-
 // cameWith tells whether a request has the token. How long that takes says nothing of
 // the token: sums are compared, not texts.
 func (t Token) cameWith(r *http.Request) bool {

@@ -1,6 +1,7 @@
 package program
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -12,13 +13,16 @@ import (
 
 // newHealthcheck is for containers, whose image has no other program in it.
 func newHealthcheck() *cobra.Command {
-	var url string
+	var addr, url string
 	cmd := &cobra.Command{
 		Use:     "healthcheck",
 		Short:   "Ask a server on this machine whether it is ready; exit 1 if not",
-		Example: "  cozy-telemetry-server healthcheck --url http://127.0.0.1:8081/readyz",
+		Example: "  cozy-telemetry-server healthcheck --listen-addr :8081",
 		Args:    cli.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if url == "" {
+				url = "http://" + cli.OnThisMachine(addr) + "/readyz"
+			}
 			client := http.Client{Timeout: 5 * time.Second}
 			resp, err := client.Get(url)
 			if err != nil {
@@ -32,6 +36,10 @@ func newHealthcheck() *cobra.Command {
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&url, "url", "http://127.0.0.1:8081/readyz", "what to ask")
-	return cmd
+	f := cmd.Flags()
+	f.StringVar(&addr, "listen-addr", cli.DefaultListenAddr, "the server's public listener, as its flag")
+	f.StringVar(&url, "url", "", "what to ask; empty: /readyz of --listen-addr")
+	return cli.Checked(cmd, func() error {
+		return errors.Join(cli.CheckAddr("listen-addr", addr), cli.CheckURL("url", url))
+	})
 }

@@ -60,7 +60,7 @@ const day = 24 * time.Hour
 func (c *Config) Bind(f *pflag.FlagSet) {
 	f.SortFlags = false
 	f.StringVar(&c.forwardURL, "forward-url", cli.DefaultForwardURL, "where ingested samples are forwarded; empty: nothing is forwarded")
-	f.StringVar(&c.listenAddr, "listen-addr", ":8081", "public listener")
+	f.StringVar(&c.listenAddr, "listen-addr", cli.DefaultListenAddr, "public listener")
 	f.StringVar(&c.vmselectURL, "vmselect-url", cli.DefaultVMSelectURL, "query base; empty: the overview is answered from the rollups alone")
 	f.StringVar(&c.snapshotDir, "snapshot-dir", "/data/snapshots", "the JSON mirror; empty: none is written")
 	f.StringVar(&c.dbPath, "db-path", cli.DefaultDBPath, "the database file")

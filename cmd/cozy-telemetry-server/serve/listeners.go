@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/backup"
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
 )
 
 // answerTime is how long an answer may take from the end of its request: longer
@@ -87,15 +88,7 @@ func (l *listeners) adminURL() string {
 }
 
 func localURL(socket net.Listener) string {
-	addr, ok := socket.Addr().(*net.TCPAddr)
-	if !ok {
-		return socket.Addr().String()
-	}
-	host := addr.IP.String()
-	if addr.IP.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	return "http://" + net.JoinHostPort(host, fmt.Sprint(addr.Port))
+	return "http://" + cli.OnThisMachine(socket.Addr().String())
 }
 
 // serve answers until ctx ends, then lets requests in flight finish.

@@ -2,6 +2,8 @@ package overview
 
 import (
 	"errors"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -126,4 +128,116 @@ func TestCloseEndsProbes(t *testing.T) {
 			t.Errorf("it took %s", time.Since(start))
 		}
 	})
+}
+
+// refuses tells whether what vmselect says of windows of so many months is not asked
+// for now.
+func (r *rig) refuses(t *testing.T, to string, months int, s scope) bool {
+	t.Helper()
+	return r.breaker.refuse(inquiry{lastMonths(monthID(t, to), months), s}) != nil
+}
+
+// A vmselect that takes its time for each query, but would answer a month in time, is
+// not blamed for the months of which the budget of an answer leaves nothing.
+func TestSlowQueriesAreNoTrouble(t *testing.T) {
+	for _, delay := range []time.Duration{3 * time.Second, 4 * time.Second, 5 * time.Second, 7 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			vm := newFakeVM()
+			for month := monthID(t, "1999-01"); month <= monthID(t, "1999-12"); month++ {
+				vm.knows(month, 5)
+			}
+			vm.delay = delay
+			r := newTicking(t, vm, clusters("1999-12", 4)...)
+			got, _, err := r.timed(t, "1999-12", Average)
+			if err != nil || monthOf(t, got).Source != rollup.SourceVictoriaMetrics || got.Settled {
+				t.Fatalf("%s a query: %v", delay, err)
+			}
+			if r.refuses(t, "1999-06", 1, everything) {
+				t.Errorf("%s a query: months are not asked for any more", delay)
+			}
+		})
+	}
+}
+
+// Who waits for a place among the queries under way does not wait for vmselect.
+func TestWaitForAPlaceIsNoTrouble(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		vm := newFakeVM()
+		vm.delay = time.Second
+		r := newTicking(t, vm)
+		var wg sync.WaitGroup
+		for i := range rollup.MonthID(30) {
+			month := monthID(t, "1999-12") - i
+			vm.knows(month, 5)
+			wg.Go(func() { _, _ = r.Answer(t.Context(), month, Average) })
+		}
+		wg.Wait()
+		if r.refuses(t, "1999-12", 1, everything) {
+			t.Error("vmselect answers each query in a second, and is not asked any more")
+		}
+	})
+}
+
+// The distinct count of an average has less time than all figures have. That a year
+// is too much for it is remembered, without a word about those: what a probe with more
+// time learns is used, and nobody waits again.
+func TestUniqueCountIsTooSlow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		year := lastMonths(monthID(t, "1999-12"), 12)
+		vm := newFakeVM()
+		for month := year.from; month <= year.to; month++ {
+			vm.knows(month, 5)
+		}
+		vm.knowsOf(year, 9)
+		vm.delayIn = map[int]time.Duration{12: 7 * time.Second}
+		r := newTicking(t, vm)
+		if _, took, err := r.timed(t, "1999-12", Average); err != nil || took != 5*time.Second {
+			t.Errorf("%v after %s", err, took)
+		}
+		if r.refuses(t, "1999-12", 12, everything) {
+			t.Error("all figures of a year are not asked for any more")
+		}
+		for range 2 {
+			time.Sleep(7 * time.Minute) // the pause for a year is six
+			got, took, err := r.timed(t, "1999-12", Average)
+			if err != nil || took > 0 {
+				t.Fatalf("%v after %s", err, took)
+			}
+			if n := decode(t, got.JSON).Periods.Year.UniqueClusters; n == nil || *n != 9 {
+				t.Errorf("what the probe has learned is not used: %v", n)
+			}
+			if !r.refuses(t, "1998-12", 12, presence) {
+				t.Error("the next one would wait again")
+			}
+		}
+	})
+}
+
+// What is refused for the trouble of a shorter window is nevertheless what is asked
+// next of its own.
+func TestRefusal(t *testing.T) {
+	for range 20 {
+		var b breaker
+		of := func(month string, months int) inquiry {
+			return inquiry{lastMonths(monthID(t, month), months), everything}
+		}
+		for _, months := range []int{12, 3, 1} {
+			if !b.fail(of("1999-12", months), errors.New(strings.Repeat("I", months))) {
+				t.Error("nobody probes")
+			}
+		}
+		if err := b.refuse(of("1999-06", 12)); err == nil || !strings.HasSuffix(err.Error(), ": I") {
+			t.Errorf("refused for %v", err)
+		}
+		if err := b.refuse(of("1999-06", 2)); err == nil || !strings.HasSuffix(err.Error(), ": I") {
+			t.Errorf("refused for %v", err)
+		}
+		b.succeed(of("1999-12", 3))
+		if a, ok, done := b.next(size{12, everything}); !ok || done || a != of("1999-06", 12) {
+			t.Errorf("asked next is %+v, %t, %t", a, ok, done)
+		}
+		if err := b.refuse(of("1999-06", 3)); err != nil {
+			t.Error(err)
+		}
+	}
 }

@@ -129,7 +129,7 @@ func (o *Overview) inquire(asking context.Context, a inquiry) (leased[figures], 
 	if a.scope == everything {
 		queries = everyQuery
 	}
-	f, err := o.vm.ask(asking, queries(w, now, o.cfg.ConfirmDays))
+	f, longest, err := o.vm.ask(asking, queries(w, now, o.cfg.ConfirmDays))
 	if err == nil && f.days > w.length() {
 		err = fmt.Errorf("overview: vmselect: %d days with data in %s", f.days, w.label())
 	}
@@ -137,14 +137,10 @@ func (o *Overview) inquire(asking context.Context, a inquiry) (leased[figures], 
 	f.confirmed = min(f.confirmed, f.clusters)
 	o.vm.note(w.months(), err)
 	o.cfg.OnAsk(err)
+	o.judge(a, longest, asking.Err() != nil, err)
 	if err != nil {
-		slow := o.cfg.Now().Sub(now) >= o.cfg.QueryBudget/slowShare
-		if slow && o.base.Err() == nil && o.breaker.fail(a, err) {
-			_ = o.tasks.start(func() { o.probe(w.months()) }) // fails after Close alone
-		}
 		return leased[figures]{}, err
 	}
-	o.breaker.succeed(a)
 	l := lease(f, now, o.cfg.CurrentTTL)
 	switch {
 	case !f.known && !now.Before(w.end()):

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/prometheus/common/model"
 	"github.com/rs/zerolog"
@@ -19,6 +21,7 @@ import (
 // concurrently.
 type vmselect struct {
 	logger   zerolog.Logger
+	now      func() time.Time
 	client   *promapi.Client
 	inFlight *semaphore.Weighted
 
@@ -31,7 +34,8 @@ type vmselect struct {
 
 func newVMSelect(cfg Config) (*vmselect, error) {
 	v := &vmselect{
-		logger: cfg.Logger, inFlight: semaphore.NewWeighted(int64(cfg.QueriesInFlight)), failing: map[int]bool{},
+		logger: cfg.Logger, now: cfg.Now,
+		inFlight: semaphore.NewWeighted(int64(cfg.QueriesInFlight)), failing: map[int]bool{},
 	}
 	if cfg.Transport == nil {
 		t := http.DefaultTransport.(*http.Transport).Clone()
@@ -77,32 +81,37 @@ func (v *vmselect) note(months int, err error) {
 }
 
 // ask runs all queries and returns the figures, or an error if any of them fails.
-func (v *vmselect) ask(ctx context.Context, queries []query) (figures, error) {
-	answers := make([]model.Vector, len(queries))
+// longest is how long vmselect took for one of them at most.
+func (v *vmselect) ask(ctx context.Context, queries []query) (f figures, longest time.Duration, err error) {
+	answers, took := make([]model.Vector, len(queries)), make([]time.Duration, len(queries))
 	g, ctx := errgroup.WithContext(ctx)
 	for i, q := range queries {
 		g.Go(func() (err error) {
-			answers[i], err = v.askOne(ctx, q)
+			answers[i], took[i], err = v.askOne(ctx, q)
 			return err
 		})
 	}
-	if err := g.Wait(); err != nil {
-		return figures{}, fmt.Errorf("overview: vmselect: %w", err)
+	err = g.Wait()
+	longest = slices.Max(took)
+	if err != nil {
+		return figures{}, longest, fmt.Errorf("overview: vmselect: %w", err)
 	}
-	var f figures
 	for i, q := range queries {
 		f.known = f.known || len(answers[i]) > 0
 		if err := q.fill(&f, answers[i]); err != nil {
-			return figures{}, fmt.Errorf("overview: vmselect: %s: %w", q.text, err)
+			return figures{}, longest, fmt.Errorf("overview: vmselect: %s: %w", q.text, err)
 		}
 	}
-	return f, nil
+	return f, longest, nil
 }
 
-func (v *vmselect) askOne(ctx context.Context, q query) (model.Vector, error) {
+// askOne waits for a place among the queries under way. took begins after that.
+func (v *vmselect) askOne(ctx context.Context, q query) (answer model.Vector, took time.Duration, err error) {
 	if err := v.inFlight.Acquire(ctx, 1); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer v.inFlight.Release(1)
-	return v.client.Query(ctx, q.text, q.at)
+	start := v.now()
+	answer, err = v.client.Query(ctx, q.text, q.at)
+	return answer, v.now().Sub(start), err
 }

@@ -39,6 +39,9 @@ type collector struct {
 	*Overview
 	// saved is when the running month was last stored.
 	saved time.Time
+	// unknown has the months that nobody knew when they were asked for the last time,
+	// and the era of that: once something was forgotten, they are looked at again.
+	unknown map[rollup.MonthID]era
 	// failing holds back the second and further lines about one trouble.
 	failing bool
 }
@@ -110,11 +113,14 @@ func (c *collector) settle(ctx context.Context, id rollup.MonthID) error {
 		return err
 	}
 	now := c.cfg.Now()
-	if ok {
+	_, since, _ := c.months.get(id, now)
+	switch then, unknown := c.unknown[id]; {
+	case !ok && unknown && then == since:
+		return nil
+	case ok && (!c.due(stored, now) || stored.Final && !c.complete(window{id, id}, now)):
+		return nil
+	case ok:
 		known = &stored
-		if !c.due(stored, now) || stored.Final && !c.complete(window{id, id}, now) {
-			return nil
-		}
 	}
 	if err := c.store.CloseDays(ctx, id, id.Last()); err != nil {
 		return err
@@ -123,7 +129,10 @@ func (c *collector) settle(ctx context.Context, id rollup.MonthID) error {
 	defer cancel()
 	kept, err := c.collect(asking, id, known)
 	switch {
-	case errors.Is(err, ErrNoData), errors.Is(err, ErrUnavailable):
+	case errors.Is(err, ErrNoData):
+		c.noteUnknown(id, kept.CheckedAt, since)
+		return nil
+	case errors.Is(err, ErrUnavailable):
 		return nil
 	case err != nil:
 		return err
@@ -133,6 +142,18 @@ func (c *collector) settle(ctx context.Context, id rollup.MonthID) error {
 		c.tell(kept, "the sources were asked again about a month")
 	}
 	return nil
+}
+
+// noteUnknown notes that nobody knows a month, if that was late enough to be the last
+// word.
+func (c *collector) noteUnknown(id rollup.MonthID, checked time.Time, since era) {
+	if checked.Before(window{id, id}.late()) {
+		return
+	}
+	if c.unknown == nil {
+		c.unknown = map[rollup.MonthID]era{}
+	}
+	c.unknown[id] = since
 }
 
 func (c *collector) tell(s rollup.Snapshot, what string) {

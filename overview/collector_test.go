@@ -193,6 +193,36 @@ func TestAsksVMSelectAgain(t *testing.T) {
 	})
 }
 
+// A month that nobody knows is asked for once it is late enough, and then left alone
+// until days of it are filled in.
+func TestUnknownMonthIsLeftAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		long, last := monthID(t, "1999-06"), monthID(t, "1999-12")
+		vm := newFakeVM()
+		vm.set(errDown)
+		r := startCollector(t, vm)
+		r.until(t, "2000-01-01T01:30:00Z")
+		vm.set(nil)
+		r.until(t, "2000-01-01T23:50:00Z")
+		if n := vm.times(last); n < 50 {
+			t.Errorf("not sure yet, but asked %d times", n)
+		}
+		r.until(t, "2000-01-02T00:30:00Z")
+		before, beforeLast := vm.times(long), vm.times(last)
+		r.until(t, "2000-01-05T00:00:00Z")
+		if n, nLast := vm.times(long)-before, vm.times(last)-beforeLast; n+nLast > 0 {
+			t.Errorf("asked again %d and %d times", n, nLast)
+		}
+		vm.knows(long, 4)
+		r.store.record(clusters("1999-06", 1)[0].report(t))
+		if _, err := r.Recount(t.Context(), long); err != nil {
+			t.Error(err)
+		}
+		r.until(t, "2000-01-05T00:30:00Z")
+		r.requireFinals(t, "1999-06 victoriametrics")
+	})
+}
+
 // A disk that is full is told once; once there is room the months are stored.
 func TestCollectorFullDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

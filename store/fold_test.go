@@ -156,7 +156,11 @@ func testDamagedMonth(t *testing.T) {
 	must(t, s.update(t.Context(), func(tx *bolt.Tx) error {
 		return layout.RecordsOf(layout.MonthBucket(tx, month), "cozystack").Put(record.Key("x"), []byte("rubbish"))
 	}))
-	chunk, _, err := fold.Some(t.Context(), s.view, "cozystack", month, rollup.DaySetOf(6), nil)
+	var chunk []rollup.InstanceMonth
+	err := fold.Days(t.Context(), s.view, month, rollup.DaySetOf(6), func(_ string, some []rollup.InstanceMonth) error {
+		chunk = some
+		return nil
+	})
 	must(t, err)
 	release := holdWriter(t, s)
 	var wg sync.WaitGroup

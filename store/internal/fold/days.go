@@ -19,9 +19,9 @@ const Chunk = 1000
 // errChunk ends a walk after a chunk.
 var errChunk = errors.New("the chunk is full")
 
-// Some folds some days of a month for the next instances behind a key, up to [Chunk], and
+// some folds some days of a month for the next instances behind a key, up to Chunk, and
 // returns the key of the last. There is none when all are done.
-func Some(ctx context.Context, view layout.Viewer, product string, month rollup.MonthID, days rollup.DaySet,
+func some(ctx context.Context, view layout.Viewer, product string, month rollup.MonthID, days rollup.DaySet,
 	after []byte,
 ) (chunk []rollup.InstanceMonth, last []byte, err error) {
 	err = view(func(tx *bolt.Tx) error {
@@ -70,7 +70,7 @@ func productDays(ctx context.Context, view layout.Viewer, product string, month 
 ) error {
 	var after []byte
 	for {
-		chunk, last, err := Some(ctx, view, product, month, days, after)
+		chunk, last, err := some(ctx, view, product, month, days, after)
 		if err != nil || len(chunk) == 0 {
 			return err
 		}

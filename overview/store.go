@@ -6,17 +6,14 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-// FirstYear and LastYear are those that can be asked for.
-const FirstYear, LastYear = 2024, 2100
-
 // Store is what the overview needs of the file. All methods may be called
 // concurrently.
 type Store interface {
-	// Fold calls fn once for every instance of a product that has any of the
-	// metrics between two months, both included. months[i] is the fold of the instance's days in month from+i,
-	// restricted to the metrics; it is zero for a month without them. fn must not
-	// keep months or what they point to, except for the strings. An error of fn
-	// ends the walk and is returned. What was recorded before the call is seen.
+	// Fold calls fn once for every instance of a product that has any of the metrics
+	// between two months, both included. months[i] is the fold of the instance's days
+	// in month from+i, restricted to the metrics; it is zero for a month without them.
+	// fn must not keep months or what they point to, except for the strings. An error
+	// of fn ends the walk and is returned. What was recorded before the call is seen.
 	Fold(ctx context.Context, product string, from, to rollup.MonthID, metrics []string,
 		fn func(instance string, months []rollup.Month) error) error
 	// Changes returns a number that grows whenever what Fold says of a month may have

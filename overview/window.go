@@ -6,6 +6,9 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
+// FirstYear and LastYear are those that can be asked for.
+const FirstYear, LastYear = 2024, 2100
+
 // window is a run of calendar months in UTC, both ends included.
 type window struct{ from, to rollup.MonthID }
 

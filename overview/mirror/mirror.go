@@ -56,10 +56,7 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Mirror keeps a copy of the store as JSON in a folder, for people and for the
-// day on which the file is lost: YYYY-MM.json per month, and under rollups a
-// YYYY-MM-DD.jsonl per day, one line per instance, beside a manifest.json that
-// says which version of a day its file holds.
+// Mirror keeps a copy of the store as JSON in a folder.
 //
 // Each file is replaced as a whole and durably: a reader, or a start after a
 // crash, finds the old file or the new one, never a part. The mirror keeps no

@@ -2,6 +2,7 @@ package export
 
 import (
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -82,5 +83,18 @@ func TestKindsBeyondTheBound(t *testing.T) {
 	columns, rows := readCSV(t, written(t, db, whole(Days, CSV)))
 	if len(columns) > maxAppColumns+100 || sumOf(t, rows, "app_zebra") != 6 || sumOf(t, rows, "app_other") != maxAppColumns+1 {
 		t.Errorf("%d columns, %d zebras, %d others", len(columns), sumOf(t, rows, "app_zebra"), sumOf(t, rows, "app_other"))
+	}
+}
+
+// What just fits has no column for others, which would say 0 of all.
+func TestKindsUpToTheBound(t *testing.T) {
+	n := factNames{counts: map[string]int{"app_a": 1, "app_b": 2, "app_c": 3, "capacity_d": 4}}
+	for bound, want := range map[int][]string{
+		3: {"app_a", "app_b", "app_c"},
+		2: {"app_b", "app_c", "app_other"},
+	} {
+		if got := n.most(prefixApp, nil, bound); !slices.Equal(got, want) {
+			t.Errorf("at most %d: %q, want %q", bound, got, want)
+		}
 	}
 }

@@ -23,7 +23,8 @@ type rebuild struct {
 	ctx  context.Context
 	from []*database
 	into *database
-	// dicts are the dictionaries of the new file. They are of no use after an error: it ends all.
+	// dicts are the dictionaries of the new file. After an error they may not be as the
+	// file has them, but then all ends.
 	dicts layout.Dictionaries
 	// keep tells whose records are kept; nil keeps all. removed counts the others, and
 	// touched are the months that had any.

@@ -11,16 +11,17 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-// A partition is what the file holds of one product in one day or one month: the
+// Partition is what the file holds of one product in one day or one month: the
 // bucket "records" with an entry per instance. All partitions of a product within
 // a month name series by one dictionary, the bucket "series" beside the month's
 // records.
 type Partition struct {
-	Records *bolt.Bucket
+	Records *bolt.Bucket // by the keys of package record
 	Dict    *record.Dictionary
 	limits  *Limits
 }
 
+// The buckets of a product in a day or a month; only a month has BucketSeries.
 var (
 	BucketRecords = []byte("records")
 	BucketSeries  = []byte("series")

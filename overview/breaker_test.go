@@ -206,6 +206,9 @@ func TestUniqueCountIsTooSlow(t *testing.T) {
 			if n := decode(t, got.JSON).Periods.Year.UniqueClusters; n == nil || *n != 9 {
 				t.Errorf("what the probe has learned is not used: %v", n)
 			}
+			if _, _, err := r.timed(t, "1999-12", Distinct); err != nil { // all figures of a year in 14 s
+				t.Error(err)
+			}
 			if !r.refuses(t, "1998-12", 12, presence) {
 				t.Error("the next one would wait again")
 			}

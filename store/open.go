@@ -43,7 +43,7 @@ func openFile(path string) (*bolt.DB, error) {
 // next start would have to refuse.
 func createFile(path string) error {
 	path = filepath.Clean(path)
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := durable.MakeFolder(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("create the folder of %s: %w", path, err)
 	}
 	// Where another server was quicker, its file is the one to open.

@@ -65,7 +65,7 @@ func tidy(folders ...string) error {
 // stands, except when only the last step has failed. The folder is made if it is
 // missing.
 func writeFile(path string, fill func(io.Writer) error) error {
-	if err := makeFolder(filepath.Dir(path)); err != nil {
+	if err := durable.MakeFolder(filepath.Dir(path)); err != nil {
 		return err
 	}
 	if err := durable.Replace(path, durable.Writing(fill)); err != nil {
@@ -102,17 +102,6 @@ func readBounded(path string) ([]byte, error) {
 		err = errTooLarge
 	}
 	return b, err
-}
-
-// makeFolder makes a folder, durably in the folder above.
-func makeFolder(path string) error {
-	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if err := os.MkdirAll(path, 0o700); err != nil {
-		return err
-	}
-	return durable.SyncFolder(filepath.Dir(path))
 }
 
 // readFolder returns the entries of a folder, sorted by name; none if there is

@@ -13,7 +13,7 @@ var ErrTaken = errors.New("another server writes the mirror")
 // its days over the others'. The folder is made if it is missing. One that can't be made
 // or opened, or has no locks, keeps nobody out: [Mirror.Run] tells what is wrong with it.
 func Lock(dir string) (unlock func(), err error) {
-	if makeFolder(dir) != nil {
+	if durable.MakeFolder(dir) != nil {
 		return func() {}, nil
 	}
 	lock, err := durable.Lock(dir)

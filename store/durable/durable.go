@@ -102,3 +102,19 @@ func syncFile(path string) error {
 
 // SyncFolder makes the names in a folder durable.
 func SyncFolder(path string) error { return syncFile(path) }
+
+// MakeFolder makes a folder for its owner alone, unless there is one, and those above it
+// that are missing. Each of them is durable when it returns.
+func MakeFolder(path string) error {
+	above := filepath.Dir(path)
+	if info, err := os.Stat(path); err == nil && info.IsDir() || above == path {
+		return err
+	}
+	if err := MakeFolder(above); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return err
+	}
+	return SyncFolder(above)
+}

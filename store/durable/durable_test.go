@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 )
 
@@ -181,4 +182,27 @@ func TestWorkshopsAreLeftOvers(t *testing.T) {
 		t.Errorf("%s is one of %q, %t", w.folder, of, ok)
 	}
 	must(t, w.Close())
+}
+
+// A folder is made with those above it, for its owner alone; there may be one already,
+// but no file in its place.
+func TestMakeFolder(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a", "b")
+	for range 2 {
+		if err := MakeFolder(path); err != nil {
+			t.Fatal(err)
+		}
+		if info, err := os.Stat(path); err != nil || !info.IsDir() || info.Mode().Perm() != 0o700 {
+			t.Errorf("it is %v, %v", info, err)
+		}
+	}
+	file := filepath.Join(path, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{file, filepath.Join(file, "c")} {
+		if err := MakeFolder(path); !errors.Is(err, syscall.ENOTDIR) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
 }

@@ -6,7 +6,6 @@ package backup
 
 import (
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -46,7 +45,7 @@ type Backups struct {
 func New(s *store.Store, cfg Config) (*Backups, error) {
 	b := &Backups{cfg: cfg, store: s, downloads: make(chan struct{}, maxDownloads)}
 	if b.cfg.Dir != "" {
-		if err := os.MkdirAll(b.cfg.Dir, 0o700); err != nil {
+		if err := durable.MakeFolder(b.cfg.Dir); err != nil {
 			return nil, fmt.Errorf("--backup-dir: %w", err)
 		}
 	}

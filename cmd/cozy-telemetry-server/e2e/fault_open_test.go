@@ -20,6 +20,31 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/program"
 )
 
+// Folders that the server makes are there after a power failure, as what it writes into
+// them is: each of them is noted in the one above.
+func TestNewFoldersAreDurable(t *testing.T) {
+	calls := filepath.Join(t.TempDir(), "calls")
+	db, mirror, backups := t.TempDir(), t.TempDir(), t.TempDir()
+	flags := serverFlags(filepath.Join(db, "new/newer"),
+		"--snapshot-dir="+filepath.Join(mirror, "new/newer"), "--backup-dir="+filepath.Join(backups, "new/newer"))
+	server := launch(t, exec.Command("strace", append([]string{
+		"-D", "-f", "-qq", "-y", "-o", calls, "-e", "trace=fsync", "--", cli.Name,
+	}, flags...)...))
+	if err := server.await(); err != nil {
+		t.Fatalf("%v:\n%s", err, server.logged(t))
+	}
+	server.post(t, "some-cluster", "cozy_cluster_info 1\n")
+	server.stop(t, syscall.SIGTERM)
+	for _, above := range []string{db, mirror, backups} {
+		for _, folder := range []string{above, filepath.Join(above, "new")} {
+			eventually(t, "strace tells that "+folder+" is synced", func() bool {
+				text, err := os.ReadFile(calls)
+				return err == nil && strings.Contains(string(text), "<"+folder+">)")
+			})
+		}
+	}
+}
+
 // fileOfClusters makes a file with the reports of so many clusters and returns
 // its bytes without the unused space at its end. The last two commits are of the
 // same content.

@@ -189,6 +189,21 @@ func TestFirstReportIsSeenAtOnce(t *testing.T) {
 	}
 }
 
+// What was read by a clock that was ahead is not taken for new until that clock is
+// reached again.
+func TestSharedMonthIsOfNoOtherClock(t *testing.T) {
+	r := newRig(t, "2026-03-10T00:00:00Z", Config{}, infoOn("a", "2026-03", 1)...)
+	march := lastMonths(rollup.NewMonth(2026, 3), 1)
+	if _, err := r.fold(march); err != nil {
+		t.Fatal(err)
+	}
+	r.clock.add(-time.Hour)
+	r.store.record(infoOn("b", "2026-03", 2)[0].report(t))
+	if f, err := r.fold(march); err != nil || f.clusters != 2 {
+		t.Errorf("%d clusters, %v", f.clusters, err)
+	}
+}
+
 // What serves several windows is no newer for that: each use of it does not begin the
 // time anew, nor does what is read of the months before.
 func TestSharedMonthGetsOld(t *testing.T) {

@@ -304,7 +304,7 @@ func TestResume(t *testing.T) {
 		asked++
 		return answer{body: `{"status":"success","data":[]}`}
 	})
-	now := march.Add(24*time.Hour + settled) // the 15th is over, the 16th runs
+	now := march.Add(24*time.Hour + settled - 1) // samples of the 15th may still come, the 16th runs
 	cfg.Now = func() time.Time { return now }
 	run := func(days, questions int) {
 		t.Helper()
@@ -315,6 +315,8 @@ func TestResume(t *testing.T) {
 		}
 	}
 	run(16, 16)
+	now = now.Add(1)
+	run(16, 2)
 	run(16, 1)
 	now = now.AddDate(0, 0, 1)
 	run(17, 2)
@@ -328,8 +330,6 @@ func TestResume(t *testing.T) {
 	run(0, 0)
 }
 
-// A month's end is told after its days, and its trouble ends the run; a day that
-// was not stored is not marked.
 // Taking a month again says nothing of the others, which stay done.
 func TestAgainIsOfItsMonths(t *testing.T) {
 	var store memory
@@ -360,6 +360,8 @@ func TestAgainIsOfItsMonths(t *testing.T) {
 	}
 }
 
+// A month's end is told after its days, and its trouble ends the run; a day that
+// was not stored is not marked.
 func TestOrder(t *testing.T) {
 	var store memory
 	var order []string

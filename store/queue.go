@@ -133,5 +133,8 @@ func (s *Store) Peek(maxBytes int) ([]rollup.Block, error) {
 // Remove takes blocks out of the queue. Blocks that are gone already are no
 // error.
 func (s *Store) Remove(ctx context.Context, blocks []rollup.Block) error {
-	return s.submit(ctx, &request{remove: blocks, shrinks: true})
+	if err := s.submit(ctx, &request{remove: blocks, shrinks: true}); err != nil {
+		return fmt.Errorf("store: remove from the queue: %w", err)
+	}
+	return nil
 }

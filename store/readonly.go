@@ -18,7 +18,7 @@ import (
 func OpenReadOnly(path string) (*Store, error) {
 	db, err := layout.OpenAtRest(path, true)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("store: %w", err)
 	}
 	s, err := newReader(db, path)
 	if err != nil {

@@ -31,7 +31,10 @@ func (s *Store) Record(ctx context.Context, report rollup.Report, lines []byte) 
 	if !isName(report.Product) || !isName(report.Instance) {
 		return fmt.Errorf("store: record: %w", dberrors.ErrNameless)
 	}
-	return s.submit(ctx, &request{report: &report, lines: lines})
+	if err := s.submit(ctx, &request{report: &report, lines: lines}); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	return nil
 }
 
 // isName tells whether a product or an instance can be a key. bbolt refuses any
@@ -85,7 +88,7 @@ func (c change) fails(err error) bool {
 	if !errors.Is(err, dberrors.ErrDamaged) {
 		return false
 	}
-	c.request.err = fmt.Errorf("store: %s of %s: %w", c.request.report.Instance, c.date, err)
+	c.request.err = fmt.Errorf("%s of %s: %w", c.request.report.Instance, c.date, err)
 	return true
 }
 

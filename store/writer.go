@@ -148,7 +148,7 @@ func (w *writer) commit(batch []*request) {
 func (w *writer) admit() error {
 	used, err := w.store.SizeBytes()
 	if err != nil {
-		return fmt.Errorf("store: commit: %w", err)
+		return fmt.Errorf("commit: %w", err)
 	}
 	return w.room.Admit(used, w.store.opts.Now())
 }
@@ -193,7 +193,7 @@ func (w *writer) transact(batch []*request, shrinks bool) error {
 		w.dicts.Drop()
 		w.recent.drop()
 		err = w.room.Cause(err, maxBytes, shrinks)
-		err = fmt.Errorf("store: commit: %w", errors.Join(err, w.store.view(w.store.queue.load)))
+		err = fmt.Errorf("commit: %w", errors.Join(err, w.store.view(w.store.queue.load)))
 		w.store.health.failed(err)
 	} else {
 		w.store.queue.applied(queued)
@@ -207,7 +207,9 @@ func (w *writer) transact(batch []*request, shrinks bool) error {
 	case err == nil && freesPages(batch, queued):
 		w.room.Freed()
 	}
-	commit.Err = err
+	if err != nil {
+		commit.Err = fmt.Errorf("store: %w", err)
+	}
 	for _, r := range batch {
 		if r.report != nil {
 			commit.Reports++

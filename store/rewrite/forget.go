@@ -32,7 +32,7 @@ func Forget(ctx context.Context, path string, product, instance string, progress
 	}
 	db, err := layout.OpenAtRest(path, false)
 	if err != nil {
-		return 0, err
+		return 0, fmt.Errorf("store: %w", err)
 	}
 	f := forgetter{rebuild: rebuild{ctx: ctx, progress: progress}, instance: instance, blocks: record.NewBlockEncoder()}
 	f.keep = func(p, i string) bool { return p != product || i != instance }

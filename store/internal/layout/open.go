@@ -24,7 +24,7 @@ func MakeFile(path string) error {
 func OpenAtRest(path string, shared bool) (*bolt.DB, error) {
 	db, err := boltfile.OpenUnchanged(path, shared, CheckSchema)
 	if err != nil {
-		return nil, fmt.Errorf("store: %w%s", err, dberrors.RemedyAtRest(err))
+		return nil, fmt.Errorf("%w%s", err, dberrors.RemedyAtRest(err))
 	}
 	return db, nil
 }

@@ -110,6 +110,7 @@ func TestChartFlags(t *testing.T) {
 	want := []string{
 		"--admin-addr=:9082",
 		"--admin-hosts=telemetry-admin,telemetry-admin.cozy-telemetry,telemetry-admin.cozy-telemetry.svc",
+		"--admin-token-file=/etc/cozy-telemetry-server/admin-token",
 		"--aggregate=distinct",
 		"--backup-dir=/data/copies",
 		"--backup-every=6h",
@@ -143,6 +144,27 @@ func TestChartMovesDistinctFigures(t *testing.T) {
 		if !strings.Contains(string(read(t, file)), want) {
 			t.Errorf("%s does not say %q", file, want)
 		}
+	}
+}
+
+// TestChartAdminToken holds that the server reads the token that Prometheus brings.
+func TestChartAdminToken(t *testing.T) {
+	r := decoded(t, "testdata/full.yaml")
+	var file string
+	for _, v := range r.deployments[0].Spec.Template.Spec.Volumes {
+		if s := v.Secret; s != nil && s.SecretName == "admin" && s.Items[0].Key == "token" && *s.DefaultMode == 0o440 {
+			for _, m := range r.container(t).VolumeMounts {
+				if m.Name == v.Name {
+					file = path.Join(m.MountPath, s.Items[0].Path)
+				}
+			}
+		}
+	}
+	if !slices.Contains(r.container(t).Args, "--admin-token-file="+file) {
+		t.Errorf("the token is in %q, the arguments are %q", file, r.container(t).Args)
+	}
+	if a := r.monitors[0].Spec.Endpoints[0].Authorization; a == nil || a.Credentials.Name != "admin" || a.Credentials.Key != "token" {
+		t.Errorf("Prometheus brings %v", a)
 	}
 }
 

@@ -48,6 +48,9 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- if .Values.backup.enabled -}}
 {{- $_ := merge $flags (dict "backup-dir" .Values.backup.dir "backup-every" .Values.backup.every "backup-keep" .Values.backup.keep) -}}
 {{- end -}}
+{{- if .Values.adminService.tokenSecret -}}
+{{- $_ := set $flags "admin-token-file" "/etc/cozy-telemetry-server/admin-token" -}}
+{{- end -}}
 {{- /* The names of the admin service in the cluster. */ -}}
 {{- $admin := printf "%s-admin" (include "telemetry.name" .) -}}
 {{- $hosts := dict "admin-hosts" (list $admin (printf "%s.%s" $admin .Release.Namespace) (printf "%s.%s.svc" $admin .Release.Namespace)) -}}

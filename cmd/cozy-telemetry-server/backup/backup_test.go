@@ -205,3 +205,26 @@ func TestBackupOfAQuickClientCounts(t *testing.T) {
 		t.Errorf("it ended with %v", *outcomes)
 	}
 }
+
+// To copy a large file takes longer than the server lets an answer take. Who waited for
+// a copy that could not be made is told so all the same.
+func TestBackupThatFailsLate(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "backups")
+	b, now, _ := testBackups(t, dir, 3)
+	*now = time.Now()
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(b)
+	server.Config.WriteTimeout = 1 // over when the copy has failed
+	server.Start()
+	defer server.Close()
+	resp, err := http.Get(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" {
+		t.Errorf("the answer is %s", resp.Status)
+	}
+}

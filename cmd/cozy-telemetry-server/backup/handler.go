@@ -58,6 +58,7 @@ func (b *Backups) send(w http.ResponseWriter, r *http.Request) error {
 	name := nameOf(b.cfg.Now())
 	file, info, err := b.copy(r.Context(), name)
 	if err != nil {
+		_ = b.giveTime(w) // without it the answer may come too late
 		w.Header().Set("Retry-After", retryAfter)
 		jsonerror.Write(w, http.StatusServiceUnavailable, "the backup could not be made")
 		return err
@@ -92,15 +93,19 @@ func (b *Backups) copy(ctx context.Context, name string) (file *os.File, info st
 	return file, info, err
 }
 
-// sendFile writes a file to a client that keeps taking it. The server's own timeout
-// is for the whole of an answer, and would cut off a large one.
+// giveTime lets a client take what is written next. The server's own timeout is for the
+// whole of an answer: it would cut off a large one, and may be over when a copy is made.
+func (b *Backups) giveTime(w http.ResponseWriter) error {
+	return http.NewResponseController(w).SetWriteDeadline(b.cfg.Now().Add(stallTime))
+}
+
+// sendFile writes a file to a client that keeps taking it.
 func (b *Backups) sendFile(w http.ResponseWriter, file io.Reader) error {
-	rc := http.NewResponseController(w)
 	chunk := make([]byte, chunkBytes)
 	for {
 		n, err := file.Read(chunk)
 		if n > 0 {
-			if err := rc.SetWriteDeadline(b.cfg.Now().Add(stallTime)); err != nil {
+			if err := b.giveTime(w); err != nil {
 				return err
 			}
 			if _, err := w.Write(chunk[:n]); err != nil {

@@ -20,8 +20,8 @@ const (
 	Distinct Aggregate = "distinct"
 )
 
-// ParseAggregate reads the name of an aggregate.
-func ParseAggregate(s string) (Aggregate, error) {
+// parseAggregate reads the name of an aggregate.
+func parseAggregate(s string) (Aggregate, error) {
 	switch a := Aggregate(s); a {
 	case Average, Distinct:
 		return a, nil
@@ -144,6 +144,6 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	c.FinalGrace = max(c.FinalGrace, 0)
 	c.CurrentTTL = max(c.CurrentTTL, rollupsTTL)
-	_, err := ParseAggregate(string(c.Aggregate))
+	_, err := parseAggregate(string(c.Aggregate))
 	return c, err
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-// Path is where the overview is served.
-const Path = "/api/overview"
+// route is where the overview is served.
+const route = "/api/overview"
 
 const (
 	allowedMethods = "GET, HEAD, OPTIONS"
@@ -35,8 +35,8 @@ func NewHandler(o *Overview) *Handler { return &Handler{o} }
 // Register adds the route. It takes every method, so that every answer carries
 // the header that lets pages of other sites read it.
 func (h *Handler) Register(e *echo.Echo) {
-	e.Any(Path, h.Serve)
-	e.RouteNotFound(Path, h.Serve)
+	e.Any(route, h.Serve)
+	e.RouteNotFound(route, h.Serve)
 }
 
 // Serve answers one request. It never returns an error.
@@ -98,7 +98,7 @@ func (h *Handler) parse(r *http.Request) (q question, message string) {
 	q.aggregate = h.overview.cfg.Aggregate
 	if name := params.Get("aggregate"); name != "" {
 		var err error
-		if q.aggregate, err = ParseAggregate(name); err != nil {
+		if q.aggregate, err = parseAggregate(name); err != nil {
 			return q, "invalid aggregate parameter"
 		}
 	}

@@ -1,6 +1,6 @@
 // Package backup makes copies of the file of a running server: for clients that ask
-// for one (handler.go), and by itself into a folder (loop.go). [Fetch] is such a
-// client (fetch.go), and [Command] what a user calls it by (command.go). A copy is made
+// for one (handler.go), and by itself into a folder (loop.go). Such a client is in
+// fetch.go, and [Command] is what a user calls it by (command.go). A copy is made
 // by the store, which checks it before anybody gets it.
 package backup
 

@@ -32,10 +32,10 @@ checksum is right.`,
 			err = cli.WriteOut(output, force, func(out io.Writer) (err error) {
 				p := cli.NewProgress(env, "backup")
 				defer p.End()
-				size, err = Fetch(cmd.Context(), "http://"+cli.OnThisMachine(admin)+Path, token, out, p.Tell)
+				size, err = fetch(cmd.Context(), "http://"+cli.OnThisMachine(admin)+Path, token, out, p.Tell)
 				return err
 			})
-			if errors.Is(err, ErrNotThere) {
+			if errors.Is(err, errNotThere) {
 				err = fmt.Errorf("%w%s", err, cli.AskAdmin)
 			}
 			if err != nil {

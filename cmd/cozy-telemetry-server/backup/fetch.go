@@ -22,14 +22,14 @@ func contentDigest(sum []byte) string {
 	return "sha-256=:" + base64.StdEncoding.EncodeToString(sum) + ":"
 }
 
-// ErrNotThere is returned by Fetch when it has perhaps not reached a private
+// errNotThere is returned by fetch when it has perhaps not reached a private
 // listener.
-var ErrNotThere = errors.New("no backup is served there")
+var errNotThere = errors.New("no backup is served there")
 
-// Fetch writes the backup that a server has at a URL to w, checks that all of it has
+// fetch writes the backup that a server has at a URL to w, checks that all of it has
 // come, and returns its size in bytes. It brings the token that the server asks for. It tells how far it is as it goes. After an
 // error what was written is not a backup.
-func Fetch(ctx context.Context, url string, token private.Token, w io.Writer, tell func(done, total int64)) (size int64, err error) {
+func fetch(ctx context.Context, url string, token private.Token, w io.Writer, tell func(done, total int64)) (size int64, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return 0, err
@@ -37,7 +37,7 @@ func Fetch(ctx context.Context, url string, token private.Token, w io.Writer, te
 	token.Sign(req)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return 0, fmt.Errorf("%w: %w", ErrNotThere, err)
+		return 0, fmt.Errorf("%w: %w", errNotThere, err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
@@ -60,7 +60,7 @@ func Fetch(ctx context.Context, url string, token private.Token, w io.Writer, te
 // refusal is what a server says that makes no backup now.
 func refusal(resp *http.Response) error {
 	if resp.StatusCode == http.StatusNotFound {
-		return fmt.Errorf("%w: the server answers %s", ErrNotThere, resp.Status)
+		return fmt.Errorf("%w: the server answers %s", errNotThere, resp.Status)
 	}
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, 1000))
 	err := fmt.Errorf("the server answers %s: %s", resp.Status, strings.TrimSpace(string(text)))

@@ -27,8 +27,8 @@ func contentDigest(sum []byte) string {
 var errNotThere = errors.New("no backup is served there")
 
 // fetch writes the backup that a server has at a URL to w, checks that all of it has
-// come, and returns its size in bytes. It brings the token that the server asks for. It tells how far it is as it goes. After an
-// error what was written is not a backup.
+// come, and returns its size in bytes. It brings the token that the server asks for, and
+// tells how far it is as it goes. After an error what was written is not a backup.
 func fetch(ctx context.Context, url string, token private.Token, w io.Writer, tell func(done, total int64)) (size int64, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

@@ -1,7 +1,6 @@
 package backup
 
 import (
-	"errors"
 	"fmt"
 	"io"
 
@@ -35,9 +34,6 @@ checksum is right.`,
 				size, err = fetch(cmd.Context(), "http://"+cli.OnThisMachine(admin)+Path, token, out, p.Tell)
 				return err
 			})
-			if errors.Is(err, errNotThere) {
-				err = fmt.Errorf("%w%s", err, cli.AskAdmin)
-			}
 			if err != nil {
 				return err
 			}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/private"
 )
 
@@ -21,10 +22,6 @@ const digestHeader = "Content-Digest"
 func contentDigest(sum []byte) string {
 	return "sha-256=:" + base64.StdEncoding.EncodeToString(sum) + ":"
 }
-
-// errNotThere is returned by fetch when it has perhaps not reached a private
-// listener.
-var errNotThere = errors.New("no backup is served there")
 
 // fetch writes the backup that a server has at a URL to w, checks that all of it has
 // come, and returns its size in bytes. It brings the token that the server asks for, and
@@ -37,7 +34,7 @@ func fetch(ctx context.Context, url string, token private.Token, w io.Writer, te
 	token.Sign(req)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return 0, fmt.Errorf("%w: %w", errNotThere, err)
+		return 0, fmt.Errorf("%w%s", err, cli.AskAdmin)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
@@ -60,7 +57,7 @@ func fetch(ctx context.Context, url string, token private.Token, w io.Writer, te
 // refusal is what a server says that makes no backup now.
 func refusal(resp *http.Response) error {
 	if resp.StatusCode == http.StatusNotFound {
-		return fmt.Errorf("%w: the server answers %s", errNotThere, resp.Status)
+		return fmt.Errorf("the server answers %s%s", resp.Status, cli.AskAdmin)
 	}
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, 1000))
 	err := fmt.Errorf("the server answers %s: %s", resp.Status, strings.TrimSpace(string(text)))

@@ -33,6 +33,11 @@ func Check(path string, ours func(tx *bolt.Tx) error) (missing bool, err error) 
 	}
 	err = Guard(func() error {
 		return db.View(func(tx *bolt.Tx) error {
+			// Who had it open until now has perhaps made it larger.
+			info, err := os.Stat(path)
+			if err != nil {
+				return err
+			}
 			// Size is the high-water mark of pages; behind it lies unused space only.
 			if tx.Size() > info.Size() {
 				return fmt.Errorf("%w: it ends after %d of %d bytes", dberrors.ErrDamaged, info.Size(), tx.Size())

@@ -13,10 +13,11 @@ import (
 // children are what the test binary does when it is started as a child process:
 // for faults that concern a whole process. Each is given a file's path.
 var children = map[string]func(path string) error{
-	"hold":      childHolds,
-	"size":      childMeetsSizeLimit,
-	"forbidden": childMayNotWrite,
-	"disk":      childMeetsFullDisk,
+	"hold":       childHolds,
+	"size":       childMeetsSizeLimit,
+	"forbidden":  childMayNotWrite,
+	"disk":       childMeetsFullDisk,
+	"last piece": childMeetsLastPiece,
 }
 
 const childVar = "STORE_TEST_CHILD"

@@ -19,13 +19,33 @@ import (
 // reports, until the queue is empty, and what they free is used again. On a file
 // system of the test's own.
 func TestRemovalsOnAFullDisk(t *testing.T) {
+	runChildOnSmallDisk(t, "disk")
+}
+
+// A disk that has room for one more piece takes reports, though not for as much as is
+// set aside at once elsewhere.
+func TestLastPieceOfADisk(t *testing.T) { runChildOnSmallDisk(t, "last piece") }
+
+// runChildOnSmallDisk runs a child on a file system of its own.
+func runChildOnSmallDisk(t *testing.T, name string) {
+	t.Helper()
 	dir := t.TempDir()
-	child := childCommand(t, "disk", filepath.Join(dir, "telemetry.db"))
+	child := childCommand(t, name, filepath.Join(dir, "telemetry.db"))
 	mounted := exec.Command("unshare", append([]string{"-rm", "sh", "-ec", `mount -t tmpfs -o size=48m tmpfs "$DIR" && exec "$@"`, "sh"}, child.Args...)...)
 	mounted.Env = append(child.Env, "DIR="+dir)
 	if out, err := mounted.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+}
+
+func childMeetsLastPiece(path string) error {
+	t, ctx := fatalError{}, context.Background()
+	s, err := Open(path, Options{})
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(filepath.Dir(path), "filler"), make([]byte, (48-14)<<20), 0o600))
+	must(t, s.Record(ctx, report("a", march, "a"), noise(700_000)))
+	must(t, s.Close())
+	return nil
 }
 
 func childMeetsFullDisk(path string) error {

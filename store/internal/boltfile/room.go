@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 
@@ -66,13 +67,19 @@ func (r *Room) ask(used int64) {
 		r.diskFull = nil
 		return
 	}
-	end := used + removalReserve + aheadBytes
-	r.diskFull = allocate(r.file, end)
-	switch {
-	case r.diskFull == nil:
-		r.allocated = end
-	case !isNoSpace(r.diskFull): // the file system does not know how: it is found full by writing
-		r.diskFull, r.allocated = nil, math.MaxInt64
+	// A little further than is needed, if the disk has that much: what a failed call got
+	// of it on ext4 stays with the file.
+	for _, ahead := range []int64{aheadBytes, PieceBytes} {
+		end := used + removalReserve + ahead
+		r.diskFull = allocate(r.file, end)
+		switch {
+		case r.diskFull == nil:
+			r.allocated = end
+			return
+		case !isNoSpace(r.diskFull): // the file system does not know how: it is found full by writing
+			r.diskFull, r.allocated = nil, math.MaxInt64
+			return
+		}
 	}
 }
 
@@ -104,6 +111,8 @@ func (r *Room) Bound(maxBytes int64, shrinks bool) int {
 // Cause gives bbolt's error for want of room its reason.
 func (r *Room) Cause(err error, maxBytes int64, shrinks bool) error {
 	switch {
+	case err != nil && !isNoSpace(err) && strings.Contains(err.Error(), syscall.ENOSPC.Error()):
+		return fmt.Errorf("%w (%w)", syscall.ENOSPC, err) // bbolt keeps only the words where the file can't grow
 	case !errors.Is(err, bolterrors.ErrMaxSizeReached):
 		return err
 	case r.diskFull != nil && !shrinks:

@@ -2,6 +2,8 @@ package boltfile
 
 import (
 	"errors"
+	"fmt"
+	"syscall"
 	"testing"
 	"time"
 
@@ -22,5 +24,23 @@ func TestPauseOfAFullFile(t *testing.T) {
 		if err := r.Admit(0, now.Add(want)); err != nil {
 			t.Errorf("%s: after %s: %v", took, want, err)
 		}
+	}
+}
+
+// Where a file can't grow, bbolt tells why in words alone. What adds is then refused
+// for a while, as with any other full disk, and the remedy is known.
+func TestFullDiskThatIsToldInWords(t *testing.T) {
+	now := time.Unix(1000, 0)
+	for _, words := range []string{"file resize error: truncate a.db: %s", "file sync error: fsync a.db: %s"} {
+		r := Room{allocated: 1 << 40}
+		err := r.Cause(fmt.Errorf(words, syscall.ENOSPC), 0, false)
+		r.Tried(err, now, 0)
+		if !errors.Is(err, syscall.ENOSPC) || !errors.Is(r.Admit(0, now), syscall.ENOSPC) {
+			t.Errorf("got %v", err)
+		}
+	}
+	r := Room{}
+	if err := r.Cause(nil, 0, false); err != nil {
+		t.Errorf("got %v", err)
 	}
 }

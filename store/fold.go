@@ -31,20 +31,41 @@ func foldWorkers() int { return min(runtime.GOMAXPROCS(0), 8) }
 func (s *Store) Fold(ctx context.Context, product string, from, to rollup.MonthID, metrics []string,
 	fn func(instance string, months []rollup.Month) error,
 ) error {
-	err := s.viewTogether(foldWorkers(), func(txs []*bolt.Tx) error {
-		indexes, err := fold.Indexes(txs[0], product, from, to, metrics)
+	parts := make(chan record.Range, foldWorkers())
+	for _, keys := range record.Split(cap(parts)) {
+		parts <- keys
+	}
+	close(parts)
+	group, ctx := errgroup.WithContext(ctx)
+	fn = oneByOne(ctx, fn)
+	start := func(work func(tx *bolt.Tx) error) {
+		group.Go(func() error { return boltfile.Guard(func() error { return s.db.View(work) }) })
+	}
+	start(func(first *bolt.Tx) error {
+		indexes, err := fold.Indexes(first, product, from, to, metrics)
 		if err != nil {
 			return err
 		}
-		group, ctx := errgroup.WithContext(ctx)
-		fn := oneByOne(ctx, fn)
-		for i, keys := range record.Split(len(txs)) {
-			group.Go(func() error {
-				return boltfile.Guard(func() error { return fold.OpenWindow(txs[i], product, from, indexes).Run(ctx, keys, fn) })
-			})
+		seen := first.ID()
+		work := func(tx *bolt.Tx) error {
+			if tx.ID() != seen {
+				return nil // a commit has ended in between: it sees more than the first
+			}
+			for keys := range parts {
+				if err := fold.OpenWindow(tx, product, from, indexes).Run(ctx, keys, fn); err != nil {
+					return err
+				}
+			}
+			return nil
 		}
-		return group.Wait()
+		// The first waits for no other: one that begins while bbolt waits to map a larger
+		// file anew can't until the first has ended.
+		for range cap(parts) - 1 {
+			start(work)
+		}
+		return work(first)
 	})
+	err := boltfile.Surface(group.Wait())
 	if err != nil {
 		return fmt.Errorf("store: fold %s to %s: %w", from, to, err)
 	}

@@ -173,30 +173,3 @@ func (s *Store) SizeBytes() (size int64, err error) {
 func (s *Store) view(f func(tx *bolt.Tx) error) error {
 	return boltfile.View(s.db, f)
 }
-
-// viewTogether runs f with up to n read transactions, at least one, that all see
-// the same data. Each of them is for one goroutine.
-func (s *Store) viewTogether(n int, f func(txs []*bolt.Tx) error) error {
-	return boltfile.Surface(boltfile.Guard(func() error {
-		var all, same []*bolt.Tx
-		defer func() {
-			for _, tx := range all {
-				_ = tx.Rollback() // it only ends the reading
-			}
-		}()
-		for range n {
-			tx, err := s.db.Begin(false)
-			if err != nil {
-				return err
-			}
-			all = append(all, tx)
-		}
-		// A commit that ended in between parts them; those behind it are taken.
-		for _, tx := range all {
-			if tx.ID() == all[n-1].ID() {
-				same = append(same, tx)
-			}
-		}
-		return f(same)
-	}))
-}

@@ -3,7 +3,8 @@
 //
 // A report is one POST in the exposition format. [Handler] carries it from its header
 // to the disk (handler.go). It refuses what is over a limit before it does any work:
-// the id (cluster.go), how often it reports and from where (senders.go, origin.go).
+// the id (cluster.go), how often it reports and from where (senders.go, shares.go,
+// origin.go), which tells of proxies that are not named as well (proxywatch.go).
 // Two gates bound the memory of all requests together (budget.go): the body is read
 // through the first (body.go), and waits at the second until it may be parsed and
 // recorded.

@@ -14,6 +14,13 @@ const (
 	prefix6 = 48
 )
 
+// The length of the prefixes that are one region: what a provider has of its
+// registry, or a part of that.
+const (
+	region4 = 16
+	region6 = 32
+)
+
 // shared is used behind carriers' NAT and between the nodes of Kubernetes
 // clusters (RFC 6598), so it says as little of an origin as a private address.
 var shared = netip.MustParsePrefix("100.64.0.0/10")
@@ -81,4 +88,13 @@ func networkOf(addr netip.Addr) netip.Prefix {
 		return netip.Prefix{} // can't be: no address is shorter
 	}
 	return network
+}
+
+// regionOf returns the region that a network is of.
+func regionOf(network netip.Prefix) netip.Prefix {
+	bits := region6
+	if network.Addr().Is4() {
+		bits = region4
+	}
+	return netip.PrefixFrom(network.Addr(), bits).Masked()
 }

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hashicorp/golang-lru/v2/simplelru"
 	"golang.org/x/time/rate"
 )
 
@@ -19,7 +18,8 @@ type SenderLimits struct {
 	Burst int
 	// Every is how long it takes until one more is.
 	Every time.Duration
-	// NewBurst is how many unknown ids are taken at once.
+	// NewBurst is how many unknown ids are taken at once. Half of them are kept for
+	// networks that had little of that half lately.
 	NewBurst int
 	// NewEvery is how long it takes until one more is.
 	NewEvery time.Duration
@@ -30,10 +30,14 @@ type SenderLimits struct {
 	// Proxies are believed about where a request came from. Without any, the
 	// network is that of the peer.
 	Proxies Proxies
+	// OnUnnamedProxy, if set, is told of each sign that a proxy is missing in Proxies,
+	// once. It is called while a request waits, possibly concurrently.
+	OnUnnamedProxy func(ProxySign)
 	// Tracked is how many ids are remembered, the least recently seen forgotten
 	// first.
 	Tracked int
-	// TrackedNetworks says the same of networks.
+	// TrackedNetworks says the same of networks, and of the larger networks that they
+	// are of.
 	TrackedNetworks int
 }
 
@@ -66,37 +70,46 @@ func (l SenderLimits) withDefaults() SenderLimits {
 }
 
 // senders holds one token bucket per cluster id, one per network that unknown
-// ids came from, and one for all unknown ids. Its memory is bounded by Tracked
-// and TrackedNetworks. Ids and networks are kept as salted hashes only.
+// ids came from, one for all unknown ids, and the shares of half of that. Its memory
+// is bounded by Tracked and TrackedNetworks. Ids and networks are kept as salted hashes only.
 type senders struct {
 	limits SenderLimits
 	// known tells whether the store has seen an id lately. It is asked once per id
 	// that is not tracked.
 	known func(id string) bool
 	seed  maphash.Seed
+	watch proxyWatch
 
 	mu       sync.Mutex
-	buckets  *simplelru.LRU[uint64, *rate.Limiter]
-	networks *simplelru.LRU[uint64, *rate.Limiter]
+	buckets  *buckets
+	networks *buckets
+	shares   *shares
 	unknown  *rate.Limiter
 }
 
 func newSenders(limits SenderLimits, known func(id string) bool) (*senders, error) {
 	limits = limits.withDefaults()
-	buckets, err := simplelru.NewLRU[uint64, *rate.Limiter](limits.Tracked, nil)
+	ids, err := newBuckets(limits.Tracked, limits.Every, limits.Burst)
 	if err != nil {
 		return nil, err
 	}
-	networks, err := simplelru.NewLRU[uint64, *rate.Limiter](limits.TrackedNetworks, nil)
+	networks, err := newBuckets(limits.TrackedNetworks, limits.NetworkNewEvery, limits.NetworkNewBurst)
+	if err != nil {
+		return nil, err
+	}
+	seed := maphash.MakeSeed()
+	shares, err := newShares(limits.TrackedNetworks, seed)
 	if err != nil {
 		return nil, err
 	}
 	return &senders{
 		limits:   limits,
 		known:    known,
-		seed:     maphash.MakeSeed(),
-		buckets:  buckets,
+		seed:     seed,
+		watch:    proxyWatch{proxies: limits.Proxies, tell: limits.OnUnnamedProxy},
+		buckets:  ids,
 		networks: networks,
+		shares:   shares,
 		unknown:  rate.NewLimiter(rate.Every(limits.NewEvery), limits.NewBurst),
 	}, nil
 }
@@ -108,8 +121,10 @@ func (s *senders) admit(id string, r *http.Request, now time.Time) error {
 	bucket, tracked := s.buckets.Get(key)
 	s.mu.Unlock()
 	if !tracked {
+		network := networkOf(s.limits.Proxies.origin(r))
+		s.watch.see(r, network)
 		if !s.known(id) {
-			if err := s.admitNew(networkOf(s.limits.Proxies.origin(r)), now); err != nil {
+			if err := s.admitNew(network, now); err != nil {
 				return err
 			}
 		}
@@ -122,43 +137,36 @@ func (s *senders) admit(id string, r *http.Request, now time.Time) error {
 }
 
 // admitNew takes a token for an unknown id from a network, which may be none.
-// Who is refused for one reason uses up nothing of the other budget: a network
+// Who is refused for one reason uses up nothing of the other budgets: a network
 // that sends too much takes nothing from the rest, and while all are refused no
-// network is remembered for it.
+// network is remembered for it. The lower half of all tokens is kept for networks
+// that have something left of their share.
 func (s *senders) admitNew(network netip.Prefix, now time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.unknown.TokensAt(now) < 1 {
+	left := s.unknown.TokensAt(now)
+	// Where no proxy is named, and this may come through one, all the world is alike:
+	// there is nobody to keep a half for.
+	keeps := network.IsValid() || len(s.limits.Proxies) > 0
+	kept := keeps && left < float64(1+s.limits.NewBurst/2)
+	if left < 1 || kept && !s.shares.left(network, now) {
 		return refuseSender("too many new cluster ids", s.limits.NewEvery)
 	}
-	if network.IsValid() && !s.network(network).AllowN(now, 1) {
+	if network.IsValid() && !s.networks.of(maphash.Comparable(s.seed, network)).AllowN(now, 1) {
 		return refuseSender("too many new cluster ids from one network", s.limits.NetworkNewEvery)
+	}
+	if kept {
+		s.shares.take(network, now)
 	}
 	s.unknown.AllowN(now, 1)
 	return nil
-}
-
-// network returns the bucket of a network. The caller holds the mutex.
-func (s *senders) network(network netip.Prefix) *rate.Limiter {
-	key := maphash.Comparable(s.seed, network)
-	bucket, ok := s.networks.Get(key)
-	if !ok {
-		bucket = rate.NewLimiter(rate.Every(s.limits.NetworkNewEvery), s.limits.NetworkNewBurst)
-		s.networks.Add(key, bucket)
-	}
-	return bucket
 }
 
 // track gives an id its bucket, unless another request has just done so.
 func (s *senders) track(key uint64) *rate.Limiter {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	bucket, ok := s.buckets.Get(key)
-	if !ok {
-		bucket = rate.NewLimiter(rate.Every(s.limits.Every), s.limits.Burst)
-		s.buckets.Add(key, bucket)
-	}
-	return bucket
+	return s.buckets.of(key)
 }
 
 func refuseSender(text string, retryAfter time.Duration) error {

@@ -27,6 +27,19 @@ func (s *server) onReport(r ingest.Result) {
 	}
 }
 
+// onUnnamedProxy says what to set. Each sign is told once, and no line has an address.
+func (s *server) onUnnamedProxy(sign ingest.ProxySign) {
+	const until = "; until then all new clusters seem to come from one place, and one sender can use up what is taken of them"
+	switch sign {
+	case ingest.ForwardedByPrivate:
+		s.log.Warn().Msg("reports come through a proxy that is not named: set --trusted-proxies (in the chart trustedProxies) to the network of the proxy or of the ingress controller's pods" + until)
+	case ingest.PrivateOrigins:
+		s.log.Warn().Msg("clusters seem to report from private addresses: if there is a proxy, name its network with --trusted-proxies (in the chart trustedProxies), and let X-Forwarded-For have the sender's address (externalTrafficPolicy: Local at the ingress controller's service)" + until)
+	case ingest.ForwardedByPublic:
+		s.log.Warn().Msg("reports come with X-Forwarded-For from a public address that is not named: if it is your proxy, name it with --trusted-proxies; if it is a sender's, nothing is wrong")
+	}
+}
+
 func (s *server) onCommit(c store.Commit) {
 	s.metrics.onCommit(c)
 	if c.Unreadable > 0 {

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/repotest"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -135,6 +137,37 @@ func TestSenderFlags(t *testing.T) {
 				t.Errorf("got %d %s", answer.Code, answer.Body)
 			}
 		})
+	}
+}
+
+// Behind a proxy that nobody has named, the first report makes a line that says what
+// to set, and no later one does. It has no address.
+func TestUnnamedProxyIsLogged(t *testing.T) {
+	for flag, want := range map[string]int{"": 1, "--trusted-proxies=10.244.0.0/16": 0, "--limits=off": 0} {
+		var flags []string
+		if flag != "" {
+			flags = append(flags, flag)
+		}
+		s := newServerAt(t, filepath.Join(t.TempDir(), "telemetry.db"), func() time.Time { return readmeTime }, flags...)
+		var log strings.Builder
+		s.log = zerolog.New(&log)
+		for i := range 20 {
+			req := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("cozy_cluster_info 1\n"))
+			req.RemoteAddr = "10.244.0.17:4711"
+			req.Header.Set("X-Cluster-ID", fmt.Sprint("c-", i))
+			req.Header.Set("X-Forwarded-For", "198.51.100.7")
+			answer := httptest.NewRecorder()
+			if s.public().ServeHTTP(answer, req); answer.Code != http.StatusOK {
+				t.Fatalf("got %d %s", answer.Code, answer.Body)
+			}
+		}
+		lines := log.String()
+		if strings.Count(lines, "--trusted-proxies") != want || strings.Contains(lines, "10.244") || strings.Contains(lines, "198.51") {
+			t.Errorf("%q: the log is %s", flag, lines)
+		}
+		if err := s.close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -164,10 +164,14 @@ func (s *server) buildIngest(env cli.Environment) error {
 	if cfg.forwardURL != "" {
 		lines = forward.AppendLines
 	}
+	senders := cfg.senderLimits()
+	if senders != nil {
+		senders.OnUnnamedProxy = s.onUnnamedProxy
+	}
 	s.ingest, err = ingest.NewHandler(s.store, ingest.Config{
 		Now:      env.Now,
 		Lines:    lines,
-		Senders:  cfg.senderLimits(),
+		Senders:  senders,
 		Parses:   cfg.maxParses,
 		OnResult: s.onReport,
 		Limits:   cfg.takes.Limits,

@@ -40,12 +40,22 @@ func (m *Mirror) Ahead() (days []rollup.Date, err error) {
 		if day <= removed || e.Version <= versions[day] {
 			continue
 		}
-		if _, err := os.Lstat(filepath.Join(m.dayFolder(), dayFileName(day))); err == nil {
+		if m.hasDay(day) {
 			days = append(days, day)
 		}
 	}
 	slices.Sort(days)
 	return days, nil
+}
+
+// hasDay tells whether a day has a file, of either form.
+func (m *Mirror) hasDay(day rollup.Date) bool {
+	for _, as := range []form{plain, zipped} {
+		if _, err := os.Lstat(filepath.Join(m.dayFolder(), dayFileName(day, as))); err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // refuseAhead returns ErrAhead if the mirror is.

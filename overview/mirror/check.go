@@ -1,11 +1,8 @@
 package mirror
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -46,26 +44,34 @@ func (m *Mirror) checkDays(ctx context.Context, bad func(file, why string)) (goo
 	if err != nil {
 		return 0, false, err
 	}
-	for _, f := range files {
-		if _, ok := versions[f.date]; !ok {
-			bad(filepath.Join(dayFolderName, dayFileName(f.date)), "the database lacks this day")
-		}
-	}
 	list := loadManifest(m.dir)
 	ofAnother = list.Database != "" && list.Database != m.store.DatabaseID()
-	for _, date := range slices.Sorted(maps.Keys(versions)) {
-		sum, why, err := m.checkDay(ctx, date)
-		if err != nil {
-			return good, ofAnother, err
-		}
-		if why == "" && !ofAnother && sum != list.Days[date.String()].SHA256 {
-			why = "the manifest does not name this file; a server that starts on it repairs that"
+	missing := maps.Clone(versions)
+	for _, f := range files {
+		_, known := versions[f.date]
+		_, first := missing[f.date]
+		delete(missing, f.date)
+		sum, why := "", "the database lacks this day"
+		switch {
+		case known && !first:
+			why = "the day has another file; a server that starts on it repairs that"
+		case known:
+			if sum, why, err = m.checkDay(ctx, f); err != nil {
+				return good, ofAnother, err
+			}
+			if why == "" && !ofAnother && sum != list.Days[f.date.String()].SHA256 {
+				why = "the manifest does not name this file; a server that starts on it repairs that"
+			}
 		}
 		if why != "" {
-			bad(filepath.Join(dayFolderName, dayFileName(date)), why)
+			bad(f.name(), why)
 			continue
 		}
 		good++
+	}
+	newest := newestOf(versions)
+	for _, date := range slices.Sorted(maps.Keys(missing)) {
+		bad(dayFile{date: date, as: formOf(date, newest)}.name(), reason(syscall.ENOENT))
 	}
 	return good, ofAnother, nil
 }
@@ -92,15 +98,13 @@ func (m *Mirror) checkMonths(bad func(file, why string)) (good int, err error) {
 
 // checkDay returns the SHA-256 of a day's file, and what is wrong with it. An error
 // is the store's.
-func (m *Mirror) checkDay(ctx context.Context, date rollup.Date) (sum, why string, err error) {
-	f, err := os.Open(filepath.Join(m.dayFolder(), dayFileName(date)))
+func (m *Mirror) checkDay(ctx context.Context, f dayFile) (sum, why string, err error) {
+	file, err := openDay(m.dir, f)
 	if err != nil {
 		return "", reason(err), nil
 	}
-	defer f.Close()
-	digest := sha256.New()
-	file := bufio.NewReaderSize(io.TeeReader(f, digest), 64<<10)
-	err = m.store.Instances(ctx, date, func(product, instance string, d rollup.Day) error {
+	defer file.Close()
+	err = m.store.Instances(ctx, f.date, func(product, instance string, d rollup.Day) error {
 		line, err := EncodeLine(product, instance, d)
 		if err != nil || why != "" {
 			return err
@@ -115,10 +119,16 @@ func (m *Mirror) checkDay(ctx context.Context, date rollup.Date) (sum, why strin
 	if err != nil || why != "" {
 		return "", why, err
 	}
-	if _, err := file.ReadByte(); err != io.EOF {
+	switch n, err := io.CopyN(io.Discard, file, 1); {
+	case n > 0:
 		return "", "has more than the database", nil
+	case !errors.Is(err, io.EOF):
+		return "", reason(err), nil
 	}
-	return hex.EncodeToString(digest.Sum(nil)), "", nil
+	if sum, err = file.sum(); err != nil {
+		return "", reason(err), nil
+	}
+	return sum, "", nil
 }
 
 // reason is an error without the path, which is told apart.

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -31,7 +30,7 @@ func (m *Mirror) tidyDays(found *Repaired) error {
 	listed := m.readManifest().Days
 	for _, e := range entries {
 		name := filepath.Join(dayFolderName, e.Name())
-		day, ok := dayOfFile(e.Name())
+		day, _, ok := dayOfFile(e.Name())
 		_, known := versions[day]
 		_, dropped := listed[day.String()]
 		switch {
@@ -57,24 +56,24 @@ func (m *Mirror) syncDays(ctx context.Context, matches func(string, dayEntry) bo
 		failed.add(err)
 		return
 	}
-	list := m.readManifest()
+	list, newest := m.readManifest(), newestOf(versions)
 	for _, day := range slices.Sorted(maps.Keys(versions)) {
 		if ctx.Err() != nil {
 			break
 		}
-		key, path := day.String(), filepath.Join(m.dayFolder(), dayFileName(day))
-		if e, ok := list.Days[key]; ok && e.Version == versions[day] && matches(path, e) {
-			continue
+		key, as := day.String(), formOf(day, newest)
+		path := filepath.Join(m.dayFolder(), dayFileName(day, as))
+		if e, ok := list.Days[key]; !ok || e.Version != versions[day] || !matches(path, e) {
+			// Until the file is known to be good, the manifest must not vouch for it.
+			delete(list.Days, key)
+			if e, err = m.writeDay(ctx, path, day, as); err != nil {
+				failed.add(err)
+				continue
+			}
+			e.Version = versions[day]
+			list.Days[key] = e
 		}
-		// Until the file is known to be good, the manifest must not vouch for it.
-		delete(list.Days, key)
-		e, err := m.writeDay(ctx, path, day)
-		if err != nil {
-			failed.add(err)
-			continue
-		}
-		e.Version = versions[day]
-		list.Days[key] = e
+		failed.add(m.removeDay(day, as.other()))
 	}
 	failed.add(context.Cause(ctx))
 	m.removeDropped(list, versions, failed)
@@ -89,8 +88,7 @@ func (m *Mirror) removeDropped(list manifest, versions map[rollup.Date]uint64, f
 		if _, ok := versions[day]; ok {
 			continue
 		}
-		err := os.Remove(filepath.Join(m.dayFolder(), dayFileName(day)))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := errors.Join(m.removeDay(day, plain), m.removeDay(day, zipped)); err != nil {
 			failed.add(err)
 			continue
 		}
@@ -98,25 +96,27 @@ func (m *Mirror) removeDropped(list manifest, versions map[rollup.Date]uint64, f
 	}
 }
 
+// removeDay removes a day's file of a form, if there is one.
+func (m *Mirror) removeDay(day rollup.Date, as form) error {
+	path := filepath.Join(m.dayFolder(), dayFileName(day, as))
+	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
+		return nil // what else has the name is not the mirror's
+	}
+	return os.Remove(path)
+}
+
 // writeDay writes a day's records. The version must have been read before: the
 // file then holds at least that version, so a later change is never missed.
-func (m *Mirror) writeDay(ctx context.Context, path string, day rollup.Date) (dayEntry, error) {
-	var e dayEntry
-	digest := sha256.New()
-	err := writeFile(path, func(file io.Writer) error {
-		w := io.MultiWriter(file, digest)
+func (m *Mirror) writeDay(ctx context.Context, path string, day rollup.Date, as form) (dayEntry, error) {
+	return writeDayFile(path, as, func(w io.Writer) error {
 		return m.store.Instances(ctx, day, func(product, instance string, d rollup.Day) error {
 			line, err := EncodeLine(product, instance, d)
-			if err != nil {
-				return err
+			if err == nil {
+				_, err = w.Write(append(line, '\n'))
 			}
-			n, err := w.Write(append(line, '\n'))
-			e.Bytes += int64(n)
 			return err
 		})
 	})
-	e.SHA256 = hex.EncodeToString(digest.Sum(nil))
-	return e, err
 }
 
 // sizeMatches tells whether a file may be the one that was written, at the price

@@ -1,14 +1,15 @@
 // Package mirror keeps the content of the store as JSON in a folder, for people
 // and for the day on which the file is lost: YYYY-MM.json per month, and under
-// rollups a YYYY-MM-DD.jsonl per day, one line per instance, beside a manifest.json
-// that says which version of a day its file holds.
+// rollups a YYYY-MM-DD.jsonl.gz per day, one line per instance, beside a manifest.json
+// that says which version of a day its file holds. The newest day is a plain
+// YYYY-MM-DD.jsonl.
 //
 // The way through it:
 //
 //   - line.go and month.go are the format: a cluster's day as a line, a month's
 //     snapshot as a file, each written and read.
 //   - file.go names the files, writes each one durably and as a whole, and bounds
-//     what is read.
+//     what is read. dayfile.go reads and writes a day's file in either of its forms.
 //   - mirror.go is the [Mirror] of a [Store]: Repair at the start, then Sync.
 //     months.go takes over and writes months, days.go writes and removes days, and
 //     manifest.go remembers which. run.go does all that again and again.

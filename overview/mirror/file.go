@@ -23,7 +23,15 @@ const (
 
 func monthFileName(m rollup.MonthID) string { return m.String() + ".json" }
 
-func dayFileName(d rollup.Date) string { return d.String() + ".jsonl" }
+// form is one of the two in which a day's file is written.
+type form string
+
+const (
+	plain  form = ".jsonl"    // of the newest day, which changes all the time
+	zipped form = ".jsonl.gz" // of the days before, as a stream of gzip
+)
+
+func dayFileName(d rollup.Date, as form) string { return d.String() + string(as) }
 
 // monthOfFile is the inverse of monthFileName; ok is false for any other name.
 func monthOfFile(name string) (m rollup.MonthID, ok bool) {
@@ -32,15 +40,17 @@ func monthOfFile(name string) (m rollup.MonthID, ok bool) {
 }
 
 // dayOfFile is the inverse of dayFileName; ok is false for any other name.
-func dayOfFile(name string) (d rollup.Date, ok bool) {
-	d, err := rollup.ParseDate(strings.TrimSuffix(name, ".jsonl"))
-	return d, err == nil && dayFileName(d) == name
+func dayOfFile(name string) (d rollup.Date, as form, ok bool) {
+	day, ext, _ := strings.Cut(name, ".")
+	as = form("." + ext)
+	d, err := rollup.ParseDate(day)
+	return d, as, err == nil && (as == plain || as == zipped) && dayFileName(d, as) == name
 }
 
 // isOurs tells whether a name is that of a file of the mirror.
 func isOurs(name string) bool {
 	_, month := monthOfFile(name)
-	_, day := dayOfFile(name)
+	_, _, day := dayOfFile(name)
 	return month || day || name == manifestName
 }
 

@@ -8,10 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
-
-	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
 // Forget removes an instance's lines from every day's file, at once and whether or
@@ -21,7 +18,8 @@ import (
 //
 // It returns ErrAhead, and removes nothing, if the mirror is ahead.
 //
-// A line that does not decode is removed if the instance's name is anywhere in it.
+// A line that does not decode is removed if the instance's name is anywhere in it, and
+// so is what of a file can't be unzipped: nobody knows what it has.
 func (m *Mirror) Forget(ctx context.Context, product, instance string) (lines int, err error) {
 	m.syncing.Lock()
 	if err = m.refuseAhead(); err == nil {
@@ -47,7 +45,7 @@ func (m *Mirror) forgetDays(ctx context.Context, product, instance string) (line
 		if err := ctx.Err(); err != nil {
 			return lines, err
 		}
-		n, err := m.forgetDay(f.date, product, instance)
+		n, err := m.forgetDay(f, product, instance)
 		if err != nil {
 			return lines, err
 		}
@@ -63,29 +61,31 @@ func (m *Mirror) forgetDays(ctx context.Context, product, instance string) (line
 }
 
 // forgetDay writes a day's file without the instance's lines, if it has any.
-func (m *Mirror) forgetDay(date rollup.Date, product, instance string) (removed int, err error) {
-	path := filepath.Join(m.dayFolder(), dayFileName(date))
-	removed, err = filterLines(path, io.Discard, product, instance)
+func (m *Mirror) forgetDay(f dayFile, product, instance string) (removed int, err error) {
+	removed, err = m.filterLines(f, io.Discard, product, instance)
 	if err != nil || removed == 0 {
 		return 0, err
 	}
-	err = writeFile(path, func(w io.Writer) error {
-		_, err := filterLines(path, w, product, instance)
+	_, err = writeDayFile(filepath.Join(m.dir, f.name()), f.as, func(w io.Writer) error {
+		_, err := m.filterLines(f, w, product, instance)
 		return err
 	})
 	return removed, err
 }
 
 // filterLines copies the lines of a file but for the instance's, which it counts.
-func filterLines(path string, w io.Writer, product, instance string) (removed int, err error) {
-	f, err := os.Open(path)
+func (m *Mirror) filterLines(f dayFile, w io.Writer, product, instance string) (removed int, err error) {
+	file, err := openDay(m.dir, f)
 	if err != nil {
 		return 0, err
 	}
-	defer f.Close()
-	r := bufio.NewReaderSize(f, 64<<10)
+	defer file.Close()
+	r := bufio.NewReaderSize(file, 64<<10)
 	for {
 		line, err := r.ReadBytes('\n')
+		if errors.Is(err, errGzip) {
+			return removed + 1, nil
+		}
 		if err != nil && !errors.Is(err, io.EOF) {
 			return removed, err
 		}

@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"encoding/json"
+	"io"
 	"path/filepath"
 )
 
@@ -10,13 +11,12 @@ import (
 // missing can be restored from it. Months of the original server do not count:
 // those are imported.
 func Holds(dir string) (bool, error) {
-	days, err := readFolder(filepath.Join(dir, dayFolderName))
+	days, _, err := dayFiles(dir)
 	if err != nil {
 		return false, err
 	}
-	for _, e := range days {
-		info, err := e.Info()
-		if _, ok := dayOfFile(e.Name()); ok && err == nil && info.Mode().IsRegular() && info.Size() > 0 {
+	for _, f := range days {
+		if !isEmpty(dir, f) {
 			return true, nil
 		}
 	}
@@ -30,6 +30,18 @@ func Holds(dir string) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// isEmpty tells whether a day's file has no line, as when all were forgotten. One that
+// can't be read may have some.
+func isEmpty(dir string, f dayFile) bool {
+	file, err := openDay(dir, f)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	_, err = io.ReadFull(file, make([]byte, 1))
+	return err == io.EOF
 }
 
 // hasSource tells whether the file of a month says where its figures come from,

@@ -75,6 +75,8 @@ func TestIgnoresRubbish(t *testing.T) {
 		"2026-02.json":              original, // another month inside
 		"<b>\n.json":                "",
 		"rollups/2026-02-30.jsonl":  "no such day",
+		"rollups/2026-2-3.jsonl.gz": "",
+		"rollups/2026-02-03.gz":     "",
 		"rollups/2026-03-01.json":   "",
 		"rollups/deep/down":         "",
 		"2025-01.json":              "",
@@ -133,7 +135,7 @@ func requireIgnored(t *testing.T, rubbish map[string]string) {
 		t.Errorf("%d warnings for %d pieces of rubbish, imported %v:\n%s", len(found.Warnings), len(rubbish),
 			found.Imported, strings.Join(found.Warnings, "\n"))
 	}
-	if !strings.Contains(after[march1File], "cluster-a") {
+	if !strings.Contains(after[march1Plain], "cluster-a") {
 		t.Error("the day was not written")
 	}
 }
@@ -141,7 +143,7 @@ func requireIgnored(t *testing.T, rubbish map[string]string) {
 func TestRemovesLeftOvers(t *testing.T) {
 	dir, s := t.TempDir(), filledStore()
 	for _, name := range []string{
-		".2026-03.json.123.tmp", "rollups/.2026-03-01.jsonl.9.tmp", "rollups/.2026-03-02.jsonl.8.tmp/unfinished", "rollups/.manifest.json.77.tmp",
+		".2026-03.json.123.tmp", "rollups/.2026-03-01.jsonl.9.tmp", "rollups/.2026-03-01.jsonl.gz.9.tmp", "rollups/.2026-03-02.jsonl.8.tmp/unfinished", "rollups/.manifest.json.77.tmp",
 	} {
 		put(t, dir, name, "half")
 	}

@@ -1,10 +1,13 @@
 package mirror
 
 import (
+	"bytes"
 	"cmp"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -137,7 +140,8 @@ var (
 )
 
 const (
-	march1File   = "rollups/2026-03-01.jsonl"
+	march1File   = "rollups/2026-03-01.jsonl.gz"
+	march1Plain  = "rollups/2026-03-01.jsonl" // while it is the newest day
 	march2File   = "rollups/2026-03-02.jsonl"
 	manifestFile = "rollups/manifest.json"
 )
@@ -156,7 +160,7 @@ func filledStore() *memStore {
 	return s
 }
 
-// folder returns the content of every file under dir, by its path in dir.
+// folder returns the content of every file under dir, unzipped, by its path in dir.
 func folder(t testing.TB, dir string) map[string]string {
 	t.Helper()
 	files := map[string]string{}
@@ -165,6 +169,9 @@ func folder(t testing.TB, dir string) map[string]string {
 			return err
 		}
 		b, err := os.ReadFile(path)
+		if err == nil && strings.HasSuffix(path, ".gz") {
+			b, err = unzip(b)
+		}
 		name, _ := filepath.Rel(dir, path)
 		files[name] = string(b)
 		return err
@@ -175,7 +182,38 @@ func folder(t testing.TB, dir string) map[string]string {
 	return files
 }
 
+func unzip(b []byte) ([]byte, error) {
+	r, err := gzip.NewReader(bytes.NewReader(b))
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(r)
+}
+
+// zip returns a text as the mirror writes it.
+func zip(t testing.TB, text string) string {
+	t.Helper()
+	var b strings.Builder
+	err := writeAs(zipped, &b, func(w io.Writer) error {
+		_, err := io.WriteString(w, text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// put writes a file, zipped if its name says so.
 func put(t testing.TB, dir, name, content string) {
+	t.Helper()
+	if strings.HasSuffix(name, ".gz") {
+		content = zip(t, content)
+	}
+	putRaw(t, dir, name, content)
+}
+
+func putRaw(t testing.TB, dir, name, content string) {
 	t.Helper()
 	path := filepath.Join(dir, name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -234,7 +272,7 @@ func TestWritesWhatTheStoreHolds(t *testing.T) {
 		t.Errorf("files are\n%v\nwant\n%v", got, want)
 	}
 	if !strings.HasPrefix(manifest, "{\n  \"database\": \"db-1\",\n") ||
-		!strings.Contains(manifest, fmt.Sprintf("\"version\": 2,\n      \"bytes\": %d,\n", len(want[march1File]))) {
+		!strings.Contains(manifest, fmt.Sprintf("\"version\": 2,\n      \"bytes\": %d,\n", len(zip(t, want[march1File])))) {
 		t.Errorf("manifest is %s", manifest)
 	}
 }

@@ -3,10 +3,7 @@ package mirror
 import (
 	"bufio"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"io"
 	"os"
 	"path/filepath"
 
@@ -31,7 +28,7 @@ type Reader struct {
 
 // Read reads a folder that a [Mirror] has written, from the oldest day on,
 // and then its months. A day's file that is not the one that the manifest names is
-// bad, but its lines are read. Files with other names are passed over.
+// bad, but its lines are read; so are both files of a day that has both forms. Files with other names are passed over.
 func Read(ctx context.Context, dir string, r Reader) error {
 	if _, err := os.Stat(dir); err != nil {
 		return err
@@ -46,8 +43,14 @@ func Read(ctx context.Context, dir string, r Reader) error {
 	listed := loadManifest(dir).Days
 	var done int64
 	for _, f := range days {
-		if err := readDay(ctx, dir, f.date, listed, r); err != nil {
+		sum, err := readDay(ctx, dir, f, r)
+		if err != nil {
 			return err
+		}
+		if e, ok := listed[f.date.String()]; ok && sum != "" && sum != e.SHA256 {
+			if err := r.Bad(f.name(), 0, errors.New("not the file that the manifest names: it was cut off or edited")); err != nil {
+				return err
+			}
 		}
 		done += f.size
 		r.Progress(done, total)
@@ -55,70 +58,38 @@ func Read(ctx context.Context, dir string, r Reader) error {
 	return readMonths(dir, r)
 }
 
-// dayFile is a day's file.
-type dayFile struct {
-	date rollup.Date
-	size int64
-}
-
-// dayFiles returns the files of days, ascending, and how large all are together.
-func dayFiles(dir string) (files []dayFile, total int64, err error) {
-	entries, err := readFolder(filepath.Join(dir, dayFolderName))
+// readDay reads a day's file, and returns its digest; "" if it was not read to its end.
+func readDay(ctx context.Context, dir string, f dayFile, r Reader) (sum string, err error) {
+	file, err := openDay(dir, f)
 	if err != nil {
-		return nil, 0, err
+		return "", err
 	}
-	for _, e := range entries {
-		date, ok := dayOfFile(e.Name())
-		if !ok || !e.Type().IsRegular() {
-			continue
-		}
-		info, err := e.Info()
-		if err != nil {
-			return nil, 0, err
-		}
-		files = append(files, dayFile{date, info.Size()})
-		total += info.Size()
-	}
-	return files, total, nil
-}
-
-func readDay(ctx context.Context, dir string, date rollup.Date, listed map[string]dayEntry, r Reader) error {
-	name := filepath.Join(dayFolderName, dayFileName(date))
-	f, err := os.Open(filepath.Join(dir, name))
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	digest := sha256.New()
-	lines := bufio.NewScanner(io.TeeReader(f, digest))
+	defer file.Close()
+	lines := bufio.NewScanner(file)
 	lines.Buffer(make([]byte, 64<<10), maxLine)
 	n := 0
 	for lines.Scan() {
 		n++
 		if err := ctx.Err(); err != nil {
-			return err
+			return "", err
 		}
 		product, instance, d, err := DecodeLine(lines.Bytes())
 		if err != nil {
-			err = r.Bad(name, n, err)
+			err = r.Bad(f.name(), n, err)
 		} else {
-			err = r.Day(date, product, instance, d)
+			err = r.Day(f.date, product, instance, d)
 		}
 		if err != nil {
-			return err
+			return "", err
 		}
 	}
 	switch err := lines.Err(); {
-	case errors.Is(err, bufio.ErrTooLong):
-		return r.Bad(name, n+1, err)
+	case errors.Is(err, bufio.ErrTooLong), errors.Is(err, errGzip):
+		return "", r.Bad(f.name(), n+1, err)
 	case err != nil:
-		return err
+		return "", err
 	}
-	e, ok := listed[date.String()]
-	if ok && hex.EncodeToString(digest.Sum(nil)) != e.SHA256 {
-		return r.Bad(name, 0, errors.New("not the file that the manifest names: it was cut off or edited"))
-	}
-	return nil
+	return file.sum()
 }
 
 func readMonths(dir string, r Reader) error {

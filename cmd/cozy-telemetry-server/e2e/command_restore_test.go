@@ -2,6 +2,9 @@ package e2e
 
 import (
 	"bytes"
+	"compress/gzip"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -64,41 +67,61 @@ func TestRestoreOfAMirror(t *testing.T) {
 // addLine makes the first day of a mirror longer than it was.
 func addLine(t *testing.T, mirror string) {
 	t.Helper()
-	days, err := filepath.Glob(filepath.Join(mirror, "rollups", "*.jsonl"))
+	days, err := filepath.Glob(filepath.Join(mirror, "rollups", "*.jsonl.gz"))
 	if err != nil || len(days) == 0 {
 		t.Fatal(days, err)
 	}
-	content, err := os.ReadFile(days[0])
+	edit(t, days[0], func(b []byte) []byte { return append(b, '\n') })
+}
+
+// edit changes a file of the mirror, or what is zipped in it.
+func edit(t *testing.T, path string, change func([]byte) []byte) {
+	t.Helper()
+	content, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(days[0], append(content, '\n'), 0o600); err != nil {
+	if strings.HasSuffix(path, ".gz") {
+		content = rezipped(t, content, change)
+	} else {
+		content = change(content)
+	}
+	if err := os.WriteFile(path, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func rezipped(t *testing.T, content []byte, change func([]byte) []byte) []byte {
+	t.Helper()
+	r, err := gzip.NewReader(bytes.NewReader(content))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	w := gzip.NewWriter(&out)
+	_, err = w.Write(change(text))
+	if err = errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
 }
 
 // What can't be used is named with its file and line, and no file is made of the
 // rest unless that is asked for.
 func TestRestoreOfADamagedMirror(t *testing.T) {
 	db, mirror := mirrored(t)
-	paths, err := filepath.Glob(filepath.Join(mirror, "rollups", "*.jsonl"))
+	paths, err := filepath.Glob(filepath.Join(mirror, "rollups", "*.jsonl.gz"))
 	if err != nil || len(paths) < 3 {
 		t.Fatal(paths, err)
 	}
-	edit := func(path string, change func([]byte) []byte) {
-		t.Helper()
-		content, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, change(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	edit(paths[0], func(b []byte) []byte { return bytes.Replace(b, []byte(`"peak":`), []byte(`"peak":-`), 1) })
-	edit(paths[1], func(b []byte) []byte { return b[:len(b)-40] })
-	edit(paths[2], func(b []byte) []byte { return b[:bytes.IndexByte(b, '\n')+1] }) // whole lines are missing
-	edit(filepath.Join(mirror, (thisMonth()-1).String()+".json"), func([]byte) []byte { return []byte("{}") })
+	edit(t, paths[0], func(b []byte) []byte { return bytes.Replace(b, []byte(`"peak":`), []byte(`"peak":-`), 1) })
+	edit(t, paths[1], func(b []byte) []byte { return b[:len(b)-40] })
+	edit(t, paths[2], func(b []byte) []byte { return b[:bytes.IndexByte(b, '\n')+1] }) // whole lines are missing
+	edit(t, filepath.Join(mirror, (thisMonth()-1).String()+".json"), func([]byte) []byte { return []byte("{}") })
 
 	out := filepath.Join(t.TempDir(), "out.db")
 	r := command(t, "restore", "--snapshot-dir", mirror, "-o", out)

@@ -81,8 +81,8 @@ func TestRetention(t *testing.T) {
 	if err := a.mirror.Sync(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	files, err := filepath.Glob(filepath.Join(a.dir, "snapshots/rollups/*.jsonl"))
-	if err != nil || len(files) != 101 || !strings.HasSuffix(files[0], (today-100).String()+".jsonl") {
+	files, err := filepath.Glob(filepath.Join(a.dir, "snapshots/rollups/*.jsonl*"))
+	if err != nil || len(files) != 101 || !strings.HasSuffix(files[0], (today-100).String()+".jsonl.gz") {
 		t.Errorf("the mirror has %d days, %v", len(files), err)
 	}
 

@@ -19,11 +19,12 @@ const Chunk = 1000
 // errChunk ends a walk after a chunk.
 var errChunk = errors.New("the chunk is full")
 
-// some folds some days of a month for the next instances behind a key, up to Chunk, and
-// returns the key of the last. There is none when all are done.
+// some folds some days of a month for the next instances behind a key, up to Chunk or as
+// many as have layout.ChunkPoints series, and returns the key of the last. There is none when all are done.
 func some(ctx context.Context, view layout.Viewer, product string, month rollup.MonthID, days rollup.DaySet,
 	after []byte,
 ) (chunk []rollup.InstanceMonth, last []byte, err error) {
+	room := layout.ChunkPoints
 	err = view(func(tx *bolt.Tx) error {
 		w, err := OpenDays(tx, product, month, days)
 		if err != nil {
@@ -35,7 +36,7 @@ func some(ctx context.Context, view layout.Viewer, product string, month rollup.
 				Metrics: slices.Clone(months[0].Metrics),
 			}})
 			last = append(last[:0], w.key...)
-			if len(chunk) == Chunk {
+			if room -= len(months[0].Peaks); room <= 0 || len(chunk) == Chunk {
 				return errChunk
 			}
 			return nil

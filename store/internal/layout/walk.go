@@ -45,27 +45,34 @@ func Partitions(tx *bolt.Tx, month rollup.MonthID) (names []PartitionName, err e
 // BuildChunk is how many records one transaction of a rewrite takes.
 const BuildChunk = 2000
 
+// ChunkPoints bounds the series that the records of one transaction have together; the
+// last record may go beyond. Anybody may send clusters with thousands of series.
+const ChunkPoints = 64 << 10
+
 // EachMonth calls fn with the records of a month's own, some at a time and in the order of
 // their keys. No transaction is open while fn runs, which may change what it is given.
 // Records of instances that are not to be kept are not decoded; nil keeps all.
 func EachMonth(ctx context.Context, view Viewer, name PartitionName, keep func(instance string) bool, fn func([]rollup.InstanceMonth) error) error {
-	return walk(ctx, view, name, BuildChunk, keep, func(instance string, v []byte, dict *record.Dictionary) (rollup.InstanceMonth, error) {
+	return walk(ctx, view, name, BuildChunk, keep, func(instance string, v []byte, dict *record.Dictionary) (rollup.InstanceMonth, int, error) {
 		m, err := record.DecodeMonth(v, dict)
-		return rollup.InstanceMonth{Instance: instance, Month: m}, err
+		return rollup.InstanceMonth{Instance: instance, Month: m}, len(m.Peaks), err
 	}, fn)
 }
 
 // EachDay does for a day what EachMonth does for a month.
 func EachDay(ctx context.Context, view Viewer, name PartitionName, some int, keep func(instance string) bool, fn func([]rollup.InstanceDay) error) error {
-	return walk(ctx, view, name, some, keep, func(instance string, v []byte, dict *record.Dictionary) (rollup.InstanceDay, error) {
+	return walk(ctx, view, name, some, keep, func(instance string, v []byte, dict *record.Dictionary) (rollup.InstanceDay, int, error) {
 		d, err := record.DecodeDay(v, dict)
-		return rollup.InstanceDay{Instance: instance, Day: d}, err
+		return rollup.InstanceDay{Instance: instance, Day: d}, len(d.Points), err
 	}, fn)
 }
 
+// errFull ends a transaction whose records have enough series.
+var errFull = errors.New("enough for one transaction")
+
 // walk is EachMonth for any kind of records.
 func walk[R any](ctx context.Context, view Viewer, name PartitionName, some int, keep func(instance string) bool,
-	decode func(instance string, v []byte, dict *record.Dictionary) (R, error), fn func([]R) error,
+	decode func(instance string, v []byte, dict *record.Dictionary) (r R, points int, err error), fn func([]R) error,
 ) error {
 	// The walk goes on from the key that it met, not from that of the instance: another
 	// program may have written the key of a UUID as text, and ours lies before it.
@@ -73,21 +80,29 @@ func walk[R any](ctx context.Context, view Viewer, name PartitionName, some int,
 	for {
 		var chunk []R
 		var last []byte
+		room := ChunkPoints
 		err := view(func(tx *bolt.Tx) error {
 			return name.some(tx, after, some, func(k, v []byte, dict *record.Dictionary) error {
+				if room <= 0 {
+					return errFull
+				}
 				last = append(last[:0], k...)
 				instance := record.Instance(k)
 				if keep != nil && !keep(instance) {
 					return nil
 				}
-				r, err := decode(instance, v, dict)
+				r, points, err := decode(instance, v, dict)
 				if err != nil {
 					return fmt.Errorf("%s: %w", instance, err)
 				}
+				room -= points
 				chunk = append(chunk, r)
 				return nil
 			})
 		})
+		if errors.Is(err, errFull) {
+			err = nil
+		}
 		if err = errors.Join(err, ctx.Err()); err != nil || last == nil {
 			return err
 		}

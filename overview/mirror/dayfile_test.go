@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"os"
@@ -117,6 +118,38 @@ func TestMirrorOfAnOlderVersion(t *testing.T) {
 	}
 	if lines, err := New(aside, newMemStore("db-1"), Config{}).forgetDays(t.Context(), product, "cluster-a"); lines != 2 || err != nil {
 		t.Errorf("%d lines are forgotten, %v", lines, err)
+	}
+}
+
+// watchedStore tells when a day is read.
+type watchedStore struct {
+	*memStore
+	onRead func(rollup.Date)
+}
+
+func (s watchedStore) Instances(ctx context.Context, date rollup.Date, fn func(product, instance string, d rollup.Day) error) error {
+	s.onRead(date)
+	return s.memStore.Instances(ctx, date, fn)
+}
+
+// A mirror of many plain days takes a while to zip: each day is named by the manifest
+// before the next one is written, so that a kill costs one day's name at most.
+func TestManifestKeepsUpWithATurn(t *testing.T) {
+	dir, s := t.TempDir(), filledStore()
+	repair(t, dir, s)
+	older(t, dir, s)
+	s.report("cluster-b", march2, 1)
+	reads := 0
+	watched := watchedStore{s, func(day rollup.Date) {
+		if reads++; day != rollup.DateOf(march2) {
+			return
+		}
+		if _, bad := read(t, dir); len(bad) != 0 {
+			t.Errorf("within the turn bad %q", bad)
+		}
+	}}
+	if err := New(dir, watched, Config{}).Sync(t.Context()); err != nil || reads != 2 {
+		t.Errorf("%d days read, %v", reads, err)
 	}
 }
 

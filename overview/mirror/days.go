@@ -46,7 +46,7 @@ func (m *Mirror) tidyDays(found *Repaired) error {
 }
 
 // syncDays writes the days that are not clean, removes those that the store has
-// dropped, and notes both in the manifest.
+// dropped, and notes both in the manifest: each day at once, since there may be many.
 //
 // Only days that the manifest lists for this very database are removed: beside
 // a new, empty database the day files may be the last copy of a lost one.
@@ -72,6 +72,7 @@ func (m *Mirror) syncDays(ctx context.Context, matches func(string, dayEntry) bo
 			}
 			e.Version = versions[day]
 			list.Days[key] = e
+			failed.add(m.writeManifest(list))
 		}
 		failed.add(m.removeDay(day, as.other()))
 	}

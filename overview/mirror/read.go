@@ -28,7 +28,8 @@ type Reader struct {
 
 // Read reads a folder that a [Mirror] has written, from the oldest day on,
 // and then its months. A day's file that is not the one that the manifest names is
-// bad, but its lines are read; so are both files of a day that has both forms. Files with other names are passed over.
+// bad, but its lines are read; so are both files of a day that has both forms. Files
+// with other names are passed over.
 func Read(ctx context.Context, dir string, r Reader) error {
 	if _, err := os.Stat(dir); err != nil {
 		return err

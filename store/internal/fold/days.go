@@ -20,7 +20,8 @@ const Chunk = 1000
 var errChunk = errors.New("the chunk is full")
 
 // some folds some days of a month for the next instances behind a key, up to Chunk or as
-// many as have layout.ChunkPoints series, and returns the key of the last. There is none when all are done.
+// many as have layout.ChunkPoints series, and returns the key of the last. There is none
+// when all are done.
 func some(ctx context.Context, view layout.Viewer, product string, month rollup.MonthID, days rollup.DaySet,
 	after []byte,
 ) (chunk []rollup.InstanceMonth, last []byte, err error) {

@@ -9,11 +9,15 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	bolt "go.etcd.io/bbolt"
 	"pgregory.net/rapid"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/rewrite"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -421,5 +425,19 @@ func TestCombineHasFiguresCheckedAgain(t *testing.T) {
 				t.Errorf("got %+v, want %+v", got, want)
 			}
 		})
+	}
+}
+
+// Figures that can't be read stop a merge: whether others are better can't be told.
+func TestCombineOfUnreadableFigures(t *testing.T) {
+	dir := t.TempDir()
+	path := fileOf(t, filepath.Join(dir, "a"), func(s *Store) {
+		must(t, s.update(t.Context(), func(tx *bolt.Tx) error {
+			return tx.Bucket(layout.BucketSnapshots).Put([]byte("2026-03"), []byte("{"))
+		}))
+	})
+	_, err := rewrite.Combine(t.Context(), filepath.Join(dir, "into"), []string{path}, nil)
+	if !errors.Is(err, dberrors.ErrDamaged) || !strings.Contains(err.Error(), "2026-03") {
+		t.Errorf("got %v", err)
 	}
 }

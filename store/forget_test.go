@@ -205,6 +205,21 @@ func TestForgetInABlockOfMany(t *testing.T) {
 	}
 }
 
+// What stays of a block is of one report at least, however the lines of its reports lie.
+func TestForgetLeavesAReportInABlock(t *testing.T) {
+	lines := "a{cluster_id=\"g\"} 1 5\na{cluster_id=\"other\"} 1 5\nb{cluster_id=\"g\"} 1 5\n"
+	path := fileOf(t, filepath.Join(t.TempDir(), "a.db"), func(s *Store) {
+		must(t, s.Record(t.Context(), report("g", march, "a"), []byte(lines)))
+	})
+	_, err := rewrite.Forget(t.Context(), path, "cozystack", "g", nil)
+	must(t, err)
+	s := openRead(t, path)
+	defer s.Close()
+	if blocks := allBlocks(t, s); len(blocks) != 1 || blocks[0].Reports != 1 || blocks[0].Samples != 1 {
+		t.Errorf("%+v", blocks)
+	}
+}
+
 // No one can tell what is in a block that can't be read.
 func TestForgetRemovesUnreadableBlocks(t *testing.T) {
 	path := fixture(t)

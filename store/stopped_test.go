@@ -47,3 +47,34 @@ func TestStoppedRewrites(t *testing.T) {
 		}
 	}
 }
+
+// One that is stopped when the records are done ends too: the rest is still to be written.
+func TestRewritesStoppedBehindTheRecords(t *testing.T) {
+	dir := t.TempDir()
+	path := fileOf(t, filepath.Join(dir, "a"), func(s *Store) {
+		r := report("a", march, "a")
+		must(t, s.Record(t.Context(), r, forwarded(r)))
+		must(t, s.Record(t.Context(), report("b", march, "a"), []byte("b{cluster_id=\"b\"} 1 1\n")))
+		must(t, s.PutAppList(t.Context(), []byte("{}")))
+	})
+	for name, run := range map[string]func(ctx context.Context, progress func(done, total int64)) error{
+		"combine": func(ctx context.Context, progress func(done, total int64)) error {
+			_, err := rewrite.Combine(ctx, filepath.Join(dir, "into"), []string{path}, progress)
+			return err
+		},
+		"forget": func(ctx context.Context, progress func(done, total int64)) error {
+			_, err := rewrite.Forget(ctx, path, "cozystack", "a", progress)
+			return err
+		},
+	} {
+		ctx, stop := context.WithCancel(t.Context())
+		err := run(ctx, func(done, total int64) {
+			if done == total {
+				stop()
+			}
+		})
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}

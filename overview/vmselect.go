@@ -1,6 +1,7 @@
 package overview
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -85,13 +86,17 @@ func (v *vmselect) note(months int, err error) {
 func (v *vmselect) ask(ctx context.Context, queries []query) (f figures, longest time.Duration, err error) {
 	answers, took := make([]model.Vector, len(queries)), make([]time.Duration, len(queries))
 	g, ctx := errgroup.WithContext(ctx)
-	for i, q := range queries {
+	for i, q := range queries { // each has its place before the next one waits for its own
+		if err = v.inFlight.Acquire(ctx, 1); err != nil {
+			break
+		}
 		g.Go(func() (err error) {
+			defer v.inFlight.Release(1)
 			answers[i], took[i], err = v.askOne(ctx, q)
 			return err
 		})
 	}
-	err = g.Wait()
+	err = cmp.Or(g.Wait(), err)
 	longest = slices.Max(took)
 	if err != nil {
 		return figures{}, longest, fmt.Errorf("overview: vmselect: %w", err)
@@ -105,12 +110,8 @@ func (v *vmselect) ask(ctx context.Context, queries []query) (f figures, longest
 	return f, longest, nil
 }
 
-// askOne waits for a place among the queries under way. took begins after that.
+// askOne asks one query, and tells how long that took.
 func (v *vmselect) askOne(ctx context.Context, q query) (answer model.Vector, took time.Duration, err error) {
-	if err := v.inFlight.Acquire(ctx, 1); err != nil {
-		return nil, 0, err
-	}
-	defer v.inFlight.Release(1)
 	start := v.now()
 	answer, err = v.client.Query(ctx, q.text, q.at)
 	return answer, v.now().Sub(start), err

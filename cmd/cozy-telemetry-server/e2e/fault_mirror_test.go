@@ -26,22 +26,28 @@ func TestF10KillWhileTheMirrorIsWritten(t *testing.T) {
 	dir := t.TempDir()
 	mirror := filepath.Join(dir, "snapshots")
 	flags := []string{"--snapshot-dir=" + mirror, "--mirror-every=1h", "--limits=off"}
-	startServer(t, dir, flags...).stop(t, syscall.SIGTERM)
+	report := func(p *process, value int) {
+		for i := range clusters {
+			body := fmt.Sprintf("cozy_cluster_info 1\ncozy_nodes_count %d\n", value)
+			_, _ = p.tryPost(fmt.Sprintf("cluster-%d", i), body) // it may be killed meanwhile
+		}
+	}
+	// Whatever is mirrored from here on has all clusters.
+	first := startServer(t, dir, flags...)
+	report(first, 1)
+	first.stop(t, syscall.SIGTERM)
 	for _, file := range []string{"notes.txt", "2026-13.json"} {
 		if err := os.WriteFile(filepath.Join(mirror, file), []byte("rubbish"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	kills, leftOvers, value := 0, 0, 0
+	kills, leftOvers, value := 0, 0, 1
 	for _, call := range []string{"renameat", "fsync", "mkdirat", "unlinkat", "write"} {
 		for n := 1; n <= 40; n += 1 + n/2 {
 			server := launch(t, killedAt(call, n, serverFlags(dir, flags...)...))
 			if server.await() == nil {
 				value++
-				for i := range clusters {
-					body := fmt.Sprintf("cozy_cluster_info 1\ncozy_nodes_count %d\n", value)
-					_, _ = server.tryPost(fmt.Sprintf("cluster-%d", i), body) // it may be killed meanwhile
-				}
+				report(server, value)
 				server.stopIfAlive(syscall.SIGTERM)
 			}
 			if server.wasKilled() {

@@ -92,7 +92,7 @@ func (b *builder) holds(now time.Time) {
 func (b *builder) requested() period {
 	m := b.year[len(b.year)-1].value
 	p := b.mean(window{m.Month, m.Month}, []rollup.Snapshot{m})
-	p.UniqueClusters, p.ConfirmedClusters = &m.Clusters, m.Confirmed
+	p.UniqueClusters, p.ConfirmedClusters = &m.Clusters, m.ConfirmedClusters
 	return p
 }
 

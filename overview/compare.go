@@ -51,8 +51,8 @@ func figurePairs(s rollup.Snapshot, own figures) []figurePair {
 		{"total_tenants", s.TotalTenants, own.tenants},
 		{"days_with_data", int64(s.DaysWithData), int64(own.days)},
 	}
-	if s.Confirmed != nil {
-		pairs = append(pairs, figurePair{"confirmed_clusters (see --confirm-days)", *s.Confirmed, own.confirmed})
+	if s.ConfirmedClusters != nil {
+		pairs = append(pairs, figurePair{"confirmed_clusters (see --confirm-days)", *s.ConfirmedClusters, own.confirmed})
 	}
 	for kind, n := range s.Kinds {
 		pairs = append(pairs, figurePair{"kind " + kind, n, own.kinds[kind]})

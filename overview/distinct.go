@@ -37,7 +37,7 @@ const uniqueShare = 4
 func (o *Overview) unique(asking context.Context, w window, data []rollup.Snapshot) (unique, confirmed *int64, until time.Time) {
 	until = o.cfg.Now().Add(forever)
 	if len(data) == 1 {
-		return &data[0].Clusters, data[0].Confirmed, until // no other month adds any
+		return &data[0].Clusters, data[0].ConfirmedClusters, until // no other month adds any
 	}
 	own, err := o.fold(w)
 	if err == nil && knowsAll(own, w, data) {

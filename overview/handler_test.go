@@ -40,7 +40,7 @@ func example(t testing.TB) *rig {
 	r := newRig(t, "2026-04-10T00:00:00Z", Config{})
 	confirmed := int64(40)
 	r.store.put(t, "2026-03", rollup.Snapshot{Clusters: 42, TotalNodes: 210, TotalTenants: 84, DaysWithData: 31,
-		CollectedAt: instant(t, "2026-04-01T07:01:00Z"), Source: rollup.SourceVictoriaMetrics, Confirmed: &confirmed,
+		CollectedAt: instant(t, "2026-04-01T07:01:00Z"), Source: rollup.SourceVictoriaMetrics, ConfirmedClusters: &confirmed,
 		Kinds: map[string]int64{"Postgres": 120, "Redis": 85, "kubernetes": 30, "<script>": 1}})
 	return r
 }

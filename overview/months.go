@@ -75,20 +75,20 @@ func (o *Overview) snapshot(id rollup.MonthID, c counted) rollup.Snapshot {
 	apps := o.apps.ByApp(kinds)
 	o.nameTenants(apps, c.tenants)
 	return rollup.Snapshot{
-		Month:        id,
-		CollectedAt:  c.at.UTC(),
-		Clusters:     c.clusters,
-		TotalNodes:   c.nodes,
-		ExactNodes:   !c.upperNodes,
-		TotalTenants: c.tenants,
-		Apps:         apps,
-		Kinds:        kinds,
-		Confirmed:    &c.confirmed,
-		DaysWithData: c.days,
-		Source:       c.source,
-		Final:        c.final,
-		Asked:        c.asked,
-		CheckedAt:    c.checked.UTC(),
+		Month:             id,
+		CollectedAt:       c.at.UTC(),
+		Clusters:          c.clusters,
+		TotalNodes:        c.nodes,
+		ExactNodes:        !c.upperNodes,
+		TotalTenants:      c.tenants,
+		Apps:              apps,
+		Kinds:             kinds,
+		ConfirmedClusters: &c.confirmed,
+		DaysWithData:      c.days,
+		Source:            c.source,
+		Final:             c.final,
+		Asked:             c.asked,
+		CheckedAt:         c.checked.UTC(),
 	}
 }
 

@@ -271,10 +271,10 @@ func TestAggregatesAgreeOnIdenticalMonths(t *testing.T) {
 // The original server knew nothing of confirmed clusters: nobody claims them for
 // its months, nor for windows of which it is the only one to know all clusters.
 func TestImportedMonthClaimsNothingConfirmed(t *testing.T) {
-	const file = `{"confirmed_clusters":9,"month":"2026-03","collected_at":"2026-04-01T07:01:00Z",` +
+	const file = `{"confirmed_clusters":9,"confirmed":{"clusters":9,"days_with_data":31},"month":"2026-03","collected_at":"2026-04-01T07:01:00Z",` +
 		`"clusters":42,"total_nodes":210,"total_tenants":84,"apps":{"postgres":120,"redis":85}}`
 	s, err := mirror.DecodeMonth([]byte(file), monthID(t, "2026-03"))
-	if err != nil || s.Confirmed != nil {
+	if err != nil || s.ConfirmedClusters != nil || s.Confirmed != nil {
 		t.Fatalf("%+v, %v", s, err)
 	}
 	r := newRig(t, "2026-04-10T00:00:00Z", Config{}, everyDay("a", 3, "cozy_cluster_info 1")...)

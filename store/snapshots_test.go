@@ -24,14 +24,14 @@ func TestSnapshots(t *testing.T) {
 	}
 	confirmed := int64(3)
 	snap := rollup.Snapshot{
-		Month:        month,
-		CollectedAt:  time.Date(2026, 4, 1, 2, 0, 0, 0, time.UTC),
-		Clusters:     4,
-		Apps:         map[string]int64{"postgres": 5},
-		Kinds:        map[string]int64{"Postgres": 5},
-		Confirmed:    &confirmed,
-		DaysWithData: 31,
-		Source:       rollup.SourceRollups,
+		Month:             month,
+		CollectedAt:       time.Date(2026, 4, 1, 2, 0, 0, 0, time.UTC),
+		Clusters:          4,
+		Apps:              map[string]int64{"postgres": 5},
+		Kinds:             map[string]int64{"Postgres": 5},
+		ConfirmedClusters: &confirmed,
+		DaysWithData:      31,
+		Source:            rollup.SourceRollups,
 	}
 	older := rollup.Snapshot{Month: month - 4, Source: rollup.SourceImported}
 	offer(t, s, snap)

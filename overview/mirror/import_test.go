@@ -101,6 +101,9 @@ func TestIgnoresRubbish(t *testing.T) {
 		"more days than the month has": ours(`"source":"rollups","days_with_data":32`),
 		"negative kind":                ours(`"source":"rollups","kinds":{"Redis":-1}`),
 		"negative confirmed":           ours(`"source":"rollups","confirmed_clusters":-1`),
+		"negative confirmed figure":    ours(`"source":"rollups","confirmed":{"clusters":1,"total_nodes":-1}`),
+		"negative confirmed kind":      ours(`"source":"rollups","confirmed":{"kinds":{"Redis":-1}}`),
+		"more confirmed days":          ours(`"source":"rollups","confirmed":{"days_with_data":32}`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			requireIgnored(t, map[string]string{"2026-03.json": content})

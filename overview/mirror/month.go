@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -69,14 +71,13 @@ func fromOriginal(s rollup.Snapshot) rollup.Snapshot {
 
 func checkMonth(s rollup.Snapshot) error {
 	counts := []int64{s.Clusters, s.TotalNodes, s.TotalTenants}
-	for _, n := range s.Apps {
-		counts = append(counts, n)
+	counts = slices.AppendSeq(counts, maps.Values(s.Apps))
+	counts = slices.AppendSeq(counts, maps.Values(s.Kinds))
+	if s.ConfirmedClusters != nil {
+		counts = append(counts, *s.ConfirmedClusters)
 	}
-	for _, n := range s.Kinds {
-		counts = append(counts, n)
-	}
-	if s.Confirmed != nil {
-		counts = append(counts, *s.Confirmed)
+	if c := s.Confirmed; c != nil {
+		counts = slices.AppendSeq(append(counts, c.Clusters, c.TotalNodes, c.TotalTenants), maps.Values(c.Kinds))
 	}
 	for _, n := range counts {
 		if n < 0 || n > rollup.MaxValue {
@@ -90,6 +91,8 @@ func checkMonth(s rollup.Snapshot) error {
 		return errors.New("final, but collected before the month's end")
 	case s.DaysWithData < 0 || s.DaysWithData > s.Month.Days():
 		return fmt.Errorf("days_with_data is %d", s.DaysWithData)
+	case s.Confirmed != nil && (s.Confirmed.DaysWithData < 0 || s.Confirmed.DaysWithData > s.Month.Days()):
+		return fmt.Errorf("days_with_data of confirmed is %d", s.Confirmed.DaysWithData)
 	}
 	switch s.Source {
 	case rollup.SourceVictoriaMetrics, rollup.SourceRollups, rollup.SourceImported:

@@ -71,7 +71,8 @@ func (c *combiner) snapshots() error {
 
 // choose returns the figures that a month gets, nil for none. There is at least one
 // candidate that has figures. Those that were not counted with all records are noted
-// to be unchecked: the server hears its sources about them once more.
+// to be unchecked: the server hears its sources about them once more. Their confirmed
+// figures are left out: they come from one file's records, whatever the others' source.
 func choose(candidates []candidate) []byte {
 	stale := disagree(candidates)
 	var best *candidate
@@ -88,11 +89,14 @@ func choose(candidates []candidate) []byte {
 		return nil
 	}
 	more := func(x candidate) bool { return x.records && !bytes.Equal(x.json, best.json) }
-	if best.snap.CheckedAt.IsZero() || !slices.ContainsFunc(candidates, more) {
+	if best.snap.CheckedAt.IsZero() && best.snap.Confirmed == nil || !slices.ContainsFunc(candidates, more) {
 		return best.json
 	}
 	unchecked := best.snap
 	unchecked.CheckedAt = time.Time{}
+	if best.records {
+		unchecked.Confirmed = nil
+	}
 	b, _ := json.Marshal(unchecked) // it was read from JSON
 	return b
 }

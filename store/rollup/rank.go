@@ -21,15 +21,27 @@ func (s Snapshot) Compare(other Snapshot) int {
 		cmp.Compare(s.TotalTenants, other.TotalTenants),
 		cmp.Compare(sum(s.Apps), sum(other.Apps)),
 		compareBools(s.Final, other.Final),
-		compareBools(s.Confirmed != nil, other.Confirmed != nil),
+		compareBools(s.ConfirmedClusters != nil, other.ConfirmedClusters != nil),
 		cmp.Compare(s.Source.rank(), other.Source.rank()),
 	)
 }
 
 // Keep returns what stands of a month when a snapshot is offered in place of the
 // stored one: the offered one, unless the stored one is better. That is noted to have
-// been checked, and asked, as the offered one was.
+// been checked, and asked, as the offered one was. Whichever it is, its confirmed
+// figures are those of more days, the offered ones of as many: they come from the
+// rollups alone, so the better count of the rest may be without them.
 func Keep(stored, offered Snapshot) Snapshot {
+	confirmed := offered.Confirmed
+	if had := stored.Confirmed; confirmed == nil || had != nil && had.DaysWithData > confirmed.DaysWithData {
+		confirmed = had
+	}
+	kept := keep(stored, offered)
+	kept.Confirmed = confirmed
+	return kept
+}
+
+func keep(stored, offered Snapshot) Snapshot {
 	if offered.Compare(stored) >= 0 {
 		return offered
 	}

@@ -29,7 +29,7 @@ func rivals() *rapid.Generator[rollup.Snapshot] {
 		}
 		if rapid.Bool().Draw(t, "known") {
 			confirmed := few("confirmed")
-			s.Confirmed = &confirmed
+			s.ConfirmedClusters = &confirmed
 		}
 		return s
 	})
@@ -125,5 +125,30 @@ func TestKeepNotesTheCheck(t *testing.T) {
 	}
 	if kept = rollup.Keep(kept, rollup.Snapshot{Clusters: 9, CollectedAt: day0.Add(2)}); !kept.CollectedAt.Equal(day0.Add(2)) {
 		t.Errorf("as good, and later: %+v", kept)
+	}
+}
+
+// Confirmed figures come from the rollups alone, so they stay beside a better count
+// that is without them; of two, those of more days stand, and the later ones of as many:
+// what was left out since counts no more.
+func TestKeepHasTheConfirmedFiguresOfMoreDays(t *testing.T) {
+	of := func(clusters int64, c *rollup.Confirmed) rollup.Snapshot {
+		return rollup.Snapshot{Clusters: clusters, Confirmed: c}
+	}
+	few, more := &rollup.Confirmed{Clusters: 3, DaysWithData: 20}, &rollup.Confirmed{Clusters: 2, DaysWithData: 21}
+	again := &rollup.Confirmed{Clusters: 1, DaysWithData: 21}
+	for name, tc := range map[string]struct {
+		stored, offered, want rollup.Snapshot
+	}{
+		"a better count without":  {of(5, few), of(9, nil), of(9, few)},
+		"a worse count with":      {of(9, nil), of(5, few), of(9, few)},
+		"a worse count with more": {of(9, few), of(5, more), of(9, more)},
+		"a better one with fewer": {of(5, more), of(9, few), of(9, more)},
+		"as many days":            {of(9, more), of(9, again), of(9, again)},
+		"neither":                 {of(9, nil), of(5, nil), of(9, nil)},
+	} {
+		if got := rollup.Keep(tc.stored, tc.offered); got.Clusters != tc.want.Clusters || got.Confirmed != tc.want.Confirmed {
+			t.Errorf("%s: %+v, %+v", name, got, got.Confirmed)
+		}
 	}
 }

@@ -38,9 +38,12 @@ type Snapshot struct {
 	Apps map[string]int64 `json:"apps"`
 	// Kinds has the peaks by kind as reported; nil if imported.
 	Kinds map[string]int64 `json:"kinds,omitempty"`
-	// Confirmed counts the clusters seen on enough distinct days; nil where that
-	// is not known.
-	Confirmed *int64 `json:"confirmed_clusters,omitempty"`
+	// ConfirmedClusters counts the clusters seen on enough distinct days; nil where
+	// that is not known.
+	ConfirmedClusters *int64 `json:"confirmed_clusters,omitempty"`
+	// Confirmed has the figures of these clusters, whatever the source of the others;
+	// nil where the rollups do not cover the month.
+	Confirmed *Confirmed `json:"confirmed,omitempty"`
 	// DaysWithData counts the month's days on which any cluster was seen.
 	DaysWithData int    `json:"days_with_data"`
 	Source       Source `json:"source"`
@@ -54,4 +57,19 @@ type Snapshot struct {
 	// closed, and after all reports of it were forwarded. It may be later than
 	// CollectedAt, where none of them had more. Zero: never.
 	CheckedAt time.Time `json:"checked_at,omitzero"`
+}
+
+// Confirmed are the figures of the clusters that were seen on enough distinct days,
+// each with its second-highest day: one report, or one bad day, lifts none of them.
+// They come from the rollups alone.
+type Confirmed struct {
+	Clusters     int64 `json:"clusters"`
+	TotalNodes   int64 `json:"total_nodes"`
+	TotalTenants int64 `json:"total_tenants"`
+	// Kinds has the applications by kind as reported. The names of an answer are
+	// computed from them.
+	Kinds map[string]int64 `json:"kinds"`
+	// DaysWithData counts the days on which the rollups have seen any cluster. It
+	// may be less than that of a snapshot whose source has seen more.
+	DaysWithData int `json:"days_with_data"`
 }

@@ -14,17 +14,18 @@ import (
 func fullSnapshot() rollup.Snapshot {
 	confirmed := int64(0)
 	return rollup.Snapshot{
-		Month:        rollup.NewMonth(2026, time.March),
-		CollectedAt:  time.Date(2026, 4, 1, 1, 0, 0, 5, time.UTC),
-		Clusters:     2,
-		TotalNodes:   9,
-		TotalTenants: 4,
-		Apps:         map[string]int64{"postgres": 5, "redis": 0},
-		Kinds:        map[string]int64{"Postgres": 5},
-		Confirmed:    &confirmed,
-		DaysWithData: 31,
-		Source:       rollup.SourceVictoriaMetrics,
-		Final:        true,
+		Month:             rollup.NewMonth(2026, time.March),
+		CollectedAt:       time.Date(2026, 4, 1, 1, 0, 0, 5, time.UTC),
+		Clusters:          2,
+		TotalNodes:        9,
+		TotalTenants:      4,
+		Apps:              map[string]int64{"postgres": 5, "redis": 0},
+		Kinds:             map[string]int64{"Postgres": 5},
+		ConfirmedClusters: &confirmed,
+		Confirmed:         &rollup.Confirmed{Clusters: 1, TotalNodes: 3, TotalTenants: 1, Kinds: map[string]int64{"Postgres": 2}, DaysWithData: 30},
+		DaysWithData:      31,
+		Source:            rollup.SourceVictoriaMetrics,
+		Final:             true,
 	}
 }
 
@@ -67,7 +68,7 @@ func TestSnapshotHasTheFieldsOfTheOriginal(t *testing.T) {
 		}
 		delete(fields, name)
 	}
-	want := []string{"confirmed_clusters", "days_with_data", "final", "kinds", "source"}
+	want := []string{"confirmed", "confirmed_clusters", "days_with_data", "final", "kinds", "source"}
 	if got := slices.Sorted(maps.Keys(fields)); !slices.Equal(got, want) {
 		t.Errorf("our own fields: got %q, want %q", got, want)
 	}

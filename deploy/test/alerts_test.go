@@ -97,6 +97,8 @@ func healthy(now time.Time) scenario {
 		`vmselect_asks_total{outcome="failed"}`:           {1, 1},
 		`database_bytes`:                                  {1e9, 1e9},
 		`database_max_bytes`:                              {0, 0},
+		`volume_free_bytes{of="database"}`:                {1e9, 1e9},
+		`volume_reserve_bytes`:                            {2e8, 2e8},
 		`backups_total{outcome="failed"}`:                 {0, 0},
 		`last_backup_timestamp_seconds`:                   {unix(now.Add(-25 * time.Hour)), unix(now.Add(-25 * time.Hour))},
 	}
@@ -116,6 +118,7 @@ func troubles(now time.Time) map[string]scenario {
 		"TelemetryForwardMisconfigured": {`forward_requests_total{outcome="misconfigured"}`: {2, 5}},
 		"TelemetryQueriesFail":          {`vmselect_asks_total{outcome="failed"}`: {1, 7}},
 		"TelemetryFileNearBound":        {`database_max_bytes`: {1.1e9, 1.1e9}},
+		"TelemetryVolumeShort":          {`volume_free_bytes{of="database"}`: {1e8, 1e8}},
 		"TelemetryBackupStale":          {`last_backup_timestamp_seconds`: {unix(now.Add(-50 * time.Hour)), unix(now.Add(-50 * time.Hour))}},
 		"TelemetryBackupStale, failing": {`backups_total{outcome="failed"}`: {0, 1}},
 		"TelemetryBackupStale, never":   {`backups_total{outcome="failed"}`: {0, 2}, `last_backup_timestamp_seconds`: {0, 0}},

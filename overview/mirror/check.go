@@ -18,6 +18,9 @@ import (
 // Checked counts what [Check] has found to be good.
 type Checked struct {
 	Days, Months int
+	// LeftOut counts the days that the mirror has left out, as its manifest says, for want
+	// of room: from the store's first one on.
+	LeftOut int
 	// OfAnotherFile is set where the manifest is that of another database, such as
 	// the one that was lost before this one was restored.
 	OfAnotherFile bool
@@ -29,23 +32,23 @@ type Checked struct {
 // bad is told what is not so.
 func Check(ctx context.Context, dir string, store Store, bad func(file, why string)) (n Checked, err error) {
 	m := New(dir, store, Config{})
-	if n.Days, n.OfAnotherFile, err = m.checkDays(ctx, bad); err == nil {
+	if err = m.checkDays(ctx, &n, bad); err == nil {
 		n.Months, err = m.checkMonths(bad)
 	}
 	return n, err
 }
 
-func (m *Mirror) checkDays(ctx context.Context, bad func(file, why string)) (good int, ofAnother bool, err error) {
+func (m *Mirror) checkDays(ctx context.Context, n *Checked, bad func(file, why string)) error {
 	versions, err := m.store.DayVersions()
 	if err != nil {
-		return 0, false, err
+		return err
 	}
 	files, _, err := dayFiles(m.dir)
 	if err != nil {
-		return 0, false, err
+		return err
 	}
 	list := loadManifest(m.dir)
-	ofAnother = list.Database != "" && list.Database != m.store.DatabaseID()
+	n.OfAnotherFile = list.Database != "" && list.Database != m.store.DatabaseID()
 	missing := maps.Clone(versions)
 	for _, f := range files {
 		_, known := versions[f.date]
@@ -57,9 +60,9 @@ func (m *Mirror) checkDays(ctx context.Context, bad func(file, why string)) (goo
 			why = "the day has another file; a server that starts on it repairs that"
 		case known:
 			if sum, why, err = m.checkDay(ctx, f); err != nil {
-				return good, ofAnother, err
+				return err
 			}
-			if why == "" && !ofAnother && sum != list.Days[f.date.String()].SHA256 {
+			if why == "" && !n.OfAnotherFile && sum != list.Days[f.date.String()].SHA256 {
 				why = "the manifest does not name this file; a server that starts on it repairs that"
 			}
 		}
@@ -67,13 +70,17 @@ func (m *Mirror) checkDays(ctx context.Context, bad func(file, why string)) (goo
 			bad(f.name(), why)
 			continue
 		}
-		good++
+		n.Days++
 	}
 	newest := newestOf(versions)
 	for _, date := range slices.Sorted(maps.Keys(missing)) {
+		if list.LeftOut.leaves(date) {
+			n.LeftOut++
+			continue
+		}
 		bad(dayFile{date: date, as: formOf(date, newest)}.name(), reason(syscall.ENOENT))
 	}
-	return good, ofAnother, nil
+	return nil
 }
 
 func (m *Mirror) checkMonths(bad func(file, why string)) (good int, err error) {

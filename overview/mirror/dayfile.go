@@ -129,12 +129,14 @@ func (z *lazyGzip) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
-// writeDayFile writes a day's file as a stream, and returns its bytes and digest. The
-// same lines always give the same file: gzip's head has neither name nor time.
-func writeDayFile(path string, as form, lines func(io.Writer) error) (e dayEntry, err error) {
+// writeDayFile writes a day's file of at most some bytes as a stream, and returns its
+// bytes and digest. The same lines always give the same file: gzip's head has neither
+// name nor time. It returns errNoRoom if the bytes do not suffice, and ErrReserve if the
+// volume's do not.
+func (m *Mirror) writeDayFile(path string, as form, most int64, lines func(io.Writer) error) (e dayEntry, err error) {
 	digest := sha256.New()
 	err = writeFile(path, func(file io.Writer) error {
-		out := &counter{to: io.MultiWriter(file, digest)}
+		out := &bounded{to: io.MultiWriter(file, digest), most: most, ask: m.askVolume}
 		err := writeAs(as, out, lines)
 		e.Bytes = out.n
 		return err
@@ -155,16 +157,4 @@ func writeAs(as form, out io.Writer, lines func(io.Writer) error) error {
 		return err
 	}
 	return zip.Close()
-}
-
-// counter counts what goes through it.
-type counter struct {
-	to io.Writer
-	n  int64
-}
-
-func (c *counter) Write(p []byte) (int, error) {
-	n, err := c.to.Write(p)
-	c.n += int64(n)
-	return n, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -77,7 +78,7 @@ func older(t *testing.T, dir string, s *memStore) {
 	t.Helper()
 	m := New(dir, s, Config{})
 	day := rollup.DateOf(march1)
-	e, err := m.writeDay(t.Context(), filepath.Join(dir, march1Plain), day, plain)
+	e, err := m.writeDay(t.Context(), filepath.Join(dir, march1Plain), dayTurn{day: day, as: plain, left: math.MaxInt64})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +142,7 @@ func TestManifestKeepsUpWithATurn(t *testing.T) {
 	s.report("cluster-b", march2, 1)
 	reads := 0
 	watched := watchedStore{s, func(day rollup.Date) {
-		if reads++; day != rollup.DateOf(march2) {
+		if reads++; day != rollup.DateOf(march1) { // the newest day comes first
 			return
 		}
 		if _, bad := read(t, dir); len(bad) != 0 {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/durable"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -45,11 +46,12 @@ func (m *Mirror) tidyDays(found *Repaired) error {
 	return nil
 }
 
-// syncDays writes the days that are not clean, removes those that the store has
-// dropped, and notes both in the manifest: each day at once, since there may be many.
+// syncDays writes the days that are not clean, from the newest one back until a day finds
+// no room, removes those that the store has dropped, and notes both in the manifest: each
+// day at once, since there may be many.
 //
-// Only days that the manifest lists for this very database are removed: beside
-// a new, empty database the day files may be the last copy of a lost one.
+// Only days that the store has, or that the manifest lists for this very database, are
+// removed: beside a new, empty database the day files may be the last copy of a lost one.
 func (m *Mirror) syncDays(ctx context.Context, matches func(string, dayEntry) bool, failed *failures) {
 	versions, err := m.store.DayVersions()
 	if err != nil {
@@ -57,28 +59,59 @@ func (m *Mirror) syncDays(ctx context.Context, matches func(string, dayEntry) bo
 		return
 	}
 	list, newest := m.readManifest(), newestOf(versions)
-	for _, day := range slices.Sorted(maps.Keys(versions)) {
-		if ctx.Err() != nil {
+	bound := m.bound(&list)
+	left := bound
+	for _, day := range slices.Backward(slices.Sorted(maps.Keys(versions))) {
+		if ctx.Err() != nil || list.LeftOut.leaves(day) {
 			break
 		}
-		key, as := day.String(), formOf(day, newest)
-		path := filepath.Join(m.dayFolder(), dayFileName(day, as))
-		if e, ok := list.Days[key]; !ok || e.Version != versions[day] || !matches(path, e) {
-			// Until the file is known to be good, the manifest must not vouch for it.
-			delete(list.Days, key)
-			if e, err = m.writeDay(ctx, path, day, as); err != nil {
-				failed.add(err)
-				continue
-			}
-			e.Version = versions[day]
-			list.Days[key] = e
-			failed.add(m.writeManifest(list))
+		d := dayTurn{day: day, version: versions[day], as: formOf(day, newest), matches: matches, left: left}
+		bytes, err := m.syncDay(ctx, d, list)
+		left -= bytes
+		if errors.Is(err, errNoRoom) {
+			list.LeftOut = &leftOut{Through: day.String(), Bound: bound}
+			break
 		}
-		failed.add(m.removeDay(day, as.other()))
+		failed.add(err)
+		if errors.Is(err, durable.ErrReserve) {
+			break
+		}
 	}
 	failed.add(context.Cause(ctx))
 	m.removeDropped(list, versions, failed)
+	m.removeLeftOut(&list, versions, failed)
 	failed.add(m.writeManifest(list))
+}
+
+// dayTurn is what is to be done for a day.
+type dayTurn struct {
+	day     rollup.Date
+	version uint64
+	as      form
+	matches func(string, dayEntry) bool
+	left    int64 // bytes that the day may take
+}
+
+// syncDay writes a day, unless it is clean, and returns how many bytes it takes. It
+// returns errNoRoom if these are too many.
+func (m *Mirror) syncDay(ctx context.Context, d dayTurn, list manifest) (bytes int64, err error) {
+	key := d.day.String()
+	path := filepath.Join(m.dayFolder(), dayFileName(d.day, d.as))
+	e, ok := list.Days[key]
+	if !ok || e.Version != d.version || !d.matches(path, e) {
+		// Until the file is known to be good, the manifest must not vouch for it.
+		delete(list.Days, key)
+		if e, err = m.writeDay(ctx, path, d); err != nil {
+			return 0, err
+		}
+		e.Version = d.version
+		list.Days[key] = e
+		err = m.writeManifest(list)
+	}
+	if e.Bytes > d.left {
+		return 0, errNoRoom
+	}
+	return e.Bytes, errors.Join(err, m.removeDay(d.day, d.as.other()))
 }
 
 // removeDropped removes the listed files of days that the store has no more: retention
@@ -108,10 +141,10 @@ func (m *Mirror) removeDay(day rollup.Date, as form) error {
 
 // writeDay writes a day's records. The version must have been read before: the
 // file then holds at least that version, so a later change is never missed.
-func (m *Mirror) writeDay(ctx context.Context, path string, day rollup.Date, as form) (dayEntry, error) {
-	return writeDayFile(path, as, func(w io.Writer) error {
-		return m.store.Instances(ctx, day, func(product, instance string, d rollup.Day) error {
-			line, err := EncodeLine(product, instance, d)
+func (m *Mirror) writeDay(ctx context.Context, path string, d dayTurn) (dayEntry, error) {
+	return m.writeDayFile(path, d.as, d.left, func(w io.Writer) error {
+		return m.store.Instances(ctx, d.day, func(product, instance string, rec rollup.Day) error {
+			line, err := EncodeLine(product, instance, rec)
 			if err == nil {
 				_, err = w.Write(append(line, '\n'))
 			}

@@ -12,7 +12,8 @@
 //     what is read. dayfile.go reads and writes a day's file in either of its forms.
 //   - mirror.go is the [Mirror] of a [Store]: Repair at the start, then Sync.
 //     months.go takes over and writes months, days.go writes and removes days, and
-//     manifest.go remembers which. run.go does all that again and again.
+//     manifest.go remembers which. bound.go keeps all days within their bytes, and
+//     leaves the volume its reserve. run.go does all that again and again.
 //   - lock.go keeps other servers away. ahead.go notices a file that is older than its
 //     mirror; then nothing is written.
 //   - forget.go removes an instance's lines.

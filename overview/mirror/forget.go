@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"path/filepath"
 )
 
@@ -66,7 +67,7 @@ func (m *Mirror) forgetDay(f dayFile, product, instance string) (removed int, er
 	if err != nil || removed == 0 {
 		return 0, err
 	}
-	_, err = writeDayFile(filepath.Join(m.dir, f.name()), f.as, func(w io.Writer) error {
+	_, err = m.writeDayFile(filepath.Join(m.dir, f.name()), f.as, math.MaxInt64, func(w io.Writer) error {
 		_, err := m.filterLines(f, w, product, instance)
 		return err
 	})

@@ -17,6 +17,8 @@ type manifest struct {
 	Database string `json:"database"`
 	// Days is keyed by date, as in 2026-03-01.
 	Days map[string]dayEntry `json:"days"`
+	// LeftOut is nil while all days have room.
+	LeftOut *leftOut `json:"left_out,omitempty"`
 }
 
 type dayEntry struct {

@@ -42,8 +42,16 @@ type Config struct {
 	// Every is the time between two runs of Sync in [Mirror.Run]. 0 means
 	// DefaultEvery.
 	Every time.Duration
-	// OnSync, if set, is told how each turn of [Mirror.Run] ended.
-	OnSync func(error)
+	// DaysBytes bounds the bytes of all days' files: the oldest days that find no room in
+	// it are left out, and no day before them is there. Negative means no bound, and 0 what
+	// the folder says itself, for who does not know the server's.
+	DaysBytes int64
+	// MinFree is how many bytes of the volume are left to others: no day is written while
+	// there are fewer. 0 means none.
+	MinFree int64
+	// OnSync, if set, is told how each turn of [Mirror.Run] ended, and how many days were
+	// left out.
+	OnSync func(leftOut int, err error)
 }
 
 func (c Config) withDefaults() Config {
@@ -51,7 +59,7 @@ func (c Config) withDefaults() Config {
 		c.Every = DefaultEvery
 	}
 	if c.OnSync == nil {
-		c.OnSync = func(error) {}
+		c.OnSync = func(int, error) {}
 	}
 	return c
 }

@@ -22,6 +22,9 @@ type Reader struct {
 	Month func(rollup.Snapshot) error
 	// Bad gets what can't be used: a line, or with line 0 a whole file, and why.
 	Bad func(file string, line int, why error) error
+	// LeftOut, if set, is told at first up to which day the mirror has left days out, for
+	// they found no room in so many bytes.
+	LeftOut func(through rollup.Date, maxBytes int64)
 	// Progress, if set, is told how many of the bytes of days' files are read.
 	Progress func(done, total int64)
 }
@@ -41,14 +44,17 @@ func Read(ctx context.Context, dir string, r Reader) error {
 	if r.Progress == nil {
 		r.Progress = func(int64, int64) {}
 	}
-	listed := loadManifest(dir).Days
+	list := loadManifest(dir)
+	if through, ok := list.LeftOut.last(); ok && r.LeftOut != nil {
+		r.LeftOut(through, list.LeftOut.Bound)
+	}
 	var done int64
 	for _, f := range days {
 		sum, err := readDay(ctx, dir, f, r)
 		if err != nil {
 			return err
 		}
-		if e, ok := listed[f.date.String()]; ok && sum != "" && sum != e.SHA256 {
+		if e, ok := list.Days[f.date.String()]; ok && sum != "" && sum != e.SHA256 {
 			if err := r.Bad(f.name(), 0, errors.New("not the file that the manifest names: it was cut off or edited")); err != nil {
 				return err
 			}

@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/durable"
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
 // Run repairs the mirror and then keeps it in step until ctx ends. Until a Repair
@@ -18,6 +21,7 @@ func (m *Mirror) Run(ctx context.Context, log zerolog.Logger) {
 	tick := time.NewTicker(m.cfg.Every)
 	defer tick.Stop()
 	repaired := false
+	var through rollup.Date // the last day of which it was told that it is left out
 	for {
 		var err error
 		if repaired {
@@ -26,7 +30,12 @@ func (m *Mirror) Run(ctx context.Context, log zerolog.Logger) {
 			err = m.repairAndTell(ctx, log)
 			repaired = err == nil
 		}
-		m.cfg.OnSync(err)
+		leftOut, last, leftErr := m.LeftOut()
+		if leftErr == nil && last != through {
+			through = last
+			m.tellLeftOut(log, leftOut, last)
+		}
+		m.cfg.OnSync(leftOut, err)
 		if err != nil && ctx.Err() == nil {
 			log.Error().Err(err).Str("dir", m.dir).Str("next", remedy(err)).Msg("mirror is not up to date")
 		}
@@ -36,6 +45,16 @@ func (m *Mirror) Run(ctx context.Context, log zerolog.Logger) {
 		case <-tick.C:
 		}
 	}
+}
+
+// tellLeftOut tells which days have no room now.
+func (m *Mirror) tellLeftOut(log zerolog.Logger, days int, through rollup.Date) {
+	if days == 0 {
+		log.Info().Str("dir", m.dir).Msg("mirror: all days have room")
+		return
+	}
+	log.Warn().Str("dir", m.dir).Int("days", days).Stringer("through", through).Int64("max_bytes", m.cfg.DaysBytes).
+		Msg("mirror: the oldest days are left out, and restore could not give them back; raise --mirror-max-bytes, or keep backups")
 }
 
 func (m *Mirror) repairAndTell(ctx context.Context, log zerolog.Logger) error {
@@ -55,6 +74,8 @@ func remedy(err error) string {
 	switch {
 	case errors.Is(err, ErrAhead):
 		return "start the server again: it says what to do"
+	case errors.Is(err, durable.ErrReserve):
+		return "free space on the volume of --snapshot-dir, or lower --min-free-bytes" + itself
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return "free space on the volume of --snapshot-dir" + itself
 	case errors.Is(err, syscall.EROFS):

@@ -5,7 +5,9 @@
 package backup
 
 import (
+	"context"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -26,8 +28,11 @@ type Config struct {
 	Dir   string
 	Every time.Duration
 	Keep  int
-	Now   func() time.Time
-	Log   zerolog.Logger
+	// MinFree is how many bytes a copy leaves free on its volume; with less room none is
+	// made. 0 means none.
+	MinFree int64
+	Now     func() time.Time
+	Log     zerolog.Logger
 	// OnBackup is told how each backup ended, by several goroutines at once.
 	OnBackup func(error)
 }
@@ -38,6 +43,18 @@ type Backups struct {
 	cfg       Config
 	store     *store.Store
 	downloads chan struct{} // a token for each copy on the disk
+}
+
+// write writes a copy, if its volume has room for it.
+func (b *Backups) write(ctx context.Context, path string) (info store.BackupInfo, err error) {
+	need, err := b.store.SizeBytes()
+	if err != nil {
+		return info, err
+	}
+	if err := durable.CheckFree(filepath.Dir(path), b.cfg.MinFree, need); err != nil {
+		return info, fmt.Errorf("%w by --min-free-bytes: free space, or lower --backup-keep", err)
+	}
+	return b.store.Backup(ctx, path)
 }
 
 // New makes Dir if it is missing, and removes what a crash has left of copies, there

@@ -86,7 +86,7 @@ func (b *Backups) copy(ctx context.Context, name string) (file *os.File, info st
 	}
 	defer shop.Close() // what it can't remove, the next start will
 	path := shop.Path(name)
-	if info, err = b.store.Backup(ctx, path); err != nil {
+	if info, err = b.write(ctx, path); err != nil {
 		return nil, info, err
 	}
 	file, err = os.Open(path)

@@ -45,7 +45,7 @@ func (b *Backups) Run(ctx context.Context) {
 func (b *Backups) turn(ctx context.Context) time.Duration {
 	begun := b.cfg.Now()
 	path := filepath.Join(b.cfg.Dir, nameOf(begun))
-	info, err := b.store.Backup(ctx, path)
+	info, err := b.write(ctx, path)
 	if ctx.Err() != nil {
 		return 0
 	}

@@ -62,9 +62,9 @@ func CheckRange[T int | int64 | time.Duration](flag string, value, least, most T
 }
 
 // OrNever turns a flag's 0, which means none, into what a Config means by none.
-func OrNever(d time.Duration) time.Duration {
-	if d == 0 {
+func OrNever[T int64 | time.Duration](value T) T {
+	if value == 0 {
 		return -1
 	}
-	return d
+	return value
 }

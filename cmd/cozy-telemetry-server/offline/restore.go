@@ -97,6 +97,10 @@ func (r *restorer) read(ctx context.Context) error {
 			_, err := r.into.OfferSnapshot(ctx, s)
 			return err
 		},
+		LeftOut: func(through rollup.Date, maxBytes int64) {
+			p.End()
+			fmt.Fprintf(r.errs, "note: the mirror has no days up to %s: they found no room in the %s of --mirror-max-bytes, so they are not in the file\n", through, cli.BytesText(maxBytes))
+		},
 		Bad:      r.tellBad,
 		Progress: p.Tell,
 	})

@@ -130,6 +130,9 @@ func (v *verifier) praise(mirrored bool, found mirror.Checked) error {
 	if mirrored {
 		fmt.Fprintf(v.out, "ok: the mirror has %s and %s\n", cli.CountOf(found.Days, "day"), cli.CountOf(found.Months, "month"))
 	}
+	if found.LeftOut > 0 {
+		fmt.Fprintf(v.out, "note: the mirror has left out the oldest %s, which found no room in --mirror-max-bytes: restore could not give them back\n", cli.CountOf(found.LeftOut, "day"))
+	}
 	if found.OfAnotherFile {
 		fmt.Fprintln(v.out, "note: the mirror was made by another file; a server that starts on this one goes on with it")
 	}

@@ -38,6 +38,8 @@ func (c Config) Check() error {
 		cli.CheckRange("current-ttl", c.currentTTL, 0, time.Hour),
 		cli.CheckRange("query-timeout", c.queryTimeout, time.Millisecond, maxQueryTimeout),
 		cli.CheckRange("mirror-every", c.mirrorEvery, time.Second, 24*time.Hour),
+		cli.CheckRange("mirror-max-bytes", c.mirrorMaxBytes, 0, 1<<50),
+		cli.CheckRange("min-free-bytes", c.minFreeBytes, 0, 1<<50),
 		cli.CheckRange("confirm-days", c.confirmDays, 1, 365),
 		cli.CheckRange("replicas", c.replicas, 1, 1000),
 		c.checkSenders(),

@@ -32,6 +32,9 @@ type Config struct {
 	appsURL      string
 	mirrorEvery  time.Duration
 
+	mirrorMaxBytes int64
+	minFreeBytes   int64
+
 	limits            string
 	trustedProxies    []string
 	senders           ingest.SenderLimits
@@ -77,6 +80,8 @@ func (c *Config) Bind(f *pflag.FlagSet) {
 	f.IntVar(&c.replicas, "replicas", d.Replicas, "how many servers share the clusters; above 1, rollups are never complete")
 	f.StringVar(&c.appsURL, "apps-url", appsource.DefaultURL, "GitHub's list of application folders; empty: the built-in list")
 	f.DurationVar(&c.mirrorEvery, "mirror-every", mirror.DefaultEvery, "how often changed days are mirrored as JSON")
+	f.Int64Var(&c.mirrorMaxBytes, "mirror-max-bytes", 4<<30, "most bytes of all days of the mirror; the oldest days are left out; 0: no bound")
+	f.Int64Var(&c.minFreeBytes, "min-free-bytes", 256<<20, "while the volume has less free, mirror and backups wait, so that reports go on; 0: they never do")
 
 	f.StringVar(&c.limits, "limits", "on", "limits per sender: on, or off for load tests and closed networks")
 	bindSenderFlags(f, c)

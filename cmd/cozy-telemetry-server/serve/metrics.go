@@ -15,6 +15,7 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/ingest/forward"
 	"github.com/cozystack/cozystack-telemetry-server/overview"
 	"github.com/cozystack/cozystack-telemetry-server/store"
+	"github.com/cozystack/cozystack-telemetry-server/store/durable"
 )
 
 // namespace is the prefix of the server's own metrics.
@@ -42,6 +43,7 @@ type metrics struct {
 	backups        *prometheus.CounterVec
 
 	started    time.Time
+	daysLeft   atomic.Int64 // that the mirror has left out
 	lastReport atomic.Int64 // in milliseconds; 0 before the first
 	lastBackup atomic.Int64 // likewise
 }
@@ -85,6 +87,9 @@ func newMetrics(now func() time.Time) *metrics {
 	m.gauge("last_backup_timestamp_seconds", "When the last backup was made that is known of; 0 without any.", func() float64 {
 		// The clock may have been set back since; an alert on its age must still come.
 		return float64(min(m.lastBackup.Load(), m.now().UnixMilli())) / 1000
+	})
+	m.gauge("mirror_left_out_days", "Days that found no room in --mirror-max-bytes, as of the mirror's last turn.", func() float64 {
+		return float64(m.daysLeft.Load())
 	})
 	m.gauge("report_age_seconds", "Time since the last report was accepted, or since the start.", func() float64 {
 		if last := m.lastReport.Load(); last > 0 {
@@ -143,6 +148,24 @@ func (m *metrics) observeStore(s *store.Store, maxBytes int64) {
 	m.gauge("database_max_bytes", "Bound on the size of the database file; 0 if there is none.", func() float64 { return float64(maxBytes) })
 }
 
+// observeVolumes adds what is free where the server writes.
+func (m *metrics) observeVolumes(reserve int64, folders map[string]string) {
+	for of, folder := range folders {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Namespace: namespace, Name: "volume_free_bytes",
+			Help:        "Free bytes of the volume of the database, the mirror and the backups; -1 if it can't be asked.",
+			ConstLabels: prometheus.Labels{"of": of},
+		}, func() float64 {
+			free, err := durable.Free(folder)
+			if err != nil {
+				return -1
+			}
+			return float64(free)
+		}))
+	}
+	m.gauge("volume_reserve_bytes", "With fewer free bytes than that mirror and backups wait; 0 if they never do.", func() float64 { return float64(reserve) })
+}
+
 // queueDrops adds a counter of samples that were dropped from the queue.
 func (m *metrics) queueDrops(reason string, value func() int64) {
 	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
@@ -186,7 +209,10 @@ func (m *metrics) onAsk(err error) { count(m.asks, "answered", err) }
 
 func (m *metrics) onAnswer(o overview.Outcome) { m.answers.WithLabelValues(string(o)).Inc() }
 
-func (m *metrics) onMirrorSync(err error) { count(m.mirrorSyncs, "done", err) }
+func (m *metrics) onMirrorSync(leftOut int, err error) {
+	count(m.mirrorSyncs, "done", err)
+	m.daysLeft.Store(int64(leftOut))
+}
 
 func (m *metrics) onBackup(err error) {
 	count(m.backups, "done", err)

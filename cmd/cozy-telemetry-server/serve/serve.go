@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"path/filepath"
 	"time"
 
@@ -84,7 +85,15 @@ func newServer(cfg Config, env cli.Environment, log zerolog.Logger) (*server, er
 		days: time.Duration(cfg.rollupRetention), months: time.Duration(cfg.monthRetention),
 	}
 	s.metrics.observeStore(s.store, cfg.dbMaxBytes)
+	s.metrics.observeVolumes(cfg.minFreeBytes, cfg.folders())
 	return s, nil
+}
+
+// folders are those that the server writes in, by what is there.
+func (c Config) folders() map[string]string {
+	folders := map[string]string{"database": filepath.Dir(c.dbPath), "mirror": c.snapshotDir, "backups": c.backupDir}
+	maps.DeleteFunc(folders, func(_, folder string) bool { return folder == "" })
+	return folders
 }
 
 // build builds the parts upon the open file, each upon those before it.
@@ -106,7 +115,9 @@ func (s *server) buildMirror(env cli.Environment) error {
 	if err := s.lockMirror(); err != nil {
 		return err
 	}
-	s.mirror = mirror.New(s.cfg.snapshotDir, s.store, mirror.Config{Every: s.cfg.mirrorEvery, OnSync: s.metrics.onMirrorSync})
+	s.mirror = mirror.New(s.cfg.snapshotDir, s.store, mirror.Config{
+		Every: s.cfg.mirrorEvery, DaysBytes: cli.OrNever(s.cfg.mirrorMaxBytes), MinFree: s.cfg.minFreeBytes, OnSync: s.metrics.onMirrorSync,
+	})
 	return s.settleMirror(env.Now())
 }
 
@@ -138,7 +149,7 @@ func (s *server) buildBackups(env cli.Environment) (err error) {
 	cfg := s.cfg
 	s.backups, err = backup.New(s.store, backup.Config{
 		Spool: cmp.Or(cfg.backupDir, filepath.Dir(cfg.dbPath)),
-		Dir:   cfg.backupDir, Every: cfg.backupEvery, Keep: cfg.backupKeep,
+		Dir:   cfg.backupDir, Every: cfg.backupEvery, Keep: cfg.backupKeep, MinFree: cfg.minFreeBytes,
 		Now: env.Now, Log: s.log, OnBackup: s.metrics.onBackup,
 	})
 	if err != nil {

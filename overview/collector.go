@@ -93,7 +93,7 @@ func (c *collector) firstMonth(this rollup.MonthID) (rollup.MonthID, error) {
 	if c.vm != nil {
 		return from, nil
 	}
-	first, ok, err := c.store.FirstMonth()
+	first, ok, err := c.store.FirstMonth(rollup.Cozystack)
 	if err != nil {
 		return 0, err
 	}

@@ -144,7 +144,7 @@ func (s *fakeStore) CloseDays(_ context.Context, id rollup.MonthID, through roll
 	return nil
 }
 
-func (s *fakeStore) FirstMonth() (first rollup.MonthID, ok bool, err error) {
+func (s *fakeStore) FirstMonth(string) (first rollup.MonthID, ok bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, months := range s.months {

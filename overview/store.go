@@ -23,9 +23,9 @@ type Store interface {
 	// rollups, so that folds over the month stay cheap. Days that are closed already
 	// cost nothing.
 	CloseDays(ctx context.Context, month rollup.MonthID, through rollup.Date) error
-	// FirstMonth returns the first month that has any rollup; ok is false while
-	// there is none.
-	FirstMonth() (month rollup.MonthID, ok bool, err error)
+	// FirstMonth returns the first month that has any rollup of a product; ok is false
+	// while there is none.
+	FirstMonth(product string) (month rollup.MonthID, ok bool, err error)
 	// Snapshot returns the stored snapshot of a month; ok is false if there is
 	// none.
 	Snapshot(month rollup.MonthID) (s rollup.Snapshot, ok bool, err error)

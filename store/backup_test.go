@@ -374,12 +374,15 @@ func ownMonths(t fatal, s *Store) map[ownMonth]rollup.Month {
 			}))
 		}
 		must(t, s.view(func(tx *bolt.Tx) error {
-			for _, key := range layout.MonthKeys() {
-				if days := layout.DaySet(layout.MonthBucket(tx, month), key); days != 0 {
-					all[ownMonth{product: string(key), month: month}] = rollup.Month{Metrics: []rollup.MetricMonth{{Days: days}}}
+			products, err := layout.ProductsOf(tx, month)
+			for _, product := range products {
+				for _, key := range layout.MonthKeys() {
+					if days := layout.DaySet(layout.MonthOf(tx, month, product), key); days != 0 {
+						all[ownMonth{product: product + "/" + string(key), month: month}] = rollup.Month{Metrics: []rollup.MetricMonth{{Days: days}}}
+					}
 				}
 			}
-			return nil
+			return err
 		}))
 	}
 	return all

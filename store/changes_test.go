@@ -30,7 +30,7 @@ func TestChangesShowWhenAFoldChanges(t *testing.T) {
 				must(t, s.CloseDays(context.Background(), month, month.First()+14))
 			case 4:
 				for again := true; again; {
-					pruned, err := s.Prune(context.Background(), Keep{Days: month.Last() + 1, Months: month + 1})
+					pruned, err := s.Prune(context.Background(), "p", Keep{Days: month.Last() + 1, Months: month + 1})
 					must(t, err)
 					again = len(pruned.Days)+len(pruned.Months) > 0
 				}

@@ -127,26 +127,28 @@ func (c *checker) days(tx *bolt.Tx) error {
 			return nil
 		}
 		defer c.did(1)
-		return c.products(days.Bucket(name), date.String(), func(product []byte, records *bolt.Bucket) error {
-			return c.records(records, date.String(), layout.DictionaryOf(tx, date.Month(), string(product)),
+		return c.products(days.Bucket(name), date.String(), nil, func(product []byte, inner *bolt.Bucket) error {
+			return c.records(inner.Bucket(layout.BucketRecords), date.String(), layout.DictionaryOf(tx, date.Month(), string(product)),
 				func(v []byte, dict *record.Dictionary) error { _, err := record.DecodeDay(v, dict); return err })
 		})
 	})
 }
 
-// products calls fn with the records of each product in a day or a month, which may
-// be nil.
-func (c *checker) products(parent *bolt.Bucket, where string, fn func(product []byte, records *bolt.Bucket) error) error {
+// products calls fn with the bucket of each product in a day or a month, which may have
+// some keys, and no other buckets than those of its records and its series.
+func (c *checker) products(parent *bolt.Bucket, where string, keys [][]byte, fn func(product []byte, inner *bolt.Bucket) error) error {
 	return parent.ForEach(func(product, v []byte) error {
 		if v != nil {
-			if !slices.ContainsFunc(layout.MonthKeys(), func(key []byte) bool { return bytes.Equal(key, product) }) {
-				c.report(ProblemKey, "%s: %q is unknown", where, product)
-			}
+			c.report(ProblemKey, "%s: %q is unknown", where, product)
 			return nil
 		}
 		inner := parent.Bucket(product)
 		err := inner.ForEach(func(name, v []byte) error {
-			if v != nil || !bytes.Equal(name, layout.BucketRecords) && !bytes.Equal(name, layout.BucketSeries) {
+			known := [][]byte{layout.BucketRecords, layout.BucketSeries}
+			if v != nil {
+				known = keys
+			}
+			if !slices.ContainsFunc(known, func(b []byte) bool { return bytes.Equal(b, name) }) {
 				c.report(ProblemKey, "%s/%s: %q is unknown", where, product, name)
 			}
 			return nil
@@ -154,7 +156,7 @@ func (c *checker) products(parent *bolt.Bucket, where string, fn func(product []
 		if err != nil {
 			return err
 		}
-		return fn(product, inner.Bucket(layout.BucketRecords))
+		return fn(product, inner)
 	})
 }
 
@@ -185,19 +187,25 @@ func (c *checker) months(tx *bolt.Tx) error {
 			c.report(ProblemKey, "months: %q is not a month", name)
 			return nil
 		}
-		defer func() { c.did(layout.PresentDays(tx, month).Len()) }()
-		c.daySets(months.Bucket(name), month)
-		return c.products(months.Bucket(name), month.String(), func(product []byte, records *bolt.Bucket) error {
-			c.dictionary(months.Bucket(name).Bucket(product), month, product)
-			pending := layout.DaySet(months.Bucket(name), layout.KeyPending)
-			err := c.records(records, month.String(), layout.DictionaryOf(tx, month, string(product)),
-				func(v []byte, dict *record.Dictionary) error { return checkMonth(v, dict, pending) })
-			if err != nil {
-				return err
-			}
-			return c.folds(tx, month, string(product))
+		defer func() { c.did(layout.DaysIn(tx, month)) }()
+		return c.products(months.Bucket(name), month.String(), layout.MonthKeys(), func(product []byte, inner *bolt.Bucket) error {
+			return c.month(tx, month, string(product), inner)
 		})
 	})
+}
+
+// month looks at what a month has of a product.
+func (c *checker) month(tx *bolt.Tx, month rollup.MonthID, product string, b *bolt.Bucket) error {
+	where := month.String() + "/" + product
+	c.daySets(b, month, where)
+	c.dictionary(b, b.Bucket(layout.BucketRecords) != nil || layout.HasRecords(tx, month, product), where)
+	pending := layout.DaySet(b, layout.KeyPending)
+	err := c.records(b.Bucket(layout.BucketRecords), where, layout.DictionaryOf(tx, month, product),
+		func(v []byte, dict *record.Dictionary) error { return checkMonth(v, dict, pending) })
+	if err != nil {
+		return err
+	}
+	return c.folds(tx, month, product)
 }
 
 // checkMonth looks at a month's record, which can't be of a day that was never to be
@@ -210,34 +218,37 @@ func checkMonth(v []byte, dict *record.Dictionary, pending rollup.DaySet) error 
 	return err
 }
 
-func (c *checker) daySets(b *bolt.Bucket, month rollup.MonthID) {
+func (c *checker) daySets(b *bolt.Bucket, month rollup.MonthID, where string) {
 	_ = b.ForEach(func(k, v []byte) error { // nothing fails
 		if v == nil {
 			return nil
 		}
 		if days, n := binary.Uvarint(v); n != len(v) || days >= 1<<month.Days() {
-			c.report(ProblemKey, "%s: %q is not a set of its days", month, k)
+			c.report(ProblemKey, "%s: %q is not a set of its days", where, k)
 		}
 		return nil
 	})
 	if layout.DaySet(b, layout.KeyClosed)&^layout.DaySet(b, layout.KeyPending) != 0 {
-		c.report(ProblemFold, "%s: a day is folded and not pending", month)
+		c.report(ProblemFold, "%s: a day is folded and not pending", where)
 	}
 }
 
-func (c *checker) dictionary(product *bolt.Bucket, month rollup.MonthID, name []byte) {
-	series := product.Bucket(layout.BucketSeries)
+// dictionary looks at a month's series. Where nothing names one there may be none.
+func (c *checker) dictionary(b *bolt.Bucket, records bool, where string) {
+	series := b.Bucket(layout.BucketSeries)
 	if series == nil {
-		c.report(ProblemDictionary, "%s/%s: there is none", month, name)
+		if records {
+			c.report(ProblemDictionary, "%s: there is none", where)
+		}
 		return
 	}
 	dict, err := layout.LoadDictionary(series)
 	if err != nil {
-		c.report(ProblemDictionary, "%s/%s: %v", month, name, err)
+		c.report(ProblemDictionary, "%s: %v", where, err)
 		return
 	}
 	if dict.Has("") || !dict.Distinct() {
-		c.report(ProblemDictionary, "%s/%s: a series has no text, or stands twice", month, name)
+		c.report(ProblemDictionary, "%s: a series has no text, or stands twice", where)
 	}
 }
 

@@ -71,9 +71,11 @@ func TestCheckFinds(t *testing.T) {
 		"a month's name":    {func(tx *bolt.Tx) error { return firstOf(tx.Bucket(layout.BucketMonths).CreateBucket([]byte("2026-1"))) }, ProblemKey, `"2026-1"`},
 		"a month's key":     {func(tx *bolt.Tx) error { return layout.MonthBucket(tx, february).Put([]byte("x"), []byte{1}) }, ProblemKey, `"x"`},
 		"30th of February": {func(tx *bolt.Tx) error {
-			return layout.MonthBucket(tx, february).Put(layout.KeyPending, binary.AppendUvarint(nil, 1<<29|1<<28-1))
+			return layout.MonthOf(tx, february, "cozystack").Put(layout.KeyPending, binary.AppendUvarint(nil, 1<<29|1<<28-1))
 		}, ProblemKey, "pending"},
-		"folded, not pending": {func(tx *bolt.Tx) error { return layout.MonthBucket(tx, february).Put(layout.KeyPending, []byte{0}) }, ProblemFold, "not pending"},
+		"folded, not pending": {func(tx *bolt.Tx) error {
+			return layout.MonthOf(tx, february, "cozystack").Put(layout.KeyPending, []byte{0})
+		}, ProblemFold, "not pending"},
 		"a gap of the dictionary": {func(tx *bolt.Tx) error { _, _, s := parts(tx); return s.Delete([]byte{0, 0, 0, 1}) },
 			ProblemDictionary, "2026-02"},
 		"a series twice": {func(tx *bolt.Tx) error {
@@ -162,7 +164,7 @@ func TestCheckTellsHowFarItIs(t *testing.T) {
 		}
 		last, end = done, total
 	}))
-	if days, err := s.DayVersions(); err != nil || end != 2*int64(len(days)) || last != end {
+	if days, err := s.DayVersions("cozystack"); err != nil || end != 2*int64(len(days)) || last != end {
 		t.Errorf("it ended with %d of %d, for %d days, %v", last, end, len(days), err)
 	}
 }

@@ -31,13 +31,14 @@ func (c *checker) folds(tx *bolt.Tx, month rollup.MonthID, product string) error
 		}
 		return m
 	}
-	closed, pending := layout.DaySet(parent, layout.KeyClosed), layout.DaySet(parent, layout.KeyPending)
+	sets := layout.MonthOf(tx, month, product)
+	closed, pending := layout.DaySet(sets, layout.KeyClosed), layout.DaySet(sets, layout.KeyPending)
 	err := c.foldOf(tx, product, month, closed, func(instance string, days rollup.Month) {
 		if !covers(own(instance), days) {
 			c.report(ProblemFold, "%s: %q: the month lacks some of a day that is folded", month, instance)
 		}
 	})
-	if err != nil || layout.DaySet(parent, layout.KeyRemoved) != 0 || closed&^layout.PresentDays(tx, month) != 0 {
+	if err != nil || layout.DaySet(sets, layout.KeyRemoved) != 0 || closed&^layout.PresentDays(tx, month, product) != 0 {
 		return err
 	}
 	return c.foldOf(tx, product, month, pending, func(instance string, days rollup.Month) {

@@ -26,7 +26,7 @@ func TestWritesAfterCloseFail(t *testing.T) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
-	if _, err := s.DayVersions(); err == nil {
+	if _, err := s.DayVersions("cozystack"); err == nil {
 		t.Error("a closed file is read")
 	}
 }

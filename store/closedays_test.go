@@ -20,8 +20,12 @@ import (
 func isFolded(t *testing.T, s *Store, month rollup.MonthID) (folded bool) {
 	t.Helper()
 	must(t, s.view(func(tx *bolt.Tx) error {
-		folded = layout.NotClosed(tx, month.First(), month.Last()) == 0 && layout.MonthBucket(tx, month) != nil
-		return nil
+		products, err := layout.ProductsOf(tx, month)
+		folded = len(products) > 0
+		for _, product := range products {
+			folded = folded && layout.NotClosed(tx, product, month.First(), month.Last()) == 0
+		}
+		return err
 	}))
 	return folded
 }
@@ -146,7 +150,7 @@ func TestClosingIsTakenUpAgain(t *testing.T) {
 	month := rollup.MonthOf(march)
 	recordAll(t, s, want, report(uuid(1), march, "a"), report(uuid(2), march, "b"))
 	must(t, s.CloseDays(t.Context(), month, month.Last()))
-	must(t, s.update(t.Context(), func(tx *bolt.Tx) error { return layout.MonthBucket(tx, month).Delete(layout.KeyClosed) }))
+	must(t, s.update(t.Context(), func(tx *bolt.Tx) error { return layout.MonthOf(tx, month, "cozystack").Delete(layout.KeyClosed) }))
 	recordAll(t, s, want, report(uuid(2), march.Add(time.Hour), "c"), report(uuid(3), march, "a"))
 	compareFolds(t, folded(t, s, "cozystack", month, month, nil), want.fold("cozystack", month, month, nil))
 	must(t, s.CloseDays(t.Context(), month, month.Last()))
@@ -178,7 +182,7 @@ func TestFoldDaysBesideRecord(t *testing.T) {
 	must(t, <-closed)
 	// Days that began after the folding are not folded; the first one is.
 	must(t, s.view(func(tx *bolt.Tx) error {
-		if layout.DaySet(layout.MonthBucket(tx, month), layout.KeyClosed)&rollup.DaySetOf(march.Day()) == 0 {
+		if layout.DaySet(layout.MonthOf(tx, month, "cozystack"), layout.KeyClosed)&rollup.DaySetOf(march.Day()) == 0 {
 			t.Error("the first day is not folded")
 		}
 		return nil

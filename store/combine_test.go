@@ -184,7 +184,7 @@ func TestCombineRemovedDays(t *testing.T) {
 	checkClean(t, into)
 	s := openRead(t, into)
 	defer s.Close()
-	if days, err := s.DayVersions(); err != nil || len(days) != 1 || days[second] == 0 {
+	if days, err := s.DayVersions("cozystack"); err != nil || len(days) != 1 || days[second] == 0 {
 		t.Errorf("days %v, %v", days, err)
 	}
 	got := folded(t, s, "cozystack", month, month, nil)
@@ -348,7 +348,7 @@ func TestCombineRemovedDayThatCameBack(t *testing.T) {
 	}
 	a := fileOf(t, in("a"), func(s *Store) {
 		seen(s, "a", first, second)
-		_, err := s.Prune(t.Context(), Keep{Days: second})
+		_, err := s.Prune(t.Context(), "cozystack", Keep{Days: second})
 		must(t, err)
 		seen(s, "late", first)
 		must(t, s.Record(t.Context(), report("a", first.Start(), "late"), nil)) // less than its month has
@@ -368,7 +368,7 @@ func TestCombineRemovedDayThatCameBack(t *testing.T) {
 
 	s := openRead(t, in("ab"))
 	defer s.Close()
-	if days, err := s.DayVersions(); err != nil || len(days) != 1 || days[second] == 0 {
+	if days, err := s.DayVersions("cozystack"); err != nil || len(days) != 1 || days[second] == 0 {
 		t.Errorf("days %v, %v", days, err)
 	}
 	want := map[string]rollup.DaySet{"a": 3, "b": 3, "late": 1}

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
 
-	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
@@ -18,27 +18,24 @@ import (
 // reader does not keep bbolt from reusing pages.
 const readChunk = 500
 
-// FirstMonth returns the first month that has any rollup; ok is false while
-// there is none.
-func (s *Store) FirstMonth() (month rollup.MonthID, ok bool, err error) {
+// FirstMonth returns the first month that has any rollup of a product; ok is false
+// while there is none.
+func (s *Store) FirstMonth(product string) (month rollup.MonthID, ok bool, err error) {
 	err = s.view(func(tx *bolt.Tx) error {
-		if k, _ := tx.Bucket(layout.BucketDays).Cursor().First(); k != nil {
-			date, err := rollup.ParseDate(string(k))
-			if err != nil {
-				return fmt.Errorf("%w: %w", dberrors.ErrDamaged, err)
-			}
-			month, ok = date.Month(), true
+		dates, err := layout.DatesOf(tx)
+		if err != nil {
+			return err
 		}
-		if k, _ := tx.Bucket(layout.BucketMonths).Cursor().First(); k != nil {
-			first, err := rollup.ParseMonth(string(k))
-			if err != nil {
-				return fmt.Errorf("%w: %w", dberrors.ErrDamaged, err)
-			}
-			if !ok || first < month {
-				month, ok = first, true
-			}
+		months, err := layout.MonthsOf(tx)
+		day := slices.IndexFunc(dates, func(d rollup.Date) bool { return layout.DayOf(tx, d, product) != nil })
+		if day >= 0 {
+			month, ok = dates[day].Month(), true
 		}
-		return nil
+		own := slices.IndexFunc(months, func(m rollup.MonthID) bool { return layout.MonthOf(tx, m, product) != nil })
+		if own >= 0 && (!ok || months[own] < month) {
+			month, ok = months[own], true
+		}
+		return err
 	})
 	if err != nil {
 		return 0, false, fmt.Errorf("store: first month: %w", err)
@@ -46,14 +43,48 @@ func (s *Store) FirstMonth() (month rollup.MonthID, ok bool, err error) {
 	return month, ok, nil
 }
 
-// DayVersions returns the days that have records, each with a number that grows
-// with every commit that changes the day.
-func (s *Store) DayVersions() (map[rollup.Date]uint64, error) {
+// Products returns the products that have a day or a month, sorted.
+func (s *Store) Products() (products []string, err error) {
+	err = s.view(func(tx *bolt.Tx) error {
+		months, err := layout.MonthsOf(tx)
+		for _, month := range months {
+			if err == nil {
+				var some []string
+				some, err = layout.ProductsOf(tx, month)
+				products = append(products, some...)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("store: list products: %w", err)
+	}
+	slices.Sort(products)
+	return slices.Compact(products), nil
+}
+
+// Days returns the days that have records of any product, ascending.
+func (s *Store) Days() (dates []rollup.Date, err error) {
+	err = s.view(func(tx *bolt.Tx) (err error) {
+		dates, err = layout.DatesOf(tx)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("store: list days: %w", err)
+	}
+	return dates, nil
+}
+
+// DayVersions returns the days that have records of a product, each with a number that
+// grows with every commit that changes what the day has of it.
+func (s *Store) DayVersions(product string) (map[rollup.Date]uint64, error) {
 	versions := make(map[rollup.Date]uint64)
 	err := s.view(func(tx *bolt.Tx) error {
 		dates, err := layout.DatesOf(tx)
 		for _, date := range dates {
-			versions[date] = layout.DayBucket(tx, date).Sequence()
+			if b := layout.DayOf(tx, date, product); b != nil {
+				versions[date] = b.Sequence()
+			}
 		}
 		return err
 	})
@@ -72,7 +103,7 @@ func (s *Store) Instances(ctx context.Context, date rollup.Date,
 	products, err := s.dayProducts(date)
 	for _, product := range products {
 		if err == nil {
-			err = s.productInstances(ctx, date, product, fn)
+			err = s.InstancesOf(ctx, product, date, func(instance string, day rollup.Day) error { return fn(product, instance, day) })
 		}
 	}
 	if err != nil {
@@ -83,7 +114,7 @@ func (s *Store) Instances(ctx context.Context, date rollup.Date,
 
 func (s *Store) dayProducts(date rollup.Date) (products []string, err error) {
 	err = s.view(func(tx *bolt.Tx) error {
-		b := tx.Bucket(layout.BucketDays).Bucket([]byte(date.String()))
+		b := layout.DayBucket(tx, date)
 		if b == nil {
 			return nil
 		}
@@ -95,18 +126,23 @@ func (s *Store) dayProducts(date rollup.Date) (products []string, err error) {
 	return products, err
 }
 
-func (s *Store) productInstances(ctx context.Context, date rollup.Date, product string,
-	fn func(product, instance string, day rollup.Day) error,
+// InstancesOf does for one product what [Store.Instances] does for all.
+func (s *Store) InstancesOf(ctx context.Context, product string, date rollup.Date,
+	fn func(instance string, day rollup.Day) error,
 ) error {
 	name := layout.PartitionName{Product: product, Month: date.Month(), Day: date}
-	return layout.EachDay(ctx, s.view, name, readChunk, nil, func(chunk []rollup.InstanceDay) error {
+	err := layout.EachDay(ctx, s.view, name, readChunk, nil, func(chunk []rollup.InstanceDay) error {
 		for _, c := range chunk {
-			if err := errors.Join(ctx.Err(), fn(product, c.Instance, c.Day)); err != nil {
+			if err := errors.Join(ctx.Err(), fn(c.Instance, c.Day)); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+	if err != nil {
+		return fmt.Errorf("store: read %s of %s: %w", date, product, err)
+	}
+	return nil
 }
 
 // knownDays is how far back Known looks, today included.
@@ -117,11 +153,7 @@ func (s *Store) Known(product, instance string, now time.Time) (known bool, err 
 	today := rollup.DateOf(now)
 	err = s.view(func(tx *bolt.Tx) error {
 		for date := today; date > today-knownDays && !known; date-- {
-			b := tx.Bucket(layout.BucketDays).Bucket([]byte(date.String()))
-			if b == nil {
-				continue
-			}
-			records := layout.RecordsOf(b, product)
+			records := layout.RecordsOf(layout.DayBucket(tx, date), product)
 			known = records != nil && records.Get(record.Key(instance)) != nil
 		}
 		return nil

@@ -57,9 +57,9 @@ func TestDocumentedRecords(t *testing.T) {
 	must(t, s.CloseDays(context.Background(), rollup.NewMonth(2026, 3), rollup.NewMonth(2026, 3).Last()))
 
 	must(t, s.view(func(tx *bolt.Tx) error {
-		day := tx.Bucket(layout.BucketDays).Bucket([]byte("2026-03-15"))
-		if day.Sequence() != uint64(len(exampleReports())) {
-			t.Errorf("version %d of the day", day.Sequence())
+		day := layout.DayBucket(tx, rollup.NewMonth(2026, 3).First()+14)
+		if day.Bucket([]byte("cozystack")).Sequence() != uint64(len(exampleReports())) {
+			t.Errorf("version %d of the day", day.Bucket([]byte("cozystack")).Sequence())
 		}
 		records := layout.RecordsOf(day, "cozystack")
 		compareDocumented(t, "key", documentedHex(t, "key"), record.Key(exampleInstance))

@@ -157,7 +157,7 @@ func testDamagedMonth(t *testing.T) {
 		return layout.RecordsOf(layout.MonthBucket(tx, month), "cozystack").Put(record.Key("x"), []byte("rubbish"))
 	}))
 	var chunk []rollup.InstanceMonth
-	err := fold.Days(t.Context(), s.view, month, rollup.DaySetOf(6), func(_ string, some []rollup.InstanceMonth) error {
+	err := fold.Days(t.Context(), s.view, "cozystack", month, rollup.DaySetOf(6), func(some []rollup.InstanceMonth) error {
 		chunk = some
 		return nil
 	})

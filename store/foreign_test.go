@@ -80,7 +80,9 @@ func TestWalksEndOnForeignKeys(t *testing.T) {
 // Nor does a fold of days begin anew.
 func TestFoldEndsOnForeignKeys(t *testing.T) {
 	path := foreignKeys(t)
-	tamper(t, path, func(tx *bolt.Tx) error { return layout.MonthBucket(tx, rollup.MonthOf(march)).Delete(layout.KeyClosed) })
+	tamper(t, path, func(tx *bolt.Tx) error {
+		return layout.MonthOf(tx, rollup.MonthOf(march), "cozystack").Delete(layout.KeyClosed)
+	})
 	s, err := Open(path, Options{})
 	must(t, err)
 	defer s.Close()

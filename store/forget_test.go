@@ -141,7 +141,7 @@ func TestForget(t *testing.T) {
 
 func versionsOf(t *testing.T, s *Store) map[rollup.Date]uint64 {
 	t.Helper()
-	versions, err := s.DayVersions()
+	versions, err := s.DayVersions("cozystack")
 	must(t, err)
 	return versions
 }

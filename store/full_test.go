@@ -143,7 +143,7 @@ func TestPruneInAFullFile(t *testing.T) {
 	fill(t, s, want, 20_000) // small blocks, for what retention frees is scattered
 	keep := Keep{Days: rollup.DateOf(march), Months: rollup.MonthOf(march)}
 	for range 2 {
-		if _, err := s.Prune(t.Context(), keep); err != nil {
+		if _, err := s.Prune(t.Context(), "cozystack", keep); err != nil {
 			t.Fatal(err)
 		}
 	}

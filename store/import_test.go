@@ -35,7 +35,7 @@ func TestMergeDaysIsRecordingAll(t *testing.T) {
 	month := rollup.MonthOf(march)
 	unfinished := func(s *Store) error {
 		return errors.Join(s.CloseDays(t.Context(), month, month.Last()), s.update(t.Context(), func(tx *bolt.Tx) error {
-			if b := layout.MonthBucket(tx, month); b != nil {
+			if b := layout.MonthOf(tx, month, "cozystack"); b != nil {
 				return b.Delete(layout.KeyClosed)
 			}
 			return nil
@@ -86,7 +86,7 @@ func TestMergeDaysCountsTheVersionUp(t *testing.T) {
 	day := rollup.FromReport(report("x", march, "a"))
 	versions := func() map[rollup.Date]uint64 {
 		t.Helper()
-		v, err := s.DayVersions()
+		v, err := s.DayVersions("cozystack")
 		must(t, err)
 		return v
 	}

@@ -4,15 +4,21 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
+	"github.com/cozystack/cozystack-telemetry-server/store/rewrite"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -70,6 +76,81 @@ func TestFileOfSchema2(t *testing.T) {
 		must(t, s.Close())
 	}
 	checkVersion(t, path, layout.SchemaVersion)
+}
+
+// A command on a file that an older version has written says what to do, and leaves the
+// file as it is. compact makes a copy of the present schema.
+func TestOlderFileAtRest(t *testing.T) {
+	path := schema2(t)
+	before := stateOf(t, path)
+	_, err := OpenReadOnly(path)
+	_, forgetErr := rewrite.Forget(t.Context(), path, "cozystack", "x", nil)
+	_, mergeErr := rewrite.Combine(t.Context(), path+".merged", []string{path}, nil)
+	for _, err := range []error{err, forgetErr, mergeErr} {
+		if !errors.Is(err, dberrors.ErrOlder) || !strings.Contains(err.Error(), "compact OLD NEW") {
+			t.Errorf("got %v, want ErrOlder with the remedy", err)
+		}
+	}
+	to := filepath.Join(t.TempDir(), "compact.db")
+	must(t, rewrite.Compact(t.Context(), path, to, nil))
+	if after := stateOf(t, path); after != before {
+		t.Error("the file was changed")
+	}
+	checkVersion(t, to, layout.SchemaVersion)
+	checkClean(t, to)
+	s, err := Open(path, Options{})
+	must(t, err)
+	must(t, s.Close())
+	checkClean(t, path)
+	compareFiles(t, to, path)
+}
+
+// What schema 2 had of Cozystack alone lies with its product in schema 3.
+func TestSchema3IsByProduct(t *testing.T) {
+	path := schema2(t)
+	sets := [][]byte{layout.KeyClosed, layout.KeyPending, layout.KeyRemoved}
+	october, none := rollup.NewMonth(2026, time.October), rollup.NewMonth(2026, time.November).Last()
+	versions := make(map[rollup.Date]uint64)
+	days := make([]rollup.DaySet, len(sets))
+	db, err := bolt.Open(path, 0o600, nil)
+	must(t, err)
+	must(t, db.Update(func(tx *bolt.Tx) error {
+		must(t, layout.MonthBucket(tx, october).Put(layout.KeyRemoved, []byte{1}))
+		must(t, tx.Bucket(layout.BucketDays).SetSequence(uint64(october.First())))
+		empty, err := tx.Bucket(layout.BucketDays).CreateBucket([]byte(none.String())) // all of it was forgotten
+		must(t, errors.Join(err, empty.SetSequence(7)))
+		dates, err := layout.DatesOf(tx)
+		for _, date := range dates {
+			versions[date] = layout.DayBucket(tx, date).Sequence()
+		}
+		for i, key := range sets {
+			days[i] = layout.DaySet(layout.MonthBucket(tx, october), key)
+		}
+		return err
+	}))
+	must(t, db.Close())
+	s := openAt(t, path, Options{})
+	if got, err := s.DayVersions(rollup.Cozystack); err != nil || !maps.Equal(got, versions) || len(got) < 2 || got[none] != 7 {
+		t.Errorf("the days are %v, %v, want %v", got, err, versions)
+	}
+	if got, err := s.RemovedThrough(rollup.Cozystack); err != nil || got != october.First() {
+		t.Errorf("removed through %s, %v", got, err)
+	}
+	if got, err := s.Products(); err != nil || !slices.Equal(got, []string{rollup.Cozystack}) {
+		t.Errorf("the products are %v, %v", got, err)
+	}
+	must(t, s.view(func(tx *bolt.Tx) error {
+		for i, key := range sets {
+			got := layout.DaySet(layout.MonthOf(tx, october, rollup.Cozystack), key)
+			if got != days[i] || got == 0 || layout.MonthBucket(tx, october).Get(key) != nil {
+				t.Errorf("%s: %b, want %b", key, got, days[i])
+			}
+		}
+		if tx.Bucket(layout.BucketExcluded) == nil || tx.Bucket(layout.BucketDays).Sequence() != 0 {
+			t.Error("the root is not that of schema 3")
+		}
+		return nil
+	}))
 }
 
 // count counts a month as the overview does.

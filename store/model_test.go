@@ -118,9 +118,9 @@ func showFolds(fs []foldedInstance) string {
 func stored(t fatal, s *Store) model {
 	t.Helper()
 	m := make(model)
-	days, err := s.DayVersions()
+	days, err := s.Days()
 	must(t, err)
-	for date := range days {
+	for _, date := range days {
 		must(t, s.Instances(context.Background(), date, func(product, instance string, day rollup.Day) error {
 			k := target{date, product, instance}
 			if _, double := m[k]; double {

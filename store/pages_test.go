@@ -49,8 +49,8 @@ func openDamaged(t *testing.T, content []byte) error {
 		return err
 	}
 	defer s.Close()
-	days, err := s.DayVersions()
-	for date := range days {
+	days, err := s.Days()
+	for _, date := range days {
 		err = errors.Join(err, s.Instances(t.Context(), date, func(_, _ string, _ rollup.Day) error { return nil }))
 	}
 	month := rollup.MonthOf(march)

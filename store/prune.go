@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	bolt "go.etcd.io/bbolt"
@@ -14,13 +13,15 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-// Keep says what retention keeps. Snapshots, and the queue, are kept anyway.
+// Keep says what retention keeps of a product. Snapshots, and the queue, are kept
+// anyway.
 type Keep struct {
 	// Days is the first day kept; days before it are removed. The zero Date is the
 	// beginning of time: all days are kept.
 	Days rollup.Date
 	// Months is the first month kept. Months before it are removed, but only once
-	// they have no days any more. The zero MonthID keeps all.
+	// they have no days any more. The zero MonthID keeps all. A month of a product of
+	// Options.Unfolded has nothing of its own: it goes with its last day.
 	Months rollup.MonthID
 }
 
@@ -36,35 +37,39 @@ type Pruned struct {
 // date is noticed before it has cost much.
 const pruneStep = 7
 
-// Prune removes the oldest days and months that need not be kept, some at a time;
-// call it again for the rest. A day is closed into its month first, so the
-// figures of the month stay. Each removal is a transaction of its own, so reports
-// hardly wait. What was removed before an error is returned with it.
+// Prune removes the oldest days and months of a product that need not be kept, some at
+// a time; call it again for the rest. A day is closed into its month first, so the
+// figures of the month stay, but for the products of Options.Unfolded. Each removal is
+// a transaction of its own, so reports hardly wait. What was removed before an error is
+// returned with it.
 //
 // A record that can't be read can't be closed either: it goes with its day, and is
 // told. A day or a month that can't be removed since the file is damaged stays,
 // and the others go on; the error tells of it.
 //
-// It returns ErrGuard, and removes nothing, if no day that has reports would be
-// kept.
+// It returns ErrGuard, and removes nothing, if no day that has reports, of any product,
+// would be kept.
 //
 // A report that still comes for a removed day is merged into the month, which has
 // the day already, and makes the day anew with this report alone; the next Prune
 // removes it again. The month notes which days were removed, for else such a day
 // would look like a whole one.
-func (s *Store) Prune(ctx context.Context, keep Keep) (pruned Pruned, err error) {
-	days, months, err := s.prunable(keep)
+func (s *Store) Prune(ctx context.Context, product string, keep Keep) (pruned Pruned, err error) {
+	if slices.Contains(s.opts.Unfolded, product) {
+		keep.Months = keep.Days.Month()
+	}
+	days, months, err := s.prunable(product, keep)
 	if err == nil {
 		var daysErr, monthsErr error
 		pruned.Days, daysErr = pruneSome(days, func(day rollup.Date) error {
-			lost, err := s.pruneDay(ctx, day)
+			lost, err := s.pruneDay(ctx, product, day)
 			if lost.Records > 0 {
 				pruned.Unreadable = append(pruned.Unreadable, lost)
 			}
 			return err
 		})
 		if daysErr == nil || errors.Is(daysErr, dberrors.ErrDamaged) {
-			pruned.Months, monthsErr = pruneSome(months, func(month rollup.MonthID) error { return s.pruneMonth(ctx, month) })
+			pruned.Months, monthsErr = pruneSome(months, func(month rollup.MonthID) error { return s.pruneMonth(ctx, product, month) })
 		}
 		err = errors.Join(daysErr, monthsErr)
 	}
@@ -93,28 +98,24 @@ func pruneSome[T fmt.Stringer](items []T, remove func(T) error) (removed []T, er
 	return removed, err
 }
 
-// prunable returns the days and months to remove, ascending.
-func (s *Store) prunable(keep Keep) (days []rollup.Date, months []rollup.MonthID, err error) {
-	versions, err := s.DayVersions()
-	if err != nil {
-		return nil, nil, err
-	}
-	all := slices.Sorted(maps.Keys(versions))
-	if len(all) == 0 {
-		return nil, nil, nil
-	}
-	if newest := all[len(all)-1]; newest < keep.Days || newest.Month() < keep.Months {
-		return nil, nil, fmt.Errorf("%w: the newest report is of %s, and %s is the first day to keep", dberrors.ErrGuard, newest, max(keep.Days, keep.Months.First()))
-	}
-	for _, day := range all {
-		if day < keep.Days {
-			days = append(days, day)
-		}
-	}
+// prunable returns the days and months of a product to remove, ascending.
+func (s *Store) prunable(product string, keep Keep) (days []rollup.Date, months []rollup.MonthID, err error) {
 	err = s.view(func(tx *bolt.Tx) error {
-		all, err := layout.MonthsOf(tx)
-		for _, month := range all {
-			if month < keep.Months && !layout.HasDays(tx, month) {
+		all, err := layout.DatesOf(tx)
+		if err != nil || len(all) == 0 {
+			return err
+		}
+		if newest := all[len(all)-1]; newest < keep.Days || newest.Month() < keep.Months {
+			return fmt.Errorf("%w: the newest report is of %s, and %s is the first day to keep", dberrors.ErrGuard, newest, max(keep.Days, keep.Months.First()))
+		}
+		for _, day := range all {
+			if day < keep.Days && layout.DayOf(tx, day, product) != nil {
+				days = append(days, day)
+			}
+		}
+		known, err := layout.MonthsOf(tx)
+		for _, month := range known {
+			if month < keep.Months && layout.MonthOf(tx, month, product) != nil && !layout.HasDays(tx, month, product) {
 				months = append(months, month)
 			}
 		}
@@ -125,34 +126,46 @@ func (s *Store) prunable(keep Keep) (days []rollup.Date, months []rollup.MonthID
 
 // pruneDay closes a day into its month and removes it. From then on, what
 // comes for the day is merged into the month too, so nothing is lost in between. What can't
-// be closed is removed first.
-func (s *Store) pruneDay(ctx context.Context, day rollup.Date) (lost Unreadable, err error) {
-	if err = s.closeDays(ctx, day, day); errors.Is(err, dberrors.ErrDamaged) {
-		if lost, err = s.removeUnreadable(ctx, day); err == nil {
-			err = s.closeDays(ctx, day, day)
+// be closed is removed first. Of a day that is never closed the month notes nothing: it
+// shall not have it, also when files are merged.
+func (s *Store) pruneDay(ctx context.Context, product string, day rollup.Date) (lost Unreadable, err error) {
+	unfolded := slices.Contains(s.opts.Unfolded, product)
+	if !unfolded {
+		if lost, err = s.closeToPrune(ctx, product, day); err != nil {
+			return lost, err
 		}
 	}
-	if err != nil {
-		return lost, err
-	}
-	return lost, s.remove(ctx, func(tx *bolt.Tx, _ *layout.Dictionaries) error {
-		if layout.DayBucket(tx, day) == nil {
+	return lost, s.remove(ctx, func(tx *bolt.Tx, dicts *layout.Dictionaries) error {
+		if layout.DayOf(tx, day, product) == nil {
 			return nil
 		}
+		if unfolded {
+			dicts.Change(day.Month())
+			return layout.RemoveDay(tx, day, product)
+		}
 		return errors.Join(
-			layout.AddDays(tx, day.Month(), layout.KeyRemoved, rollup.DaySetOf(day.DayOfMonth())),
-			layout.NoteRemoved(tx, day),
-			layout.DeleteBucket(tx.Bucket(layout.BucketDays), day.String()),
+			layout.AddDays(tx, day.Month(), product, layout.KeyRemoved, rollup.DaySetOf(day.DayOfMonth())),
+			layout.RemoveDay(tx, day, product),
 		)
 	})
 }
 
-// RemovedThrough returns the last day that Prune has ever removed, 1 January 1970 if
-// none. Since the oldest days go first, a day up to it that is not there was removed,
+// closeToPrune closes a day, without what can't be read of it.
+func (s *Store) closeToPrune(ctx context.Context, product string, day rollup.Date) (lost Unreadable, err error) {
+	if err = s.closeProduct(ctx, product, day, day); errors.Is(err, dberrors.ErrDamaged) {
+		if lost, err = s.removeUnreadable(ctx, product, day); err == nil {
+			err = s.closeProduct(ctx, product, day, day)
+		}
+	}
+	return lost, err
+}
+
+// RemovedThrough returns the last day of a product that Prune has ever removed, 1
+// January 1970 if none. Since the oldest days go first, a day up to it that is not there was removed,
 // and would be removed again if it came back.
-func (s *Store) RemovedThrough() (day rollup.Date, err error) {
+func (s *Store) RemovedThrough(product string) (day rollup.Date, err error) {
 	err = s.view(func(tx *bolt.Tx) error {
-		day = layout.RemovedThrough(tx)
+		day = layout.RemovedThrough(tx, product)
 		return nil
 	})
 	if err != nil {
@@ -162,15 +175,15 @@ func (s *Store) RemovedThrough() (day rollup.Date, err error) {
 }
 
 // pruneMonth removes a month, unless a day of it has come back.
-func (s *Store) pruneMonth(ctx context.Context, month rollup.MonthID) error {
+func (s *Store) pruneMonth(ctx context.Context, product string, month rollup.MonthID) error {
 	return s.exclusively(ctx, func() error {
 		return s.remove(ctx, func(tx *bolt.Tx, dicts *layout.Dictionaries) error {
-			if layout.HasDays(tx, month) {
+			if layout.HasDays(tx, month, product) {
 				return nil
 			}
 			dicts.Drop() // the month's dictionary goes with it
 			dicts.Change(month)
-			return layout.DeleteBucket(tx.Bucket(layout.BucketMonths), month.String())
+			return layout.RemoveMonth(tx, month, product)
 		})
 	})
 }

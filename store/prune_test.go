@@ -19,7 +19,7 @@ import (
 func pruneAll(t *testing.T, s *Store, keep Keep) (all Pruned) {
 	t.Helper()
 	for {
-		p, err := s.Prune(t.Context(), keep)
+		p, err := s.Prune(t.Context(), "cozystack", keep)
 		must(t, err)
 		if len(p.Days)+len(p.Months) == 0 {
 			return all
@@ -56,7 +56,7 @@ func TestPruneKeepsTheFigures(t *testing.T) {
 	if len(pruned.Days) != 103 || len(pruned.Months) != 0 {
 		t.Errorf("%d days and %d months went", len(pruned.Days), len(pruned.Months))
 	}
-	versions, err := s.DayVersions()
+	versions, err := s.DayVersions("cozystack")
 	must(t, err)
 	for day := range versions {
 		if day < cut {
@@ -84,7 +84,7 @@ func TestPruneMonths(t *testing.T) {
 	if len(pruned.Months) != 9 {
 		t.Errorf("the months %v went", pruned.Months)
 	}
-	if first, ok, err := s.FirstMonth(); first != keep.Months || !ok || err != nil {
+	if first, ok, err := s.FirstMonth("cozystack"); first != keep.Months || !ok || err != nil {
 		t.Errorf("the first month is %s, %v, %v", first, ok, err)
 	}
 	if all, err := s.Snapshots(); len(all) != 1 || err != nil {
@@ -138,7 +138,7 @@ func TestReportForARemovedDay(t *testing.T) {
 
 func TestPruneGuard(t *testing.T) {
 	s := open(t, Options{})
-	if p, err := s.Prune(t.Context(), Keep{Days: rollup.DateOf(march)}); err != nil || len(p.Days) != 0 {
+	if p, err := s.Prune(t.Context(), "cozystack", Keep{Days: rollup.DateOf(march)}); err != nil || len(p.Days) != 0 {
 		t.Errorf("an empty file: %+v, %v", p, err)
 	}
 	want := yearOfReports(t, s)
@@ -148,12 +148,12 @@ func TestPruneGuard(t *testing.T) {
 		"all months": {Days: today, Months: today.Month() + 1},
 		"a year on":  {Days: today + 400, Months: today.Month() + 1},
 	} {
-		if p, err := s.Prune(t.Context(), keep); !errors.Is(err, dberrors.ErrGuard) || len(p.Days)+len(p.Months) != 0 {
+		if p, err := s.Prune(t.Context(), "cozystack", keep); !errors.Is(err, dberrors.ErrGuard) || len(p.Days)+len(p.Months) != 0 {
 			t.Errorf("%s: %+v, %v", name, p, err)
 		}
 	}
 	compareModels(t, stored(t, s), want)
-	if p, err := s.Prune(t.Context(), Keep{}); err != nil || len(p.Days)+len(p.Months) != 0 {
+	if p, err := s.Prune(t.Context(), "cozystack", Keep{}); err != nil || len(p.Days)+len(p.Months) != 0 {
 		t.Errorf("keeping all: %+v, %v", p, err)
 	}
 }
@@ -164,7 +164,7 @@ func TestPruneAfterABrokenOffFold(t *testing.T) {
 	want := yearOfReports(t, s)
 	month := rollup.MonthOf(march) - 3
 	must(t, s.update(t.Context(), func(tx *bolt.Tx) error {
-		return layout.AddDays(tx, month, layout.KeyPending, rollup.DaySet(1)<<month.Days()-1)
+		return layout.AddDays(tx, month, "cozystack", layout.KeyPending, rollup.DaySet(1)<<month.Days()-1)
 	}))
 	pruneAll(t, s, Keep{Days: month.Last() + 1})
 	compareFolds(t, folded(t, s, "cozystack", month, month, nil), want.fold("cozystack", month, month, nil))
@@ -176,7 +176,7 @@ func TestPruneBesideReports(t *testing.T) {
 	want := yearOfReports(t, s)
 	done := make(chan error)
 	go func() {
-		_, err := s.Prune(t.Context(), Keep{Days: rollup.DateOf(march.AddDate(0, 0, -90))})
+		_, err := s.Prune(t.Context(), "cozystack", Keep{Days: rollup.DateOf(march.AddDate(0, 0, -90))})
 		done <- err
 	}()
 	for i := range 50 {
@@ -194,7 +194,7 @@ func TestRemovedThrough(t *testing.T) {
 	yearOfReports(t, s)
 	requireRemoved := func(when string, s *Store, want rollup.Date) {
 		t.Helper()
-		if got, err := s.RemovedThrough(); got != want || err != nil {
+		if got, err := s.RemovedThrough("cozystack"); got != want || err != nil {
 			t.Errorf("%s: removed through %s, %v, want %s", when, got, err, want)
 		}
 	}

@@ -45,7 +45,7 @@ func testMonthIsNotRemovedUnderAFold(t *testing.T) {
 	close(ctx.goOn)
 	wg.Wait()
 
-	if first, _, err := s.FirstMonth(); first != rollup.MonthOf(march) || err != nil {
+	if first, _, err := s.FirstMonth("cozystack"); first != rollup.MonthOf(march) || err != nil {
 		t.Errorf("the first month is %s, %v", first, err)
 	}
 	again := make(model)

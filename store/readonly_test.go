@@ -105,7 +105,7 @@ func TestReadOnlyChangesNothing(t *testing.T) {
 	before := stateOf(t, path)
 	s := openRead(t, path)
 	march, february := rollup.MonthOf(march), rollup.MonthOf(march)-1
-	if first, ok, err := s.FirstMonth(); err != nil || !ok || first != february-0 && first != february-1 {
+	if first, ok, err := s.FirstMonth("cozystack"); err != nil || !ok || first != february-0 && first != february-1 {
 		t.Errorf("first month: %s, %t, %v", first, ok, err)
 	}
 	if n := len(stored(t, s)); n < 200 {
@@ -234,7 +234,7 @@ func TestStats(t *testing.T) {
 	if len(st.Products) != 1 || st.Products[0] != "cozystack" {
 		t.Errorf("products %v", st.Products)
 	}
-	days, err := s.DayVersions()
+	days, err := s.DayVersions("cozystack")
 	must(t, err)
 	if st.Days != len(days) || st.LastReport != st.LastDay || st.LastHour < 10 || days[st.FirstDay] == 0 || days[st.LastDay] == 0 {
 		t.Errorf("days %+v", st)

@@ -26,7 +26,7 @@ func TestRebuildFinishesAFold(t *testing.T) {
 		must(t, s.CloseDays(t.Context(), month, month.Last()))
 		must(t, s.update(t.Context(), func(tx *bolt.Tx) error {
 			b := layout.MonthBucket(tx, month)
-			return errors.Join(b.Delete(layout.KeyClosed), layout.RecordsOf(b, "cozystack").Delete(record.Key(uuid(2))))
+			return errors.Join(layout.MonthOf(tx, month, "cozystack").Delete(layout.KeyClosed), layout.RecordsOf(b, "cozystack").Delete(record.Key(uuid(2))))
 		}))
 	})
 	merged := filepath.Join(dir, "merged")
@@ -37,7 +37,7 @@ func TestRebuildFinishesAFold(t *testing.T) {
 		checkClean(t, file)
 		s := openRead(t, file)
 		must(t, s.view(func(tx *bolt.Tx) error {
-			if b := layout.MonthBucket(tx, month); layout.DaySet(b, layout.KeyClosed) == 0 || layout.DaySet(b, layout.KeyClosed) != layout.DaySet(b, layout.KeyPending) {
+			if b := layout.MonthOf(tx, month, "cozystack"); layout.DaySet(b, layout.KeyClosed) == 0 || layout.DaySet(b, layout.KeyClosed) != layout.DaySet(b, layout.KeyPending) {
 				t.Errorf("%s: folded %b of %b", file, layout.DaySet(b, layout.KeyClosed), layout.DaySet(b, layout.KeyPending))
 			}
 			return nil

@@ -74,10 +74,10 @@ func TestRepeatedReportIsQueuedOnly(t *testing.T) {
 	r := report(uuid(1), march, "a")
 	r.Digest = 42
 	must(t, s.Record(t.Context(), r, []byte("a 1 1\n")))
-	before, err := s.DayVersions()
+	before, err := s.DayVersions("cozystack")
 	must(t, err)
 	must(t, s.Record(t.Context(), r, []byte("a 1 2\n")))
-	after, err := s.DayVersions()
+	after, err := s.DayVersions("cozystack")
 	must(t, err)
 	if date := rollup.DateOf(march); before[date] != after[date] {
 		t.Errorf("version %d, then %d", before[date], after[date])

@@ -148,7 +148,7 @@ func TestRecordAgreesWithTheModel(t *testing.T) {
 func TestDayVersionsGrowWithChangesOnly(t *testing.T) {
 	s := open(t, Options{})
 	versions := func() map[rollup.Date]uint64 {
-		v, err := s.DayVersions()
+		v, err := s.DayVersions("cozystack")
 		must(t, err)
 		return v
 	}
@@ -177,7 +177,10 @@ func TestDayVersionsGrowWithChangesOnly(t *testing.T) {
 	changes("another instance", true, report(uuid(2), march, "a"))
 	other := r
 	other.Product = "other"
-	changes("another product", true, other)
+	changes("another product", false, other)
+	if v, err := s.DayVersions("other"); err != nil || len(v) != 1 || v[day] == 0 {
+		t.Errorf("the other product's days are %v, %v", v, err)
+	}
 	if first == 0 || len(versions()) != 2 {
 		t.Errorf("first version %d, days %v", first, versions())
 	}
@@ -189,7 +192,7 @@ func TestReportWithoutSamplesLeavesNoRecord(t *testing.T) {
 	if m := stored(t, s); len(m) != 0 {
 		t.Errorf("got %+v", m)
 	}
-	if _, ok, err := s.FirstMonth(); ok || err != nil {
+	if _, ok, err := s.FirstMonth("cozystack"); ok || err != nil {
 		t.Errorf("a first month of nothing: %v, %v", ok, err)
 	}
 }
@@ -198,7 +201,7 @@ func TestFirstMonth(t *testing.T) {
 	s := open(t, Options{})
 	first := func(want string) {
 		t.Helper()
-		if m, ok, err := s.FirstMonth(); err != nil || !ok || m.String() != want {
+		if m, ok, err := s.FirstMonth("cozystack"); err != nil || !ok || m.String() != want {
 			t.Errorf("got %s, %v, %v; want %s", m, ok, err, want)
 		}
 	}

@@ -137,9 +137,9 @@ func (st *Stats) months(tx *bolt.Tx) error {
 	}
 	for _, month := range months {
 		parent := layout.MonthBucket(tx, month)
-		closed := layout.DaySet(parent, layout.KeyClosed).Len()
 		err := parent.ForEachBucket(func(product []byte) error {
-			m := MonthStats{Month: month, Product: string(product), Closed: closed}
+			m := MonthStats{Month: month, Product: string(product)}
+			m.Closed = layout.DaySet(parent.Bucket(product), layout.KeyClosed).Len()
 			m.count(tx, parent)
 			st.Months = append(st.Months, m)
 			if !slices.Contains(st.Products, m.Product) {

@@ -38,6 +38,10 @@ type Options struct {
 	// series of theirs become one without labels. Their sums stay right, and a flood of
 	// series does not hide an instance.
 	Lasting []string
+	// Unfolded are products whose days are never closed into their month: an instance of
+	// theirs is known within a day only. Their months are read from days, and what Prune
+	// removes of them is gone.
+	Unfolded []string
 	// OnCommit, if set, is told of each commit, from the writer's goroutine. It
 	// must be quick.
 	OnCommit func(Commit)

@@ -22,57 +22,49 @@ type Unreadable struct {
 	Err error
 }
 
-// unreadable are the keys of a day's records that can't be merged into the month, by
-// product.
+// unreadable are the keys of a day's records that can't be merged into the month.
 type unreadable struct {
-	keys  map[string][][]byte
-	count int
-	err   error // of the first
+	keys [][]byte
+	err  error // of the first
 }
 
-func (u *unreadable) add(product string, key []byte, err error) {
+func (u *unreadable) add(key []byte, err error) {
 	if u.keys == nil {
-		u.keys, u.err = make(map[string][][]byte), fmt.Errorf("%s: %w", record.Instance(key), err)
+		u.err = fmt.Errorf("%s: %w", record.Instance(key), err)
 	}
-	u.keys[product] = append(u.keys[product], bytes.Clone(key))
-	u.count++
+	u.keys = append(u.keys, bytes.Clone(key))
 }
 
-// removeUnreadable removes those records of a day that can't be merged into the month.
-func (s *Store) removeUnreadable(ctx context.Context, day rollup.Date) (Unreadable, error) {
+// removeUnreadable removes those records of a product's day that can't be merged into
+// the month.
+func (s *Store) removeUnreadable(ctx context.Context, product string, day rollup.Date) (Unreadable, error) {
 	var found unreadable
 	err := s.view(func(tx *bolt.Tx) (err error) {
-		found, err = unreadableOf(tx, day)
+		found, err = unreadableOf(tx, product, day)
 		return err
 	})
-	if err != nil || found.count == 0 {
+	if err != nil || len(found.keys) == 0 {
 		return Unreadable{}, err
 	}
-	err = s.remove(ctx, func(tx *bolt.Tx, _ *layout.Dictionaries) error { return found.remove(layout.DayBucket(tx, day)) })
+	err = s.remove(ctx, func(tx *bolt.Tx, _ *layout.Dictionaries) error { return found.remove(layout.DayOf(tx, day, product)) })
 	if err != nil {
 		return Unreadable{}, err
 	}
-	return Unreadable{Day: day, Records: found.count, Err: found.err}, nil
+	return Unreadable{Day: day, Records: len(found.keys), Err: found.err}, nil
 }
 
-func unreadableOf(tx *bolt.Tx, day rollup.Date) (found unreadable, err error) {
-	month, date := layout.MonthBucket(tx, day.Month()), layout.DayBucket(tx, day)
-	if date == nil {
-		return found, nil // removed meanwhile
+func unreadableOf(tx *bolt.Tx, product string, day rollup.Date) (found unreadable, err error) {
+	month := layout.MonthBucket(tx, day.Month())
+	records, series := layout.RecordsOf(layout.DayBucket(tx, day), product), layout.SeriesOf(month, product)
+	if records == nil || series == nil {
+		return found, nil
 	}
-	err = date.ForEachBucket(func(name []byte) error {
-		product := string(name)
-		records, series := layout.RecordsOf(date, product), layout.SeriesOf(month, product)
-		if records == nil || series == nil {
-			return nil
+	readable := readableWith(series, layout.RecordsOf(month, product))
+	err = records.ForEach(func(k, v []byte) error {
+		if err := readable(k, v); err != nil {
+			found.add(k, err)
 		}
-		readable := readableWith(series, layout.RecordsOf(month, product))
-		return records.ForEach(func(k, v []byte) error {
-			if err := readable(k, v); err != nil {
-				found.add(product, k, err)
-			}
-			return nil
-		})
+		return nil
 	})
 	return found, err
 }
@@ -96,20 +88,18 @@ func readableWith(series, own *bolt.Bucket) func(key, value []byte) error {
 	}
 }
 
-// remove removes them from their day, and a product that has none left with its
-// bucket: then its dictionary need not be read any more.
+// remove removes them from their day, and with the last one the bucket of the records:
+// then the dictionary need not be read any more.
 func (u *unreadable) remove(day *bolt.Bucket) error {
-	for product, keys := range u.keys {
-		records := layout.RecordsOf(day, product)
-		for _, key := range keys {
-			if err := records.Delete(key); err != nil {
-				return err
-			}
+	records := day.Bucket(layout.BucketRecords)
+	for _, key := range u.keys {
+		if err := records.Delete(key); err != nil {
+			return err
 		}
-		if k, _ := records.Cursor().First(); k == nil {
-			if err := day.DeleteBucket([]byte(product)); err != nil {
-				return err
-			}
+	}
+	if k, _ := records.Cursor().First(); k == nil {
+		if err := day.DeleteBucket(layout.BucketRecords); err != nil {
+			return err
 		}
 	}
 	_, err := day.NextSequence()

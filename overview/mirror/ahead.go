@@ -27,11 +27,11 @@ const asideFolder = "ahead-20060102T150405Z"
 // unless the file was exchanged for an older copy, or has lost a commit.
 func (m *Mirror) Ahead() (days []rollup.Date, err error) {
 	// The versions first: a day that retention takes meanwhile must not seem lost.
-	versions, err := m.store.DayVersions()
+	versions, err := m.store.DayVersions(rollup.Cozystack)
 	if err != nil {
 		return nil, err
 	}
-	removed, err := m.store.RemovedThrough()
+	removed, err := m.store.RemovedThrough(rollup.Cozystack)
 	if err != nil {
 		return nil, err
 	}

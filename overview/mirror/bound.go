@@ -77,7 +77,7 @@ func (m *Mirror) LeftOut() (days int, through rollup.Date, err error) {
 	if list.LeftOut == nil {
 		return 0, 0, nil
 	}
-	versions, err := m.store.DayVersions()
+	versions, err := m.store.DayVersions(rollup.Cozystack)
 	if err != nil {
 		return 0, 0, fmt.Errorf("mirror: %w", err)
 	}

@@ -39,7 +39,7 @@ func Check(ctx context.Context, dir string, store Store, bad func(file, why stri
 }
 
 func (m *Mirror) checkDays(ctx context.Context, n *Checked, bad func(file, why string)) error {
-	versions, err := m.store.DayVersions()
+	versions, err := m.store.DayVersions(rollup.Cozystack)
 	if err != nil {
 		return err
 	}
@@ -111,15 +111,15 @@ func (m *Mirror) checkDay(ctx context.Context, f dayFile) (sum, why string, err 
 		return "", reason(err), nil
 	}
 	defer file.Close()
-	err = m.store.Instances(ctx, f.date, func(product, instance string, d rollup.Day) error {
-		line, err := EncodeLine(product, instance, d)
+	err = m.store.InstancesOf(ctx, rollup.Cozystack, f.date, func(instance string, d rollup.Day) error {
+		line, err := EncodeLine(rollup.Cozystack, instance, d)
 		if err != nil || why != "" {
 			return err
 		}
 		want := append(line, '\n')
 		have := make([]byte, len(want))
 		if _, err := io.ReadFull(file, have); err != nil || !bytes.Equal(have, want) {
-			why = fmt.Sprintf("differs from the database at %s %s", product, instance)
+			why = fmt.Sprintf("differs from the database at %s %s", rollup.Cozystack, instance)
 		}
 		return nil
 	})

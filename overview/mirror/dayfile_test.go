@@ -128,9 +128,9 @@ type watchedStore struct {
 	onRead func(rollup.Date)
 }
 
-func (s watchedStore) Instances(ctx context.Context, date rollup.Date, fn func(product, instance string, d rollup.Day) error) error {
+func (s watchedStore) InstancesOf(ctx context.Context, product string, date rollup.Date, fn func(instance string, d rollup.Day) error) error {
 	s.onRead(date)
-	return s.memStore.Instances(ctx, date, fn)
+	return s.memStore.InstancesOf(ctx, product, date, fn)
 }
 
 // A mirror of many plain days takes a while to zip: each day is named by the manifest

@@ -24,7 +24,7 @@ func (m *Mirror) tidyDays(found *Repaired) error {
 	if err != nil {
 		return err
 	}
-	versions, err := m.store.DayVersions()
+	versions, err := m.store.DayVersions(rollup.Cozystack)
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func (m *Mirror) tidyDays(found *Repaired) error {
 // Only days that the store has, or that the manifest lists for this very database, are
 // removed: beside a new, empty database the day files may be the last copy of a lost one.
 func (m *Mirror) syncDays(ctx context.Context, matches func(string, dayEntry) bool, failed *failures) {
-	versions, err := m.store.DayVersions()
+	versions, err := m.store.DayVersions(rollup.Cozystack)
 	if err != nil {
 		failed.add(err)
 		return
@@ -143,8 +143,8 @@ func (m *Mirror) removeDay(day rollup.Date, as form) error {
 // file then holds at least that version, so a later change is never missed.
 func (m *Mirror) writeDay(ctx context.Context, path string, d dayTurn) (dayEntry, error) {
 	return m.writeDayFile(path, d.as, d.left, func(w io.Writer) error {
-		return m.store.Instances(ctx, d.day, func(product, instance string, rec rollup.Day) error {
-			line, err := EncodeLine(product, instance, rec)
+		return m.store.InstancesOf(ctx, rollup.Cozystack, d.day, func(instance string, rec rollup.Day) error {
+			line, err := EncodeLine(rollup.Cozystack, instance, rec)
 			if err == nil {
 				_, err = w.Write(append(line, '\n'))
 			}

@@ -15,18 +15,18 @@ import (
 type Store interface {
 	// DatabaseID returns the random id that the file was given at its creation.
 	DatabaseID() string
-	// DayVersions returns the days that have records, each with a number that
-	// grows with every commit that changes the day.
-	DayVersions() (map[rollup.Date]uint64, error)
-	// RemovedThrough returns the last day that was ever removed because of its age.
-	// A day up to it that has no records was removed, or is as good as removed.
-	RemovedThrough() (rollup.Date, error)
-	// Instances calls fn with every record of a day, in ascending order of product
-	// and instance. It holds no long read transaction, so fn may be slow. fn may
-	// keep the strings, but not d's slices. An error of fn ends the walk and is
+	// DayVersions returns the days that have records of a product, each with a number
+	// that grows with every commit that changes what the day has of it.
+	DayVersions(product string) (map[rollup.Date]uint64, error)
+	// RemovedThrough returns the last day of a product that was ever removed because of
+	// its age. A day up to it that has no records was removed, or is as good as removed.
+	RemovedThrough(product string) (rollup.Date, error)
+	// InstancesOf calls fn with every record that a day has of a product, in ascending
+	// order of the instances. It holds no long read transaction, so fn may be slow. fn
+	// may keep the strings, but not d's slices. An error of fn ends the walk and is
 	// returned. What was committed before the call is seen.
-	Instances(ctx context.Context, date rollup.Date,
-		fn func(product, instance string, d rollup.Day) error) error
+	InstancesOf(ctx context.Context, product string, date rollup.Date,
+		fn func(instance string, d rollup.Day) error) error
 	// Snapshots returns all month snapshots, ascending by month.
 	Snapshots() ([]rollup.Snapshot, error)
 	// OfferSnapshot stores a month's snapshot, unless a better one is stored, and

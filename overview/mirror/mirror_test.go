@@ -48,19 +48,19 @@ func newMemStore(id string) *memStore {
 
 func (s *memStore) DatabaseID() string { return s.id }
 
-func (s *memStore) DayVersions() (map[rollup.Date]uint64, error) {
+func (s *memStore) DayVersions(string) (map[rollup.Date]uint64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return maps.Clone(s.versions), nil
 }
 
-func (s *memStore) RemovedThrough() (rollup.Date, error) {
+func (s *memStore) RemovedThrough(string) (rollup.Date, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.removed, nil
 }
 
-func (s *memStore) Instances(ctx context.Context, date rollup.Date, fn func(product, instance string, d rollup.Day) error) error {
+func (s *memStore) InstancesOf(ctx context.Context, product string, date rollup.Date, fn func(instance string, d rollup.Day) error) error {
 	s.mu.Lock()
 	s.reads++
 	day, err := maps.Clone(s.days[date]), s.failRead
@@ -75,7 +75,10 @@ func (s *memStore) Instances(ctx context.Context, date rollup.Date, fn func(prod
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := fn(k[0], k[1], day[k]); err != nil {
+		if k[0] != product {
+			continue
+		}
+		if err := fn(k[1], day[k]); err != nil {
 			return err
 		}
 	}

@@ -16,6 +16,9 @@ var (
 	ErrForeign = errors.New("the file is not a telemetry database")
 	// ErrNewer is returned when a newer version of the server wrote the file.
 	ErrNewer = errors.New("the database file was written by a newer version")
+	// ErrOlder is returned to a command on a file that an older version has written. A
+	// server brings such a file to the present.
+	ErrOlder = errors.New("the database file was written by an older version")
 )
 
 // ErrFull is returned by writes that need more room than Options.MaxBytes leaves.
@@ -70,6 +73,8 @@ func RemedyAtRest(err error) string {
 		return "; a server has the file open: make a copy with `cozy-telemetry-server backup`, or stop it"
 	case errors.Is(err, ErrForeign):
 		return "; name the file that a server has as --db-path"
+	case errors.Is(err, ErrOlder):
+		return "; start the server on it once, or make a copy of this version with `cozy-telemetry-server compact OLD NEW`"
 	}
 	return Remedy(err)
 }

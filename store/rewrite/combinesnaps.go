@@ -47,7 +47,7 @@ func (c *combiner) snapshots() error {
 	for month, candidates := range all {
 		for i, s := range c.from {
 			err := s.view(func(tx *bolt.Tx) error {
-				candidates[i].records = layout.MonthBucket(tx, month) != nil
+				candidates[i].records = layout.MonthOf(tx, month, rollup.Cozystack) != nil
 				return nil
 			})
 			if err != nil {

@@ -13,7 +13,7 @@ type database struct{ *bolt.DB }
 
 func (d *database) view(f func(tx *bolt.Tx) error) error { return boltfile.View(d.DB, f) }
 
-// monthDays are sets of a month's days: those that have records, those of them that
+// monthDays are sets of days of a product's month: those that have records, those of them that
 // are not closed, and those that the month notes.
 type monthDays struct{ days, open, pending, removed rollup.DaySet }
 
@@ -24,10 +24,10 @@ func (d *monthDays) add(other monthDays) {
 }
 
 // monthDays reads them.
-func (d *database) monthDays(month rollup.MonthID) (sets monthDays, err error) {
+func (d *database) monthDays(month rollup.MonthID, product string) (sets monthDays, err error) {
 	err = d.view(func(tx *bolt.Tx) error {
-		b := layout.MonthBucket(tx, month)
-		sets.days = layout.PresentDays(tx, month)
+		b := layout.MonthOf(tx, month, product)
+		sets.days = layout.PresentDays(tx, month, product)
 		sets.open = sets.days &^ layout.DaySet(b, layout.KeyClosed)
 		sets.pending, sets.removed = layout.DaySet(b, layout.KeyPending), layout.DaySet(b, layout.KeyRemoved)
 		return nil

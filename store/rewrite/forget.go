@@ -52,14 +52,15 @@ type forgetter struct {
 
 // begin copies the file but for the records.
 func (f *forgetter) begin(stage string) error {
-	_, err := boltfile.Copy(f.ctx, f.from[0].DB, stage, boltfile.CopyOptions{Skip: isProduct})
+	_, err := boltfile.Copy(f.ctx, f.from[0].DB, stage, boltfile.CopyOptions{Skip: isRecords})
 	return err
 }
 
-// isProduct tells whether a path is that of a product in a day or a month.
-func isProduct(path [][]byte) bool {
+// isRecords tells whether a path is that of a product's records, or of its series, in a
+// day or a month.
+func isRecords(path [][]byte) bool {
 	root := string(path[0])
-	return len(path) == 3 && (root == string(layout.BucketDays) || root == string(layout.BucketMonths))
+	return len(path) == 4 && (root == string(layout.BucketDays) || root == string(layout.BucketMonths))
 }
 
 // rest takes the instance out of what is no record.

@@ -104,102 +104,123 @@ func (r *rebuild) months() error {
 	return nil
 }
 
-// month takes over a month. The months' own records come first: they tell which days
-// are not whole any more. What any file has closed is closed.
+// month takes over a month, product by product.
 func (r *rebuild) month(month rollup.MonthID) error {
-	var all monthDays
-	var gone rollup.DaySet
+	var products []string
 	for _, s := range r.from {
-		days, err := s.monthDays(month)
+		err := s.view(func(tx *bolt.Tx) error {
+			some, err := layout.ProductsOf(tx, month)
+			products = append(products, some...)
+			return err
+		})
 		if err != nil {
 			return err
 		}
-		own, err := r.own(s, month)
+	}
+	slices.Sort(products)
+	var leftOut rollup.DaySet
+	for _, product := range slices.Compact(products) {
+		left, err := r.product(product, month)
 		if err != nil {
 			return err
+		}
+		leftOut |= left
+	}
+	r.leftOut += leftOut.Len()
+	return nil
+}
+
+// product takes over a product's month. The months' own records come first: they tell
+// which days are not whole any more. What any file has closed is closed. It returns the
+// days that were left out.
+func (r *rebuild) product(product string, month rollup.MonthID) (leftOut rollup.DaySet, err error) {
+	var all monthDays
+	var gone rollup.DaySet
+	for _, s := range r.from {
+		days, err := s.monthDays(month, product)
+		if err != nil {
+			return 0, err
+		}
+		own, err := r.own(s, product, month)
+		if err != nil {
+			return 0, err
 		}
 		all.add(days)
 		if r.wholeDays {
 			gone |= days.removed | own&^days.days // files of earlier versions do not note it
 		}
 	}
-	r.leftOut += (gone & all.days).Len()
 	for _, s := range r.from {
-		if err := r.days(s, month, gone); err != nil {
-			return err
+		if err := r.days(s, product, month, gone); err != nil {
+			return 0, err
 		}
 	}
 	if open := all.pending & all.open &^ gone; open != 0 {
-		if err := fold.Days(r.ctx, r.into.view, month, open, r.putMonths(month)); err != nil {
-			return err
+		if err := fold.Days(r.ctx, r.into.view, product, month, open, r.putMonths(product, month)); err != nil {
+			return 0, err
 		}
 	}
-	return r.note(month, all.pending|gone, gone)
+	return gone & all.days, r.note(product, month, all.pending|gone, gone)
 }
 
-// note notes which days are closed, and which were removed.
-func (r *rebuild) note(month rollup.MonthID, closed, removed rollup.DaySet) error {
+// note notes which days of a product are closed, and which were removed.
+func (r *rebuild) note(product string, month rollup.MonthID, closed, removed rollup.DaySet) error {
 	return r.write(func(tx *bolt.Tx, _ *layout.Dictionaries) (err error) {
 		for _, set := range []struct {
 			key  []byte
 			days rollup.DaySet
 		}{{layout.KeyPending, closed}, {layout.KeyClosed, closed}, {layout.KeyRemoved, removed}} {
 			if set.days != 0 {
-				err = errors.Join(err, layout.AddDays(tx, month, set.key, set.days))
+				err = errors.Join(err, layout.AddDays(tx, month, product, set.key, set.days))
 			}
 		}
 		return err
 	})
 }
 
-// own merges a file's own records of a month, and returns their days.
-func (r *rebuild) own(s *database, month rollup.MonthID) (days rollup.DaySet, err error) {
-	err = r.partitions(s, month, func(name layout.PartitionName) error {
-		if !name.Own {
-			return nil
+// own merges a file's own records of a product's month, and returns their days.
+func (r *rebuild) own(s *database, product string, month rollup.MonthID) (days rollup.DaySet, err error) {
+	name := layout.PartitionName{Product: product, Month: month, Own: true}
+	err = layout.EachMonth(r.ctx, s.view, name, r.keeps(name), func(chunk []rollup.InstanceMonth) error {
+		for _, m := range chunk {
+			days |= m.Month.Days()
 		}
-		return layout.EachMonth(r.ctx, s.view, name, r.keeps(name), func(chunk []rollup.InstanceMonth) error {
-			for _, m := range chunk {
-				days |= m.Month.Days()
-			}
-			return r.putMonths(name.Month)(name.Product, chunk)
-		})
+		return r.putMonths(product, month)(chunk)
 	})
 	return days, err
 }
 
-// days merges a file's days of a month; those that are gone go into the month only.
-func (r *rebuild) days(s *database, month rollup.MonthID, gone rollup.DaySet) error {
-	return r.partitions(s, month, func(name layout.PartitionName) error {
-		switch {
-		case name.Own:
-			return nil
-		case gone&rollup.DaySetOf(name.Day.DayOfMonth()) != 0:
-			return layout.EachDay(r.ctx, s.view, name, layout.BuildChunk, r.keeps(name), func(chunk []rollup.InstanceDay) error {
-				return r.putMonths(name.Month)(name.Product, monthsOfDay(name.Day, chunk))
+// days merges a file's days of a product's month; those that are gone go into the month
+// only.
+func (r *rebuild) days(s *database, product string, month rollup.MonthID, gone rollup.DaySet) error {
+	var present rollup.DaySet
+	err := s.view(func(tx *bolt.Tx) error {
+		present = layout.PresentDays(tx, month, product)
+		return nil
+	})
+	for date := month.First(); date <= month.Last() && err == nil; date++ {
+		name := layout.PartitionName{Product: product, Month: month, Day: date}
+		switch day := rollup.DaySetOf(date.DayOfMonth()); {
+		case present&day == 0:
+		case gone&day != 0:
+			err = layout.EachDay(r.ctx, s.view, name, layout.BuildChunk, r.keeps(name), func(chunk []rollup.InstanceDay) error {
+				return r.putMonths(product, month)(monthsOfDay(date, chunk))
 			})
-		}
-		before := r.removed
-		err := layout.EachDay(r.ctx, s.view, name, layout.BuildChunk, r.keeps(name), func(chunk []rollup.InstanceDay) error { return r.putDays(name, chunk) })
-		if err != nil {
-			return err
-		}
-		return r.version(name.Day, r.removed > before)
-	})
-}
-
-func (r *rebuild) partitions(s *database, month rollup.MonthID, fn func(layout.PartitionName) error) error {
-	var names []layout.PartitionName
-	err := s.view(func(tx *bolt.Tx) (err error) {
-		names, err = layout.Partitions(tx, month)
-		return err
-	})
-	for _, name := range names {
-		if err == nil {
-			err = fn(name)
+		default:
+			err = r.day(s, name)
 		}
 	}
 	return err
+}
+
+// day merges a file's day.
+func (r *rebuild) day(s *database, name layout.PartitionName) error {
+	before := r.removed
+	err := layout.EachDay(r.ctx, s.view, name, layout.BuildChunk, r.keeps(name), func(chunk []rollup.InstanceDay) error { return r.putDays(name, chunk) })
+	if err != nil {
+		return err
+	}
+	return r.version(name, r.removed > before)
 }
 
 // keeps tells of a partition's instances whether they are kept, and counts.
@@ -214,8 +235,8 @@ func (r *rebuild) keeps(name layout.PartitionName) func(instance string) bool {
 }
 
 // putMonths returns what merges into a month's own records.
-func (r *rebuild) putMonths(month rollup.MonthID) func(product string, chunk []rollup.InstanceMonth) error {
-	return func(product string, chunk []rollup.InstanceMonth) error {
+func (r *rebuild) putMonths(product string, month rollup.MonthID) func(chunk []rollup.InstanceMonth) error {
+	return func(chunk []rollup.InstanceMonth) error {
 		return r.write(func(tx *bolt.Tx, dicts *layout.Dictionaries) error {
 			return layout.PutMonths(tx, dicts, product, month, chunk)
 		})
@@ -241,9 +262,9 @@ func (r *rebuild) putDays(name layout.PartitionName, chunk []rollup.InstanceDay)
 
 // version gives a day a higher version if it is not what it was, and one that is new
 // its first.
-func (r *rebuild) version(date rollup.Date, changed bool) error {
+func (r *rebuild) version(name layout.PartitionName, changed bool) error {
 	return r.write(func(tx *bolt.Tx, _ *layout.Dictionaries) (err error) {
-		if b := layout.DayBucket(tx, date); b != nil && (changed || b.Sequence() == 0) {
+		if b := layout.DayOf(tx, name.Day, name.Product); b != nil && (changed || b.Sequence() == 0) {
 			_, err = b.NextSequence()
 		}
 		return err

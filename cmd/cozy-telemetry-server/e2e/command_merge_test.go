@@ -22,7 +22,7 @@ func days(t *testing.T, db string) string {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	versions, err := s.DayVersions()
+	versions, err := s.DayVersions("cozystack")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,7 @@ func TestDaysAreUTC(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		versions, err := s.DayVersions()
+		versions, err := s.DayVersions("cozystack")
 		if err != nil || len(versions) != 1 || versions[before]+versions[after] == 0 {
 			t.Errorf("%s: days %v, %v; want %s", zone, versions, err, before)
 		}

@@ -71,7 +71,7 @@ func readDays(t *testing.T, file string) map[string]rollup.Day {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	versions, err := db.DayVersions()
+	versions, err := db.DayVersions("cozystack")
 	if err != nil {
 		t.Fatal(err)
 	}

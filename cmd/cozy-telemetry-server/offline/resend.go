@@ -104,7 +104,7 @@ func (r *resender) run(ctx context.Context, s *store.Store) error {
 
 // dates returns the days that the file has of those that are asked for.
 func (r *resender) dates(s *store.Store) ([]rollup.Date, error) {
-	versions, err := s.DayVersions()
+	versions, err := s.DayVersions(rollup.Cozystack)
 	if err != nil {
 		return nil, err
 	}
@@ -119,10 +119,7 @@ func (r *resender) dates(s *store.Store) ([]rollup.Date, error) {
 
 // day sends a day, all of it when it returns.
 func (r *resender) day(ctx context.Context, s *store.Store, date rollup.Date) error {
-	err := s.Instances(ctx, date, func(product, instance string, day rollup.Day) error {
-		if product != rollup.Cozystack {
-			return nil
-		}
+	err := s.InstancesOf(ctx, rollup.Cozystack, date, func(instance string, day rollup.Day) error {
 		var n int
 		r.lines, n = forward.AppendDay(r.lines, instance, date, day)
 		r.records++

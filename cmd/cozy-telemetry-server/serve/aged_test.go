@@ -65,7 +65,7 @@ func (a *aged) report(t *testing.T, at time.Time, cluster string) {
 // days returns the stored days.
 func (a *aged) days(t *testing.T) (days []rollup.Date) {
 	t.Helper()
-	versions, err := a.store.DayVersions()
+	versions, err := a.store.DayVersions("cozystack")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +99,7 @@ func (a *aged) rounds(t *testing.T, n int) {
 // clusterDays counts a cluster's days over the months that are stored.
 func (a *aged) clusterDays(t *testing.T) (n int) {
 	t.Helper()
-	first, ok, err := a.store.FirstMonth()
+	first, ok, err := a.store.FirstMonth("cozystack")
 	if err != nil || !ok {
 		t.Fatalf("%v, %v", ok, err)
 	}

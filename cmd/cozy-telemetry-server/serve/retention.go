@@ -2,8 +2,7 @@ package serve
 
 import (
 	"context"
-	"maps"
-	"slices"
+	"errors"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -51,27 +50,36 @@ func (r *retention) run(ctx context.Context) {
 
 // round removes some of what is too old.
 func (r *retention) round(ctx context.Context) error {
-	versions, err := r.store.DayVersions()
+	days, err := r.store.Days()
 	if err != nil {
 		return err
 	}
-	today, ok := trustedDay(rollup.DateOf(r.now()), slices.Sorted(maps.Keys(versions)))
+	today, ok := trustedDay(rollup.DateOf(r.now()), days)
 	if !ok {
 		return nil
 	}
-	pruned, err := r.store.Prune(ctx, r.keep(today))
+	products, err := r.store.Products()
+	for _, product := range products {
+		err = errors.Join(err, r.product(ctx, product, r.keep(today)))
+	}
+	return err
+}
+
+// product removes some of what is too old of a product.
+func (r *retention) product(ctx context.Context, product string, keep store.Keep) error {
+	pruned, err := r.store.Prune(ctx, product, keep)
 	r.removed("days", len(pruned.Days))
 	r.removed("months", len(pruned.Months))
 	for _, lost := range pruned.Unreadable {
 		r.removed("unreadable records", lost.Records)
-		r.log.Error().Err(lost.Err).Stringer("day", lost.Day).Int("records", lost.Records).
+		r.log.Error().Err(lost.Err).Str("product", product).Stringer("day", lost.Day).Int("records", lost.Records).
 			Msg("records can't be read; their day is older than --rollup-retention, so they are removed without being in the figures of their month; a backup may have them")
 	}
 	for _, day := range pruned.Days {
-		r.log.Info().Stringer("day", day).Msg("a day was removed, as --rollup-retention says; its month keeps the figures")
+		r.log.Info().Str("product", product).Stringer("day", day).Msg("a day was removed, as --rollup-retention says; its month keeps the figures")
 	}
 	for _, month := range pruned.Months {
-		r.log.Info().Stringer("month", month).Msg("a month was removed, as --month-retention says; its figures over all clusters stay")
+		r.log.Info().Str("product", product).Stringer("month", month).Msg("a month was removed, as --month-retention says; its figures over all clusters stay")
 	}
 	return err
 }

@@ -71,7 +71,7 @@ func TestRetention(t *testing.T) {
 	}
 	// 2027-11-04 is the first of the 120 days: its month has lost all days, and
 	// was removed; the next month has days still.
-	if first, _, err := a.store.FirstMonth(); first != rollup.NewMonth(2027, time.November) || err != nil {
+	if first, _, err := a.store.FirstMonth("cozystack"); first != rollup.NewMonth(2027, time.November) || err != nil {
 		t.Errorf("the first month is %v, %v", first, err)
 	}
 	if got := a.clusterDays(t); got != 120 {
@@ -109,7 +109,7 @@ func TestMonthRetention(t *testing.T) {
 		t.Errorf("%d days are left", len(got))
 	}
 	// 60 days before 2028-03-02 is 2028-01-02.
-	if first, _, err := a.store.FirstMonth(); first != rollup.NewMonth(2028, time.January) || err != nil {
+	if first, _, err := a.store.FirstMonth("cozystack"); first != rollup.NewMonth(2028, time.January) || err != nil {
 		t.Errorf("the first month is %v, %v", first, err)
 	}
 	if _, ok, err := a.store.Snapshot(rollup.MonthOf(noon) - 6); !ok || err != nil {

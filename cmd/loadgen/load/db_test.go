@@ -80,7 +80,7 @@ func storedDays(t *testing.T, path string) map[clusterDay]rollup.Day {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	dates, err := s.DayVersions()
+	dates, err := s.DayVersions("cozystack")
 	if err != nil {
 		t.Fatal(err)
 	}

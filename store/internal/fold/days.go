@@ -49,26 +49,10 @@ func some(ctx context.Context, view layout.Viewer, product string, month rollup.
 	return chunk, last, err
 }
 
-// Days folds some days of a month, and hands put what the instances of each product have
-// of them, some at a time: no transaction is open while put runs, and none is long.
-func Days(ctx context.Context, view layout.Viewer, month rollup.MonthID, days rollup.DaySet,
-	put func(product string, chunk []rollup.InstanceMonth) error,
-) error {
-	var products []string
-	err := view(func(tx *bolt.Tx) (err error) {
-		products, err = layout.ProductsOf(tx, month, days)
-		return err
-	})
-	for _, product := range products {
-		if err == nil {
-			err = productDays(ctx, view, product, month, days, put)
-		}
-	}
-	return err
-}
-
-func productDays(ctx context.Context, view layout.Viewer, product string, month rollup.MonthID, days rollup.DaySet,
-	put func(product string, chunk []rollup.InstanceMonth) error,
+// Days folds some days of a product's month, and hands put what the instances have of
+// them, some at a time: no transaction is open while put runs, and none is long.
+func Days(ctx context.Context, view layout.Viewer, product string, month rollup.MonthID, days rollup.DaySet,
+	put func(chunk []rollup.InstanceMonth) error,
 ) error {
 	var after []byte
 	for {
@@ -76,7 +60,7 @@ func productDays(ctx context.Context, view layout.Viewer, product string, month 
 		if err != nil || len(chunk) == 0 {
 			return err
 		}
-		if err := put(product, chunk); err != nil {
+		if err := put(chunk); err != nil {
 			return err
 		}
 		after = last

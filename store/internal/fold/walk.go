@@ -64,7 +64,7 @@ func OpenWindow(tx *bolt.Tx, product string, from rollup.MonthID, indexes []*Ind
 	for i, x := range indexes {
 		if x != nil {
 			month := from + rollup.MonthID(i)
-			closed := layout.DaySet(layout.MonthBucket(tx, month), layout.KeyClosed)
+			closed := layout.DaySet(layout.MonthOf(tx, month, product), layout.KeyClosed)
 			w.openMonth(tx, product, i, month, x, ^closed, closed != 0)
 		}
 	}

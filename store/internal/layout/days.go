@@ -1,8 +1,8 @@
 package layout
 
 import (
-	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -12,9 +12,9 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-// The keys in a month's bucket, each a set of days as a varint: those that are
-// closed into its records; those that are closed or being closed, into which the
-// writer merges what still comes; and those whose records were removed, of which a
+// The keys in a product's bucket of a month, each a set of days as a varint: those
+// that are closed into its records; those that are closed or being closed, into which
+// the writer merges what still comes; and those whose records were removed, of which a
 // late report brings back no more than itself.
 var (
 	KeyClosed  = []byte("folded")
@@ -22,7 +22,7 @@ var (
 	KeyRemoved = []byte("removed")
 )
 
-// MonthKeys are all keys in a month's bucket.
+// MonthKeys are all keys in a product's bucket of a month.
 func MonthKeys() [][]byte { return [][]byte{KeyClosed, KeyPending, KeyRemoved} }
 
 // MonthBucket returns the bucket of a month, nil if nothing is known of it.
@@ -34,7 +34,13 @@ func makeMonthBucket(tx *bolt.Tx, month rollup.MonthID) (*bolt.Bucket, error) {
 	return tx.Bucket(BucketMonths).CreateBucketIfNotExists([]byte(month.String()))
 }
 
-// DaySet reads one of a month's sets of days. A month without a bucket has none.
+// MonthOf returns a product's bucket of a month, nil if nothing is known of it.
+func MonthOf(tx *bolt.Tx, month rollup.MonthID, product string) *bolt.Bucket {
+	return innerBucket(MonthBucket(tx, month), product)
+}
+
+// DaySet reads one of the sets of days of a product's month. A month without a bucket
+// has none.
 func DaySet(month *bolt.Bucket, key []byte) rollup.DaySet {
 	if month == nil {
 		return 0
@@ -43,9 +49,13 @@ func DaySet(month *bolt.Bucket, key []byte) rollup.DaySet {
 	return rollup.DaySet(v)
 }
 
-// AddDays adds to one of a month's sets of days.
-func AddDays(tx *bolt.Tx, month rollup.MonthID, key []byte, days rollup.DaySet) error {
-	b, err := makeMonthBucket(tx, month)
+// AddDays adds to one of the sets of days of a product's month.
+func AddDays(tx *bolt.Tx, month rollup.MonthID, product string, key []byte, days rollup.DaySet) error {
+	parent, err := makeMonthBucket(tx, month)
+	if err != nil {
+		return err
+	}
+	b, err := parent.CreateBucketIfNotExists([]byte(product))
 	if err != nil {
 		return err
 	}
@@ -80,71 +90,122 @@ func DayBucket(tx *bolt.Tx, date rollup.Date) *bolt.Bucket {
 	return tx.Bucket(BucketDays).Bucket([]byte(date.String()))
 }
 
-// PresentDays returns the days of a month that a file has records of.
-func PresentDays(tx *bolt.Tx, month rollup.MonthID) (days rollup.DaySet) {
+// DayOf returns a product's bucket of a day, nil if it has none. Its sequence is the
+// version of the day.
+func DayOf(tx *bolt.Tx, date rollup.Date, product string) *bolt.Bucket {
+	return innerBucket(DayBucket(tx, date), product)
+}
+
+// PresentDays returns the days of a month that a file has of a product.
+func PresentDays(tx *bolt.Tx, month rollup.MonthID, product string) (days rollup.DaySet) {
 	for date := month.First(); date <= month.Last(); date++ {
-		if DayBucket(tx, date) != nil {
+		if DayOf(tx, date, product) != nil {
 			days |= rollup.DaySetOf(date.DayOfMonth())
 		}
 	}
 	return days
 }
 
-// NotClosed returns which of some days of one month are not closed yet.
-func NotClosed(tx *bolt.Tx, from, through rollup.Date) (days rollup.DaySet) {
-	closed := DaySet(MonthBucket(tx, from.Month()), KeyClosed)
+// NotClosed returns which of some days of one month have records of a product that are
+// not closed yet.
+func NotClosed(tx *bolt.Tx, product string, from, through rollup.Date) (days rollup.DaySet) {
+	closed := DaySet(MonthOf(tx, from.Month(), product), KeyClosed)
 	for date := from; date <= through; date++ {
 		day := rollup.DaySetOf(date.DayOfMonth())
-		if closed&day == 0 && DayBucket(tx, date) != nil {
+		if closed&day == 0 && RecordsOf(DayBucket(tx, date), product) != nil {
 			days |= day
 		}
 	}
 	return days
 }
 
-// ProductsOf returns the products that have records in some days of a month.
-func ProductsOf(tx *bolt.Tx, month rollup.MonthID, days rollup.DaySet) (products []string, err error) {
+// ProductsOf returns the products of which a file has anything in a month, sorted.
+func ProductsOf(tx *bolt.Tx, month rollup.MonthID) (products []string, err error) {
+	names, err := Partitions(tx, month)
+	for _, name := range names {
+		products = append(products, name.Product)
+	}
+	slices.Sort(products)
+	return slices.Compact(products), err
+}
+
+// HasRecords tells whether any day of a month has records of a product.
+func HasRecords(tx *bolt.Tx, month rollup.MonthID, product string) bool {
 	for date := month.First(); date <= month.Last(); date++ {
-		b := DayBucket(tx, date)
-		if b == nil || days&rollup.DaySetOf(date.DayOfMonth()) == 0 {
-			continue
-		}
-		err = b.ForEachBucket(func(k []byte) error {
-			if !slices.Contains(products, string(k)) {
-				products = append(products, string(k))
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, err
+		if RecordsOf(DayBucket(tx, date), product) != nil {
+			return true
 		}
 	}
-	return products, nil
+	return false
 }
 
-// HasDays tells whether a month has any day.
-func HasDays(tx *bolt.Tx, month rollup.MonthID) bool {
-	k, _ := tx.Bucket(BucketDays).Cursor().Seek([]byte(month.String()))
-	return bytes.HasPrefix(k, []byte(month.String()))
+// DaysIn returns how many days of a month a file has, of any product.
+func DaysIn(tx *bolt.Tx, month rollup.MonthID) (n int) {
+	for date := month.First(); date <= month.Last(); date++ {
+		if DayBucket(tx, date) != nil {
+			n++
+		}
+	}
+	return n
 }
 
-// NoteRemoved notes that a day was removed, for [RemovedThrough].
-func NoteRemoved(tx *bolt.Tx, day rollup.Date) error {
-	if day <= RemovedThrough(tx) {
+// HasDays tells whether a month has any day of a product.
+func HasDays(tx *bolt.Tx, month rollup.MonthID, product string) bool {
+	return PresentDays(tx, month, product) != 0
+}
+
+// RemoveDay removes a product's day, with its date where nobody else has it, and notes
+// it for [RemovedThrough].
+func RemoveDay(tx *bolt.Tx, date rollup.Date, product string) error {
+	return errors.Join(
+		noteRemoved(tx, date, product),
+		removeInner(tx.Bucket(BucketDays), date.String(), product),
+	)
+}
+
+// RemoveMonth removes a product's month, with the month's bucket where nobody else has
+// it.
+func RemoveMonth(tx *bolt.Tx, month rollup.MonthID, product string) error {
+	return removeInner(tx.Bucket(BucketMonths), month.String(), product)
+}
+
+// noteRemoved notes that a day was removed. What a month notes goes with the month.
+func noteRemoved(tx *bolt.Tx, day rollup.Date, product string) error {
+	if day <= RemovedThrough(tx, product) {
 		return nil
 	}
-	return tx.Bucket(BucketDays).SetSequence(uint64(day))
+	return tx.Bucket(BucketMeta).Put(removedKey(product), binary.AppendUvarint(nil, uint64(day)))
 }
 
-// RemovedThrough returns the last day that was ever removed, which is the sequence
-// of the bucket of days: what a month notes goes with the month.
-func RemovedThrough(tx *bolt.Tx) rollup.Date { return rollup.Date(tx.Bucket(BucketDays).Sequence()) }
+// RemovedThrough returns the last day of a product that was ever removed.
+func RemovedThrough(tx *bolt.Tx, product string) rollup.Date {
+	day, _ := binary.Uvarint(tx.Bucket(BucketMeta).Get(removedKey(product)))
+	return rollup.Date(day)
+}
 
-// DeleteBucket deletes a bucket that may be gone already: an error would undo the
-// whole transaction, and reports are in it too.
-func DeleteBucket(parent *bolt.Bucket, name string) error {
-	if parent.Bucket([]byte(name)) == nil {
+func removedKey(product string) []byte { return append([]byte("removed/"), product...) }
+
+// innerBucket returns a bucket in another one, which may be nil, nil if there is none.
+func innerBucket(parent *bolt.Bucket, name string) *bolt.Bucket {
+	if parent == nil {
 		return nil
 	}
-	return parent.DeleteBucket([]byte(name))
+	return parent.Bucket([]byte(name))
+}
+
+// removeInner removes a product's bucket from that of a day or a month, and this one
+// with the last product. Either may be gone already: an error would undo the whole
+// transaction, and reports are in it too.
+func removeInner(root *bolt.Bucket, name, product string) error {
+	parent := root.Bucket([]byte(name))
+	if innerBucket(parent, product) == nil {
+		return nil
+	}
+	if err := parent.DeleteBucket([]byte(product)); err != nil {
+		return err
+	}
+	if k, _ := parent.Cursor().First(); k != nil {
+		return nil
+	}
+	return root.DeleteBucket([]byte(name))
 }

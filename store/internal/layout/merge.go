@@ -15,7 +15,7 @@ import (
 type DayMerge struct {
 	Date    rollup.Date
 	Product string
-	parent  *bolt.Bucket
+	bucket  *bolt.Bucket // of the product's day
 	day     Partition
 	closed  bool
 	month   Partition // if closed
@@ -30,8 +30,8 @@ func OpenDay(tx *bolt.Tx, dicts *Dictionaries, product string, date rollup.Date)
 	if m.day, err = dicts.Day(tx, date, product); err != nil {
 		return nil, err
 	}
-	m.parent = DayBucket(tx, date)
-	pending := DaySet(MonthBucket(tx, date.Month()), KeyPending)
+	m.bucket = DayOf(tx, date, product)
+	pending := DaySet(MonthOf(tx, date.Month(), product), KeyPending)
 	if pending&rollup.DaySetOf(date.DayOfMonth()) != 0 {
 		m.closed = true
 		m.month, err = dicts.Month(tx, date.Month(), product)
@@ -49,7 +49,7 @@ func (m *DayMerge) Merge(key []byte, day rollup.Day) error {
 	}
 	if !m.versioned {
 		m.versioned = true
-		if _, err := m.parent.NextSequence(); err != nil {
+		if _, err := m.bucket.NextSequence(); err != nil {
 			return err
 		}
 	}

@@ -9,8 +9,8 @@ import (
 // Migration leads a file from its schema to the next one.
 type Migration func(tx *bolt.Tx) error
 
-// Migrations are those from OldestSchema on, in their order. There is none yet.
-func Migrations() []Migration { return nil }
+// Migrations are those from OldestSchema on, in their order.
+func Migrations() []Migration { return []Migration{toSchema3} }
 
 // Migrate brings a file to the present schema. It runs in one transaction: a crash
 // leaves the old file or the new one.

@@ -20,9 +20,18 @@ func MakeFile(path string) error {
 }
 
 // OpenAtRest opens an existing file of ours, as [boltfile.OpenUnchanged] does, for a
-// command: a server has other remedies.
+// command: a server has other remedies. A file of an older version is refused.
 func OpenAtRest(path string, shared bool) (*bolt.DB, error) {
-	db, err := boltfile.OpenUnchanged(path, shared, CheckSchema)
+	return openAtRest(path, shared, CheckPresent)
+}
+
+// OpenAnyAtRest does the same, and opens a file of an older version too.
+func OpenAnyAtRest(path string, shared bool) (*bolt.DB, error) {
+	return openAtRest(path, shared, CheckSchema)
+}
+
+func openAtRest(path string, shared bool, check func(tx *bolt.Tx) error) (*bolt.DB, error) {
+	db, err := boltfile.OpenUnchanged(path, shared, check)
 	if err != nil {
 		return nil, fmt.Errorf("%w%s", err, dberrors.RemedyAtRest(err))
 	}

@@ -70,14 +70,7 @@ func SeriesOf(month *bolt.Bucket, product string) *bolt.Bucket {
 }
 
 func productBucket(parent *bolt.Bucket, product string, name []byte) *bolt.Bucket {
-	if parent == nil {
-		return nil
-	}
-	b := parent.Bucket([]byte(product))
-	if b == nil {
-		return nil
-	}
-	return b.Bucket(name)
+	return innerBucket(innerBucket(parent, product), string(name))
 }
 
 // makeProductBucket returns the same for writing, and creates what is missing.

@@ -1,6 +1,7 @@
 package layout
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/binary"
 	"fmt"
@@ -14,7 +15,7 @@ import (
 // OldestSchema the first that was ever released. A file with another one is refused
 // untouched.
 const (
-	SchemaVersion = 2
+	SchemaVersion = 3
 	OldestSchema  = 2
 )
 
@@ -25,6 +26,7 @@ var (
 	BucketMonths    = []byte("months")
 	BucketSnapshots = []byte("snapshots")
 	BucketQueue     = []byte("queue")
+	BucketExcluded  = []byte("excluded")
 )
 
 // The keys in BucketMeta.
@@ -38,7 +40,7 @@ var (
 
 // RootBuckets are all buckets at the root.
 func RootBuckets() [][]byte {
-	return [][]byte{BucketMeta, BucketDays, BucketMonths, BucketSnapshots, BucketQueue}
+	return [][]byte{BucketMeta, BucketDays, BucketMonths, BucketSnapshots, BucketQueue, BucketExcluded}
 }
 
 // CreateSchema lays out an empty file.
@@ -55,7 +57,19 @@ func CreateSchema(tx *bolt.Tx) error {
 	return PutSchema(tx, SchemaVersion)
 }
 
-// CheckSchema tells whether the file is one of ours that this version reads.
+// CheckPresent tells whether the file is one of ours, with the schema of this version.
+func CheckPresent(tx *bolt.Tx) error {
+	if err := CheckSchema(tx); err != nil {
+		return err
+	}
+	if version := SchemaOf(tx); version < SchemaVersion {
+		return fmt.Errorf("%w: it has schema %d, this version reads %d", dberrors.ErrOlder, version, SchemaVersion)
+	}
+	return nil
+}
+
+// CheckSchema tells whether the file is one of ours that this version reads, or brings
+// to its schema.
 func CheckSchema(tx *bolt.Tx) error {
 	meta := tx.Bucket(BucketMeta)
 	if meta == nil {
@@ -72,7 +86,8 @@ func CheckSchema(tx *bolt.Tx) error {
 		return fmt.Errorf("%w of a release: it has schema %d, the first one is %d", dberrors.ErrForeign, version, OldestSchema)
 	}
 	for _, name := range RootBuckets() {
-		if tx.Bucket(name) == nil {
+		since3 := bytes.Equal(name, BucketExcluded)
+		if tx.Bucket(name) == nil && (version >= 3 || !since3) {
 			return fmt.Errorf("%w: bucket %q is missing", dberrors.ErrDamaged, name)
 		}
 	}

@@ -333,6 +333,13 @@ func compareStores(t fatal, a, b *Store) {
 	if string(listA) != string(listB) {
 		t.Fatalf("lists of applications: got %s, want %s", listA, listB)
 	}
+	excludedA, err := a.Excluded()
+	must(t, err)
+	excludedB, err := b.Excluded()
+	must(t, err)
+	if !slices.Equal(excludedA, excludedB) {
+		t.Fatalf("excluded\ngot  %+v\nwant %+v", excludedA, excludedB)
+	}
 }
 
 // ownMonth is a record of a month, or, without an instance, its sets of days.

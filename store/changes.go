@@ -11,6 +11,7 @@ import (
 type changes struct {
 	mu     sync.Mutex
 	months map[rollup.MonthID]uint64
+	all    uint64 // those that may have changed what it says of any month
 }
 
 func (c *changes) add(months map[rollup.MonthID]struct{}) {
@@ -24,6 +25,12 @@ func (c *changes) add(months map[rollup.MonthID]struct{}) {
 	}
 }
 
+func (c *changes) addAll() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.all++
+}
+
 // Changes returns a number that grows whenever what [Store.Fold] says of a month
 // may have changed. It is 0 when the file is opened. It has grown when the call
 // returns that has made the change, so what was folded after a look at it holds
@@ -31,5 +38,5 @@ func (c *changes) add(months map[rollup.MonthID]struct{}) {
 func (s *Store) Changes(month rollup.MonthID) uint64 {
 	s.changes.mu.Lock()
 	defer s.changes.mu.Unlock()
-	return s.changes.months[month]
+	return s.changes.months[month] + s.changes.all
 }

@@ -38,6 +38,7 @@ const (
 	ProblemFold       ProblemKind = "fold"       // a month's record is not the fold of its days
 	ProblemQueue      ProblemKind = "queue"      // a block of the queue
 	ProblemSnapshot   ProblemKind = "snapshot"   // the figures of a month, or the list of applications
+	ProblemExcluded   ProblemKind = "excluded"   // an instance that figures leave out
 )
 
 var errCheckWritable = errors.New("only a file that is open for reading only can be checked; check a backup")
@@ -55,7 +56,7 @@ func (s *Store) Check(ctx context.Context, report func(Problem), progress func(d
 		progress = func(done, total int64) {}
 	}
 	c := checker{ctx: ctx, store: s, out: report, progress: progress}
-	steps := []func(tx *bolt.Tx) error{c.count, c.pages, c.buckets, c.days, c.months, c.queue, c.snapshots}
+	steps := []func(tx *bolt.Tx) error{c.count, c.pages, c.buckets, c.days, c.months, c.queue, c.snapshots, c.excluded}
 	for _, step := range steps {
 		err := s.view(step)
 		if errors.Is(err, dberrors.ErrDamaged) {
@@ -287,4 +288,14 @@ func (c *checker) snapshots(tx *bolt.Tx) error {
 		}
 		return c.ctx.Err()
 	})
+}
+
+// excluded decodes what is noted of the instances that figures leave out.
+func (c *checker) excluded(tx *bolt.Tx) error {
+	err := layout.EachExcluded(tx, func(rollup.Exclusion) error { return c.ctx.Err() })
+	if errors.Is(err, dberrors.ErrDamaged) {
+		c.report(ProblemExcluded, "%v", err)
+		return nil
+	}
+	return err
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/boltfile"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/fold"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -26,10 +27,25 @@ func foldWorkers() int { return min(runtime.GOMAXPROCS(0), 8) }
 // the walk and is returned, and a panic of fn is one of Fold; fn is not called
 // again. What was recorded before the call is seen. nil metrics are all.
 //
+// Instances that are excluded are left out; [Store.FoldAll] has them too.
+//
 // Memory grows with the months' dictionaries, not with the instances: 8 bytes for
 // each series, and some 50 beside its text for each that is of the metrics.
 func (s *Store) Fold(ctx context.Context, product string, from, to rollup.MonthID, metrics []string,
 	fn func(instance string, months []rollup.Month) error,
+) error {
+	return s.fold(ctx, product, from, to, metrics, layout.ExcludedKeys, fn)
+}
+
+// FoldAll is Fold with what is excluded.
+func (s *Store) FoldAll(ctx context.Context, product string, from, to rollup.MonthID, metrics []string,
+	fn func(instance string, months []rollup.Month) error,
+) error {
+	return s.fold(ctx, product, from, to, metrics, func(*bolt.Tx, string) map[string]struct{} { return nil }, fn)
+}
+
+func (s *Store) fold(ctx context.Context, product string, from, to rollup.MonthID, metrics []string,
+	leaveOut func(tx *bolt.Tx, product string) map[string]struct{}, fn func(instance string, months []rollup.Month) error,
 ) error {
 	parts := make(chan record.Range, foldWorkers())
 	for _, keys := range record.Split(cap(parts)) {
@@ -46,13 +62,13 @@ func (s *Store) Fold(ctx context.Context, product string, from, to rollup.MonthI
 		if err != nil {
 			return err
 		}
-		seen := first.ID()
+		seen, out := first.ID(), leaveOut(first, product)
 		work := func(tx *bolt.Tx) error {
 			if tx.ID() != seen {
 				return nil // a commit has ended in between: it sees more than the first
 			}
 			for keys := range parts {
-				if err := fold.OpenWindow(tx, product, from, indexes).Run(ctx, keys, fn); err != nil {
+				if err := fold.OpenWindow(tx, product, from, indexes, out).Run(ctx, keys, fn); err != nil {
 					return err
 				}
 			}

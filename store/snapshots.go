@@ -49,7 +49,7 @@ func (s *Store) Snapshots() ([]rollup.Snapshot, error) {
 }
 
 // OfferSnapshot stores a month's snapshot, unless a better one is stored, by the rule
-// of [rollup.Keep], and returns what stands now. The two are
+// of [rollup.Exclusions.Keep], and returns what stands now. The two are
 // compared in the transaction that writes, so that of several who offer at a time
 // the best one stays. It returns once that is durable. What was offered must not be
 // changed afterwards.
@@ -67,7 +67,7 @@ func (s *Store) OfferSnapshot(ctx context.Context, offered rollup.Snapshot) (rol
 			if err := record.DecodeSnapshot(before, &stored); err != nil {
 				return err
 			}
-			kept = rollup.Keep(stored, offered)
+			kept = layout.ExclusionsOf(tx, rollup.Cozystack).Keep(stored, offered)
 		}
 		after, err := json.Marshal(kept)
 		if err != nil || bytes.Equal(before, after) {

@@ -36,7 +36,9 @@ type Stats struct {
 	// Months are those of which anything is known, ascending, and by product.
 	Months    []MonthStats
 	Snapshots int
-	Queue     QueueStats
+	// Excluded is how many instances the figures leave out.
+	Excluded int
+	Queue    QueueStats
 }
 
 // DayRange is a stretch of days, both ends included.
@@ -66,6 +68,9 @@ func (s *Store) Stats() (Stats, error) {
 		st.pages(tx)
 		st.Schema = int(layout.SchemaOf(tx))
 		st.Snapshots = tx.Bucket(layout.BucketSnapshots).Stats().KeyN
+		for _, product := range layout.ExcludedProducts(tx) {
+			st.Excluded += len(layout.ExcludedKeys(tx, product))
+		}
 		if err := st.days(tx); err != nil {
 			return err
 		}

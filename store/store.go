@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -100,6 +101,8 @@ type Store struct {
 	queue   queueState
 	health  health
 	changes changes
+	// excluded has the exclusions by product, as the last commit has left them.
+	excluded atomic.Pointer[map[string]rollup.Exclusions]
 }
 
 // Open opens the file, or creates it where there is none. It fails within about
@@ -134,7 +137,7 @@ func Open(path string, opts Options) (*Store, error) {
 // load reads what the Store keeps in memory.
 func (s *Store) load(tx *bolt.Tx) error {
 	s.id = string(tx.Bucket(layout.BucketMeta).Get(layout.KeyID))
-	return s.queue.load(tx)
+	return errors.Join(s.loadExcluded(tx), s.queue.load(tx))
 }
 
 // Close commits what has been handed in, then closes the file. Writes after it

@@ -25,6 +25,8 @@ type request struct {
 	lines  []byte
 	remove []rollup.Block
 	apply  func(tx *bolt.Tx, dicts *layout.Dictionaries) error
+	// excludes is set if the request may change what figures leave out.
+	excludes bool
 	// shrinks is set if the request only removes: it is carried out in a full file
 	// too.
 	shrinks bool
@@ -188,6 +190,7 @@ func (w *writer) transact(batch []*request, shrinks bool) error {
 	})
 	w.store.changes.add(w.dicts.Changed) // after an error too: it may be on disk
 	clear(w.dicts.Changed)
+	err = errors.Join(err, w.excluded(batch))
 	commit := Commit{}
 	if err != nil {
 		w.dicts.Drop()
@@ -217,6 +220,16 @@ func (w *writer) transact(batch []*request, shrinks bool) error {
 	}
 	w.store.opts.OnCommit(commit)
 	return err
+}
+
+// excluded makes what the Store says follow, if the batch may have changed what is
+// excluded. Who then sees the new set sees that all months have changed, too.
+func (w *writer) excluded(batch []*request) error {
+	if !slices.ContainsFunc(batch, func(r *request) bool { return r.excludes }) {
+		return nil
+	}
+	w.store.changes.addAll()
+	return w.store.view(w.store.loadExcluded)
 }
 
 // freesPages tells whether a batch that only removes has removed something.

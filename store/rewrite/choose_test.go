@@ -20,10 +20,10 @@ func TestChooseKeepsWhatHasNoRecords(t *testing.T) {
 		return candidate{snap: snap, json: b, records: records}
 	}
 	kept, a, b := figures(1, false), figures(2, true), figures(3, true)
-	if got := choose([]candidate{a, kept, b}); !bytes.Equal(got, kept.json) {
+	if got := new(combiner).choose([]candidate{a, kept, b}); !bytes.Equal(got, kept.json) {
 		t.Errorf("got %s, want %s", got, kept.json)
 	}
-	if got := choose([]candidate{a, b}); got != nil {
+	if got := new(combiner).choose([]candidate{a, b}); got != nil {
 		t.Errorf("got %s of records that differ", got)
 	}
 }
@@ -51,7 +51,7 @@ func TestChooseLeavesOutConfirmedOfOneFile(t *testing.T) {
 		"the same twice":            {[]candidate{figures(3, true), figures(3, true)}, true},
 	} {
 		var got rollup.Snapshot
-		if err := json.Unmarshal(choose(tc.candidates), &got); err != nil {
+		if err := json.Unmarshal(new(combiner).choose(tc.candidates), &got); err != nil {
 			t.Fatal(err)
 		}
 		if got.Clusters != 3 || (got.Confirmed != nil) != tc.stays {

@@ -12,6 +12,7 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/boltfile"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
 // Combined tells what Combine has left out.
@@ -40,6 +41,8 @@ type Combined struct {
 //     Figures from rollups are dropped if several files have records of the month and do
 //     not agree on them: the merged rollups know more. Others that a file with records
 //     does not have are to be checked again.
+//   - What any of the files excludes is excluded. Figures that were not counted so are
+//     stale, if the month has records of it.
 //   - The list of applications is the one that was fetched last.
 //   - The queues are left out, for the files' servers still forward them.
 //
@@ -50,7 +53,7 @@ func Combine(ctx context.Context, into string, from []string, progress func(done
 	err := c.open(from)
 	if err == nil {
 		err = boltfile.Create(into, layout.CheckSchema, func(temp string) (int, error) {
-			return c.fill(temp, layout.MakeFile, func() error { return errors.Join(c.snapshots(), c.appList(), c.queues()) })
+			return c.fill(temp, layout.MakeFile, func() error { return errors.Join(c.exclusions(), c.snapshots(), c.appList(), c.queues()) })
 		})
 	}
 	if err = errors.Join(err, c.close()); err != nil {
@@ -63,6 +66,8 @@ func Combine(ctx context.Context, into string, from []string, progress func(done
 type combiner struct {
 	rebuild
 	left Combined
+	// excluded are the exclusions of the new file.
+	excluded rollup.Exclusions
 }
 
 func (c *combiner) open(paths []string) error {

@@ -46,6 +46,11 @@ func (c *combiner) snapshots() error {
 	}
 	for month, candidates := range all {
 		for i, s := range c.from {
+			if candidates[i].json != nil {
+				if err := c.restamp(s, &candidates[i]); err != nil {
+					return err
+				}
+			}
 			err := s.view(func(tx *bolt.Tx) error {
 				candidates[i].records = layout.MonthOf(tx, month, rollup.Cozystack) != nil
 				return nil
@@ -54,7 +59,7 @@ func (c *combiner) snapshots() error {
 				return err
 			}
 		}
-		chosen := choose(candidates)
+		chosen := c.choose(candidates)
 		if chosen == nil {
 			c.left.SnapshotsDropped++
 			continue
@@ -73,7 +78,7 @@ func (c *combiner) snapshots() error {
 // candidate that has figures. Those that were not counted with all records are noted
 // to be unchecked: the server hears its sources about them once more. Their confirmed
 // figures are left out: they come from one file's records, whatever the others' source.
-func choose(candidates []candidate) []byte {
+func (c *combiner) choose(candidates []candidate) []byte {
 	stale := disagree(candidates)
 	var best *candidate
 	for i := range candidates {
@@ -81,7 +86,7 @@ func choose(candidates []candidate) []byte {
 		if x.json == nil || stale && x.records && x.snap.Source == rollup.SourceRollups {
 			continue
 		}
-		if best == nil || compareCandidates(*x, *best) > 0 {
+		if best == nil || c.compareCandidates(*x, *best) > 0 {
 			best = x
 		}
 	}
@@ -118,10 +123,17 @@ func disagree(candidates []candidate) bool {
 	return false
 }
 
-// compareCandidates orders figures by how much they are worth. Only the very same
-// ones compare equal.
-func compareCandidates(a, b candidate) int {
-	return cmp.Or(a.snap.Compare(b.snap), a.snap.CollectedAt.Compare(b.snap.CollectedAt), bytes.Compare(a.json, b.json))
+// compareCandidates orders figures by how much they are worth: those that leave out what
+// is excluded are worth more than others. Only the very same ones compare equal.
+func (c *combiner) compareCandidates(a, b candidate) int {
+	fresh := 0
+	switch staleA, staleB := c.excluded.Stale(a.snap), c.excluded.Stale(b.snap); {
+	case staleB && !staleA:
+		fresh = 1
+	case staleA && !staleB:
+		fresh = -1
+	}
+	return cmp.Or(fresh, a.snap.Compare(b.snap), a.snap.CollectedAt.Compare(b.snap.CollectedAt), bytes.Compare(a.json, b.json))
 }
 
 // appList puts the list of applications that was fetched last.

@@ -70,5 +70,5 @@ func (f *forgetter) rest() error {
 			return err
 		}
 	}
-	return f.queue()
+	return errors.Join(f.exclusions(), f.queue())
 }

@@ -57,6 +57,9 @@ type Snapshot struct {
 	// closed, and after all reports of it were forwarded. It may be later than
 	// CollectedAt, where none of them had more. Zero: never.
 	CheckedAt time.Time `json:"checked_at,omitzero"`
+	// Excluding is the digest of the [Exclusions] that the figures were counted under;
+	// empty for none.
+	Excluding string `json:"excluding,omitempty"`
 }
 
 // Confirmed are the figures of the clusters that were seen on enough distinct days,

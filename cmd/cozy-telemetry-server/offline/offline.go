@@ -38,7 +38,7 @@ func (u untouched) OfferSnapshot(_ context.Context, offered rollup.Snapshot) (ro
 	if err != nil || !ok {
 		return offered, err
 	}
-	return rollup.Keep(stored, offered), nil
+	return u.Exclusions(rollup.Cozystack).Keep(stored, offered), nil
 }
 
 // CloseDays does nothing: what was not closed is read day by day.

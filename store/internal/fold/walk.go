@@ -23,6 +23,8 @@ type Walk struct {
 	months []rollup.Month
 	// key is that of the instance at hand.
 	key []byte
+	// out are the keys of the instances that are left out.
+	out map[string]struct{}
 }
 
 // monthInputs is what is open of a month. The index is nil if there is nothing.
@@ -58,9 +60,10 @@ func Indexes(tx *bolt.Tx, product string, from, to rollup.MonthID, metrics []str
 
 // OpenWindow opens the partitions of a window: of each month its own, which has
 // the days that are closed, and those of all other days. The indexes are of the
-// same data.
-func OpenWindow(tx *bolt.Tx, product string, from rollup.MonthID, indexes []*Index) *Walk {
+// same data. The instances with keys in out are left out.
+func OpenWindow(tx *bolt.Tx, product string, from rollup.MonthID, indexes []*Index, out map[string]struct{}) *Walk {
 	w := newWalk(len(indexes))
+	w.out = out
 	for i, x := range indexes {
 		if x != nil {
 			month := from + rollup.MonthID(i)
@@ -128,7 +131,7 @@ func (w *Walk) Run(ctx context.Context, keys record.Range, fn func(string, []rol
 		if err != nil {
 			return fmt.Errorf("%s: %w", record.Instance(key), err)
 		}
-		if !found {
+		if _, out := w.out[string(key)]; out || !found {
 			continue
 		}
 		if err := fn(record.Instance(key), w.months); err != nil {

@@ -1,0 +1,102 @@
+package store
+
+import (
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rewrite"
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// What one server excludes, a merged file excludes, in whatever order. Figures that had
+// it are not taken for the better ones, nor for counted: the server counts them again.
+func TestCombineExcludes(t *testing.T) {
+	dir, month := t.TempDir(), rollup.MonthOf(march)
+	figures := func(month rollup.MonthID, clusters int64, excluding string) rollup.Snapshot {
+		return rollup.Snapshot{
+			Month: month, Clusters: clusters, Excluding: excluding,
+			Source: rollup.SourceVictoriaMetrics, Final: true, CheckedAt: march, Asked: true,
+		}
+	}
+	a := fileOf(t, filepath.Join(dir, "a"), func(s *Store) {
+		must(t, s.Record(t.Context(), report("flood", march, "a"), nil))
+		exclude(t, s, "flood")
+		offer(t, s, figures(month, 3, s.Exclusions("cozystack").Digest))
+	})
+	b := fileOf(t, filepath.Join(dir, "b"), func(s *Store) {
+		must(t, s.Record(t.Context(), report("honest", march.AddDate(0, -1, 0), "a"), nil))
+		must(t, s.Record(t.Context(), report("flood", march.AddDate(0, -2, 0), "a"), nil))
+		for back, clusters := range []int64{4, 5, 6} { // of March, February and January
+			offer(t, s, figures(month-rollup.MonthID(back), clusters, ""))
+		}
+	})
+	combined(t, filepath.Join(dir, "ab"), a, b)
+	combined(t, filepath.Join(dir, "ba"), b, a)
+	combined(t, filepath.Join(dir, "ab+b"), filepath.Join(dir, "ab"), b)
+	compareFiles(t, filepath.Join(dir, "ba"), filepath.Join(dir, "ab"))
+	compareFiles(t, filepath.Join(dir, "ab+b"), filepath.Join(dir, "ab"))
+	checkCleanly(t, filepath.Join(dir, "ab"))
+
+	s := openRead(t, filepath.Join(dir, "ab"))
+	defer s.Close()
+	x := s.Exclusions("cozystack")
+	if !reflect.DeepEqual(x, rollup.NewExclusions([]string{"flood"})) {
+		t.Errorf("excluded is %+v", x)
+	}
+	var stale []rollup.MonthID
+	all, err := s.Snapshots()
+	must(t, err)
+	for _, snap := range all {
+		if x.Stale(snap) {
+			stale = append(stale, snap.Month)
+		}
+	}
+	if !slices.Equal(stale, []rollup.MonthID{month - 2}) {
+		t.Errorf("stale are %v", stale)
+	}
+	if snap, _, err := s.Snapshot(month); err != nil || snap.Clusters != 3 {
+		t.Errorf("March has %+v, %v", snap, err)
+	}
+}
+
+// A copy without free space excludes the same.
+func TestCompactExcludes(t *testing.T) {
+	dir := t.TempDir()
+	path := fileOf(t, filepath.Join(dir, "a"), func(s *Store) { exclude(t, s, "flood") })
+	must(t, rewrite.Compact(t.Context(), path, filepath.Join(dir, "small"), nil))
+	s := openRead(t, filepath.Join(dir, "small"))
+	defer s.Close()
+	if list, err := s.Excluded(); err != nil || len(list) != 1 || list[0].Reason != "a flood" {
+		t.Errorf("excluded is %+v, %v", list, err)
+	}
+}
+
+// Whoever is forgotten is not named among the excluded either. The figures that left it
+// out are as right as before.
+func TestForgetWhoIsExcluded(t *testing.T) {
+	month := rollup.MonthOf(march)
+	path := fileOf(t, filepath.Join(t.TempDir(), "a"), func(s *Store) {
+		for _, c := range []string{"stranger", "other", "honest"} {
+			must(t, s.Record(t.Context(), report(c, march, "a"), nil))
+		}
+		exclude(t, s, "stranger", "other")
+		offer(t, s, rollup.Snapshot{
+			Month: month, Clusters: 1, Source: rollup.SourceRollups, Final: true, Excluding: s.Exclusions("cozystack").Digest,
+		})
+	})
+	_, err := rewrite.Forget(t.Context(), path, "cozystack", "stranger", nil)
+	must(t, err)
+	if found := traces(t, path, "stranger", "none"); len(found) != 0 {
+		t.Errorf("it is left in %s", strings.Join(found, ", "))
+	}
+	s := openRead(t, path)
+	defer s.Close()
+	x := s.Exclusions("cozystack")
+	snap, _, err := s.Snapshot(month)
+	if !slices.Equal(x.Instances, []string{"other"}) || err != nil || x.Stale(snap) || snap.Clusters != 1 {
+		t.Errorf("excluded is %+v, the figures are %+v, %v", x, snap, err)
+	}
+}

@@ -1,0 +1,180 @@
+package layout
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// exclusion is what stands under an instance's key, as JSON.
+type exclusion struct {
+	At     time.Time `json:"at"`
+	Reason string    `json:"reason,omitempty"`
+}
+
+// EachExcluded calls fn with all that is excluded, by product and then by the
+// instance's key. An error of fn ends the walk.
+func EachExcluded(tx *bolt.Tx, fn func(rollup.Exclusion) error) error {
+	root := tx.Bucket(BucketExcluded)
+	return root.ForEachBucket(func(product []byte) error {
+		return root.Bucket(product).ForEach(func(k, v []byte) error {
+			var x exclusion
+			if err := json.Unmarshal(v, &x); err != nil || !record.IsKey(k) {
+				return fmt.Errorf("%w: excluded: %s/%x", dberrors.ErrDamaged, product, k)
+			}
+			return fn(rollup.Exclusion{Product: string(product), Instance: record.Instance(k), At: x.At, Reason: x.Reason})
+		})
+	})
+}
+
+// ExcludedKeys returns the keys of a product's excluded instances.
+func ExcludedKeys(tx *bolt.Tx, product string) map[string]struct{} {
+	keys := make(map[string]struct{})
+	if b := excludedOf(tx, product); b != nil {
+		_ = b.ForEach(func(k, _ []byte) error { // nothing fails
+			keys[string(k)] = struct{}{}
+			return nil
+		})
+	}
+	return keys
+}
+
+// ExclusionsOf returns the set of a product's excluded instances.
+func ExclusionsOf(tx *bolt.Tx, product string) rollup.Exclusions {
+	var instances []string
+	for key := range ExcludedKeys(tx, product) {
+		instances = append(instances, record.Instance([]byte(key)))
+	}
+	return rollup.NewExclusions(instances)
+}
+
+func excludedOf(tx *bolt.Tx, product string) *bolt.Bucket {
+	return tx.Bucket(BucketExcluded).Bucket([]byte(product))
+}
+
+// ExcludedProducts returns the products that have excluded instances.
+func ExcludedProducts(tx *bolt.Tx) (products []string) {
+	_ = tx.Bucket(BucketExcluded).ForEachBucket(func(product []byte) error { // nothing fails
+		products = append(products, string(product))
+		return nil
+	})
+	return products
+}
+
+// Exclude notes those instances of a product that are not excluded yet, and returns
+// them. What is noted already stays as it is.
+func Exclude(tx *bolt.Tx, product string, all []rollup.Exclusion) (added []string, err error) {
+	b, err := tx.Bucket(BucketExcluded).CreateBucketIfNotExists([]byte(product))
+	if err != nil {
+		return nil, err
+	}
+	for _, x := range all {
+		key := record.Key(x.Instance)
+		if x.Product != product || b.Get(key) != nil {
+			continue
+		}
+		v, err := json.Marshal(exclusion{x.At.UTC(), x.Reason})
+		if err == nil {
+			err = b.Put(key, v)
+		}
+		if err != nil {
+			return nil, err
+		}
+		added = append(added, x.Instance)
+	}
+	return added, nil
+}
+
+// Include removes that instances of a product are excluded, and returns those that were.
+func Include(tx *bolt.Tx, product string, instances []string) (removed []string, err error) {
+	b := excludedOf(tx, product)
+	if b == nil {
+		return nil, nil
+	}
+	for _, instance := range instances {
+		key := record.Key(instance)
+		if b.Get(key) == nil {
+			continue
+		}
+		if err := b.Delete(key); err != nil {
+			return nil, err
+		}
+		removed = append(removed, instance)
+	}
+	return removed, nil
+}
+
+// Restamp makes the stored figures follow, after other instances are excluded than
+// before: those of a month of which no changed instance has reported anything are those
+// of the new set as well. The others stay as they are, stale: they are to be counted
+// again.
+func Restamp(tx *bolt.Tx, product string, before rollup.Exclusions, changed []string) error {
+	after := ExclusionsOf(tx, product)
+	if after.Digest == before.Digest {
+		return nil
+	}
+	snapshots := SnapshotsOf(tx, product)
+	if snapshots == nil {
+		return nil
+	}
+	restamped := make(map[string][]byte)
+	err := snapshots.ForEach(func(k, v []byte) error {
+		var s rollup.Snapshot
+		if err := record.DecodeSnapshot(v, &s); err != nil {
+			return nil // verify tells of it, and this must not fail for it
+		}
+		if s.Source == rollup.SourceImported || before.Stale(s) || Reported(tx, s.Month, product, changed) {
+			return nil
+		}
+		s.Excluding = after.Digest
+		v, err := json.Marshal(s)
+		restamped[string(k)] = v
+		return err
+	})
+	for month, v := range restamped {
+		if err == nil {
+			err = snapshots.Put([]byte(month), v)
+		}
+	}
+	return err
+}
+
+// SnapshotsOf returns the bucket of a product's figures, nil if it has none.
+func SnapshotsOf(tx *bolt.Tx, product string) *bolt.Bucket {
+	if product != rollup.Cozystack {
+		return nil
+	}
+	return tx.Bucket(BucketSnapshots)
+}
+
+// Reported tells whether the file has a record of any of some instances in a month.
+func Reported(tx *bolt.Tx, month rollup.MonthID, product string, instances []string) bool {
+	var parts []*bolt.Bucket
+	add := func(records *bolt.Bucket) {
+		if records != nil {
+			parts = append(parts, records)
+		}
+	}
+	add(RecordsOf(MonthBucket(tx, month), product))
+	open := NotClosed(tx, product, month.First(), month.Last())
+	for date := month.First(); date <= month.Last(); date++ {
+		if open&rollup.DaySetOf(date.DayOfMonth()) != 0 {
+			add(RecordsOf(DayBucket(tx, date), product))
+		}
+	}
+	for _, instance := range instances {
+		key := record.Key(instance)
+		for _, records := range parts {
+			if records.Get(key) != nil {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,71 @@
+package rewrite
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// exclusions puts what any of the files excludes. Of an instance that several exclude,
+// the earliest time stays.
+func (c *combiner) exclusions() error {
+	all := make(map[[2]string]rollup.Exclusion)
+	for _, s := range c.from {
+		err := s.view(func(tx *bolt.Tx) error {
+			return layout.EachExcluded(tx, func(x rollup.Exclusion) error {
+				name := [2]string{x.Product, x.Instance}
+				if known, ok := all[name]; !ok || cmp.Or(x.At.Compare(known.At), cmp.Compare(x.Reason, known.Reason)) < 0 {
+					all[name] = x
+				}
+				return nil
+			})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	products := make(map[string][]rollup.Exclusion)
+	for name, x := range all {
+		products[name[0]] = append(products[name[0]], x)
+	}
+	return c.write(func(tx *bolt.Tx, _ *layout.Dictionaries) error {
+		for product, excluded := range products {
+			if _, err := layout.Exclude(tx, product, excluded); err != nil {
+				return err
+			}
+		}
+		c.excluded = layout.ExclusionsOf(tx, rollup.Cozystack)
+		return nil
+	})
+}
+
+// restamp makes a file's figures those of all exclusions, where what the others exclude
+// has reported nothing in the month, as [layout.Restamp] does. Otherwise they are left
+// stale, and the server counts them again.
+func (c *combiner) restamp(s *database, found *candidate) error {
+	var own rollup.Exclusions
+	err := s.view(func(tx *bolt.Tx) error {
+		own = layout.ExclusionsOf(tx, rollup.Cozystack)
+		return nil
+	})
+	if err != nil || own.Digest == c.excluded.Digest || found.snap.Source == rollup.SourceImported || own.Stale(found.snap) {
+		return err
+	}
+	others := slices.DeleteFunc(slices.Clone(c.excluded.Instances), func(instance string) bool {
+		_, ok := slices.BinarySearch(own.Instances, instance)
+		return ok
+	})
+	return c.into.view(func(tx *bolt.Tx) error {
+		if layout.Reported(tx, found.snap.Month, rollup.Cozystack, others) {
+			return nil
+		}
+		found.snap.Excluding = c.excluded.Digest
+		found.json, err = json.Marshal(found.snap)
+		return err
+	})
+}

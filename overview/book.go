@@ -68,7 +68,7 @@ func (b *book) enter(e *entry, m rollup.Month) (seen rollup.DaySet) {
 	for _, p := range m.Peaks {
 		switch metric := p.Series.Metric(); metric {
 		case rollup.MetricApplications, rollup.MetricTenants:
-			e.peaks = append(e.peaks, seriesPeak{b.number(metric, p.Series), p.Value})
+			e.peaks = append(e.peaks, seriesPeak{b.number(metric, p.Series), p.Peak})
 		}
 	}
 	slices.SortFunc(e.peaks, func(x, y seriesPeak) int { return cmp.Compare(x.series, y.series) })

@@ -42,12 +42,12 @@ func plainFold(t fatal, r *rig, w window) figures {
 		for _, p := range all.Peaks {
 			switch p.Series.Metric() {
 			case rollup.MetricTenants:
-				before += p.Value
+				before += p.Peak
 			case rollup.MetricApplications:
 				kind := p.Series.Label(rollup.LabelKind)
-				kinds[kind] += p.Value
+				kinds[kind] += p.Peak
 				if kind == rollup.KindTenant {
-					now += p.Value
+					now += p.Peak
 				}
 			}
 		}

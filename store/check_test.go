@@ -86,8 +86,8 @@ func TestCheckFinds(t *testing.T) {
 			return layout.MonthBucket(tx, february).Bucket([]byte("cozystack")).DeleteBucket(layout.BucketSeries)
 		}, ProblemDictionary, "there is none"},
 		"a month without an instance": {func(tx *bolt.Tx) error { m, _, _ := parts(tx); return m.Delete(record.Key(uuid(3))) }, ProblemFold, uuid(3)},
-		"a lower peak":                {raise(february, func(m *rollup.Month) { m.Peaks[0].Value = 0 }), ProblemFold, "lacks"},
-		"a higher peak":               {raise(february-1, func(m *rollup.Month) { m.Peaks[1].Value += 5 }), ProblemFold, "more than its days"},
+		"a lower peak":                {raise(february, func(m *rollup.Month) { m.Peaks[0].Peak = 0 }), ProblemFold, "lacks"},
+		"a higher peak":               {raise(february-1, func(m *rollup.Month) { m.Peaks[1].Peak += 5 }), ProblemFold, "more than its days"},
 		"a lower sum":                 {raise(february, func(m *rollup.Month) { m.Metrics[0].Peak = 0 }), ProblemFold, "lacks"},
 		"a day less":                  {raise(february, func(m *rollup.Month) { m.Metrics[1].Days &= 1 }), ProblemFold, "lacks"},
 		"a metric less":               {raise(february, func(m *rollup.Month) { m.Metrics = m.Metrics[1:] }), ProblemFold, "lacks"},

@@ -42,7 +42,7 @@ func (c *checker) folds(tx *bolt.Tx, month rollup.MonthID, product string) error
 		return err
 	}
 	return c.foldOf(tx, product, month, pending, func(instance string, days rollup.Month) {
-		if !equalMonths(days.Merge(own(instance)), days) {
+		if !days.Merge(own(instance)).Equal(days) {
 			c.report(ProblemFold, "%s: %q: the month has more than its days", month, instance)
 		}
 	})
@@ -65,28 +65,15 @@ func (c *checker) foldOf(tx *bolt.Tx, product string, month rollup.MonthID, days
 	return err
 }
 
-// covers tells whether a month has all metrics of some days, with their sums and
-// days, and no lower peak of a series that it has.
+// covers tells whether a month has all that some days have, but for series: merging
+// these once more changes nothing.
 func covers(m, days rollup.Month) bool {
-	for _, want := range days.Metrics {
-		i, ok := slices.BinarySearchFunc(m.Metrics, want.Metric, func(mm rollup.MetricMonth, metric string) int {
-			return strings.Compare(mm.Metric, metric)
+	all := m.Merge(days)
+	all.Peaks = slices.DeleteFunc(slices.Clone(all.Peaks), func(p rollup.Peak) bool {
+		_, has := slices.BinarySearchFunc(m.Peaks, p.Series, func(own rollup.Peak, series rollup.Series) int {
+			return strings.Compare(string(own.Series), string(series))
 		})
-		if !ok || m.Metrics[i].Peak < want.Peak || want.Days&^m.Metrics[i].Days != 0 {
-			return false
-		}
-	}
-	for _, want := range days.Peaks {
-		i, ok := slices.BinarySearchFunc(m.Peaks, want.Series, func(p rollup.Peak, series rollup.Series) int {
-			return strings.Compare(string(p.Series), string(series))
-		})
-		if ok && m.Peaks[i].Value < want.Value {
-			return false
-		}
-	}
-	return true
-}
-
-func equalMonths(a, b rollup.Month) bool {
-	return slices.Equal(a.Peaks, b.Peaks) && slices.Equal(a.Metrics, b.Metrics)
+		return !has
+	})
+	return all.Equal(m)
 }

@@ -145,7 +145,7 @@ func withSeries(all []foldedInstance, to, from string) []foldedInstance {
 	x, y := find(to), find(from)
 	sum := 20.0 // one report had that many
 	x.months[0].Peaks = x.months[0].Merge(y.months[0]).Peaks
-	x.months[0].Metrics[0].Peak = sum
+	x.months[0].Metrics[0].Highest = x.months[0].Metrics[0].With(uint8(march.Day()), sum)
 	return all
 }
 

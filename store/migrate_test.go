@@ -3,6 +3,7 @@ package store
 import (
 	"compress/gzip"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"io"
@@ -46,24 +47,29 @@ type figures struct {
 }
 
 func TestFileOfSchema2(t *testing.T) {
-	var truth map[string]figures
-	b, err := os.ReadFile("testdata/schema2.truth.json")
-	must(t, err)
-	must(t, json.Unmarshal(b, &truth))
+	truth := schema2Truth(t)
 	path := schema2(t)
 	withLate := truth["2026-10"].Clusters + 1
-	for range 2 { // the second time nothing is left to do
+	october, november := rollup.NewMonth(2026, time.October), rollup.NewMonth(2026, time.November)
+	for _, migrated := range []bool{false, true} { // the second time nothing is left to do
 		s, err := Open(path, Options{})
 		must(t, err)
-		october, november := rollup.NewMonth(2026, time.October), rollup.NewMonth(2026, time.November)
-		if !isFolded(t, s, october) || isFolded(t, s, november) {
-			t.Error("October must be folded, and November not")
+		if isFolded(t, s, october) != migrated || isFolded(t, s, november) {
+			t.Error("October must be folded anew, and once, and November not at all")
 		}
 		for name, want := range truth {
 			month, err := rollup.ParseMonth(name)
 			must(t, err)
 			if got := count(t, s, month); got.Clusters != want.Clusters || got.TotalNodes != want.TotalNodes {
 				t.Errorf("%s: got %+v, want %+v", name, got, want)
+			}
+		}
+		before := folded(t, s, "cozystack", october, october, nil)
+		must(t, s.CloseDays(t.Context(), october, october.Last()))
+		compareFolds(t, folded(t, s, "cozystack", october, october, nil), before)
+		if !migrated {
+			for _, f := range before {
+				checkKnown(t, f.months[0], true)
 			}
 		}
 		// A late report goes into the day and the folded month.
@@ -116,6 +122,7 @@ func TestSchema3IsByProduct(t *testing.T) {
 	must(t, err)
 	must(t, db.Update(func(tx *bolt.Tx) error {
 		must(t, layout.MonthBucket(tx, october).Put(layout.KeyRemoved, []byte{1}))
+		must(t, tx.Bucket(layout.BucketDays).DeleteBucket([]byte(october.First().String())))
 		must(t, tx.Bucket(layout.BucketDays).SetSequence(uint64(october.First())))
 		empty, err := tx.Bucket(layout.BucketDays).CreateBucket([]byte(none.String())) // all of it was forgotten
 		must(t, errors.Join(err, empty.SetSequence(7)))
@@ -126,6 +133,7 @@ func TestSchema3IsByProduct(t *testing.T) {
 		for i, key := range sets {
 			days[i] = layout.DaySet(layout.MonthBucket(tx, october), key)
 		}
+		days[0] &= rollup.DaySetOf(1) // the other days are folded anew
 		return err
 	}))
 	must(t, db.Close())
@@ -151,6 +159,93 @@ func TestSchema3IsByProduct(t *testing.T) {
 		}
 		return nil
 	}))
+}
+
+// checkKnown tells whether the days of what a month has are known.
+func checkKnown(t *testing.T, m rollup.Month, want bool) {
+	t.Helper()
+	for _, p := range m.Peaks {
+		if p.Peak != 0 && (p.Known() != want || p.Seen != 0 != want) {
+			t.Errorf("%+v: its days are known, which must be %v", p, want)
+		}
+	}
+	for _, mm := range m.Metrics {
+		if mm.Peak != 0 && mm.Known() != want {
+			t.Errorf("%+v: its days are known, which must be %v", mm, want)
+		}
+	}
+}
+
+// A month of schema 2 whose days were removed keeps what its records have, of days that
+// nobody knows; so does one of which a late report has made a day anew. A day that is
+// still there as a whole is folded anew.
+func TestRemovedDaysOfSchema2(t *testing.T) {
+	october := rollup.NewMonth(2026, time.October)
+	for name, tc := range map[string]struct {
+		kept    string
+		removed rollup.DaySet // as the month notes it
+	}{
+		"all went":              {"", 1<<31 - 1},
+		"a day stayed":          {"2026-10-31", 1<<30 - 1},
+		"a day came back":       {"2026-10-31", 1<<31 - 1},
+		"an old file's removal": {"2026-10-31", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := schema2(t)
+			removeDays(t, path, october, tc.kept, tc.removed)
+			want := schema2Truth(t)["2026-10"]
+			s, err := Open(path, Options{})
+			must(t, err)
+			must(t, s.Close())
+			checkClean(t, path) // before the days are folded anew, too
+			s, err = Open(path, Options{})
+			must(t, err)
+			if got := count(t, s, october); got != want {
+				t.Errorf("got %+v, want %+v", got, want)
+			}
+			before := folded(t, s, "cozystack", october, october, nil)
+			if tc.kept == "" {
+				for _, f := range before {
+					checkKnown(t, f.months[0], false)
+				}
+			}
+			must(t, s.CloseDays(t.Context(), october, october.Last()))
+			compareFolds(t, folded(t, s, "cozystack", october, october, nil), before)
+			must(t, s.Close())
+			checkClean(t, path)
+		})
+	}
+}
+
+// removeDays removes the days of a month from a file of schema 2, but for one, as its
+// server did.
+func removeDays(t *testing.T, path string, month rollup.MonthID, kept string, removed rollup.DaySet) {
+	t.Helper()
+	db, err := bolt.Open(path, 0o600, nil)
+	must(t, err)
+	defer db.Close()
+	must(t, db.Update(func(tx *bolt.Tx) error {
+		days, gone := tx.Bucket(layout.BucketDays), 0
+		for date := month.First(); date <= month.Last(); date++ {
+			if name := []byte(date.String()); date.String() != kept && days.Bucket(name) != nil {
+				gone++
+				must(t, days.DeleteBucket(name))
+			}
+		}
+		if gone == 0 || kept != "" && days.Bucket([]byte(kept)) == nil {
+			t.Fatalf("%d days are removed", gone)
+		}
+		return tx.Bucket(layout.BucketMonths).Bucket([]byte(month.String())).
+			Put(layout.KeyRemoved, binary.AppendUvarint(nil, uint64(removed)))
+	}))
+}
+
+func schema2Truth(t *testing.T) (truth map[string]figures) {
+	t.Helper()
+	b, err := os.ReadFile("testdata/schema2.truth.json")
+	must(t, err)
+	must(t, json.Unmarshal(b, &truth))
+	return truth
 }
 
 // count counts a month as the overview does.

@@ -146,10 +146,6 @@ func compareModels(t fatal, got, want model) {
 	}
 }
 
-func sameDay(a, b rollup.Day) bool {
-	return a.First == b.First && a.Last == b.Last && slices.Equal(a.Points, b.Points) && slices.Equal(a.Sums, b.Sums)
-}
+func sameDay(a, b rollup.Day) bool { return a.Equal(b) }
 
-func sameMonth(a, b rollup.Month) bool {
-	return slices.Equal(a.Peaks, b.Peaks) && slices.Equal(a.Metrics, b.Metrics)
-}
+func sameMonth(a, b rollup.Month) bool { return a.Equal(b) }

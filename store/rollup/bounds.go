@@ -69,7 +69,8 @@ func (m Month) Rename(name func(Series) (s Series, keep bool)) Month {
 	for _, p := range m.Peaks {
 		if s, ok := name(p.Series); ok {
 			metrics[s.Metric()] = true
-			peaks = append(peaks, Peak{s, p.Value})
+			p.Series = s
+			peaks = append(peaks, p)
 		}
 	}
 	m.Peaks = mergeDoubles(peaks, comparePeaks, mergePeak)

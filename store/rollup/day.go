@@ -16,6 +16,16 @@ type Point struct {
 	Last float64
 	// Hour is that hour, 0 to 23 UTC.
 	Hour uint8
+	// Slot is what the samples had. Hours are those that had a value, sorted, if it
+	// is ByHour.
+	Slot  Slotting
+	Hours []Slot
+}
+
+// Equal tells whether two points are the same.
+func (p Point) Equal(o Point) bool {
+	return p.Series == o.Series && p.Peak == o.Peak && p.Last == o.Last && p.Hour == o.Hour &&
+		p.Slot == o.Slot && slices.Equal(p.Hours, o.Hours)
 }
 
 // Sum is the peak of one report's sum over all series of a metric. It differs
@@ -49,7 +59,10 @@ func FromReport(r Report) Day {
 	hour := uint8(r.Received.UTC().Hour())
 	d := Day{First: hour, Last: hour, Points: make([]Point, len(r.Samples))}
 	for i, s := range r.Samples {
-		d.Points[i] = Point{s.Series, s.Value, s.Value, hour}
+		d.Points[i] = Point{Series: s.Series, Peak: s.Value, Last: s.Value, Hour: hour, Slot: s.Slot}
+		if s.Slot == ByHour {
+			d.Points[i].Hours = []Slot{{uint16(hour), s.Value}}
+		}
 	}
 	slices.SortFunc(d.Points, comparePoints)
 	d.Sums = SumPeaks(d.Points)
@@ -82,6 +95,11 @@ func SumPeaks(points []Point) []Sum {
 // IsZero tells whether no report was merged into the day.
 func (d Day) IsZero() bool { return len(d.Points) == 0 }
 
+// Equal tells whether two days are the same.
+func (d Day) Equal(o Day) bool {
+	return d.First == o.First && d.Last == o.Last && slices.EqualFunc(d.Points, o.Points, Point.Equal) && slices.Equal(d.Sums, o.Sums)
+}
+
 // Merge returns the day of an instance that has sent what both days hold. It is
 // commutative, associative and idempotent. The result may share memory with
 // either day; treat days as immutable.
@@ -107,7 +125,7 @@ func mergePoint(a, b Point) Point {
 	if cmp.Or(cmp.Compare(a.Hour, b.Hour), cmp.Compare(a.Last, b.Last)) < 0 {
 		last = b
 	}
-	return Point{a.Series, max(a.Peak, b.Peak), last.Last, last.Hour}
+	return Point{a.Series, max(a.Peak, b.Peak), last.Last, last.Hour, max(a.Slot, b.Slot), mergeSlots(a.Hours, b.Hours)}
 }
 
 func compareSums(a, b Sum) int { return strings.Compare(a.Metric, b.Metric) }

@@ -2,6 +2,7 @@ package rollup
 
 import (
 	"math/bits"
+	"slices"
 	"strings"
 )
 
@@ -18,18 +19,28 @@ func (s DaySet) Len() int { return bits.OnesCount32(uint32(s)) }
 func (s DaySet) First() int { return bits.TrailingZeros32(uint32(s)) + 1 }
 func (s DaySet) Last() int  { return bits.Len32(uint32(s)) }
 
-// Peak is the highest value of one series in a month.
+// Peak is what a month knows of one series.
 type Peak struct {
 	Series Series
-	Value  float64
+	Highest
+	// Seen is the last hour of the month, (day-1)*24+hour, in which the series was
+	// reported; 0 if that is not known.
+	Seen uint16
+	// Slots are the values by day or by hour, sorted, of a series that has a [Slotting].
+	Slots []Slot
 }
 
-// MetricMonth is what a month knows of one metric of an instance: the peak of
-// one report's sum, and the days on which a report had the metric.
+// Equal tells whether two peaks are the same.
+func (p Peak) Equal(o Peak) bool {
+	return p.Series == o.Series && p.Highest == o.Highest && p.Seen == o.Seen && slices.Equal(p.Slots, o.Slots)
+}
+
+// MetricMonth is what a month knows of one metric of an instance: the two highest days
+// of one report's sum, and the days on which a report had the metric.
 type MetricMonth struct {
 	Metric string
-	Peak   float64
-	Days   DaySet
+	Highest
+	Days DaySet
 }
 
 // Month is what is kept of an instance in one calendar month. The zero Month
@@ -48,12 +59,31 @@ func FromDay(dayOfMonth int, d Day) Month {
 		Metrics: make([]MetricMonth, len(d.Sums)),
 	}
 	for i, p := range d.Points {
-		m.Peaks[i] = Peak{p.Series, p.Peak}
+		m.Peaks[i] = Peak{
+			Series:  p.Series,
+			Highest: Highest{}.With(uint8(dayOfMonth), p.Peak),
+			Seen:    monthHour(dayOfMonth, uint16(p.Hour)),
+			Slots:   slotsOf(dayOfMonth, p),
+		}
 	}
 	for i, s := range d.Sums {
-		m.Metrics[i] = MetricMonth{s.Metric, s.Peak, days}
+		m.Metrics[i] = MetricMonth{s.Metric, Highest{}.With(uint8(dayOfMonth), s.Peak), days}
 	}
 	return m
+}
+
+// Equal tells whether two months are the same.
+func (m Month) Equal(o Month) bool {
+	return slices.EqualFunc(m.Peaks, o.Peaks, Peak.Equal) && slices.Equal(m.Metrics, o.Metrics)
+}
+
+// Seen returns the last hour of the month in which the instance reported any series;
+// 0 if that is not known.
+func (m Month) Seen() (hour uint16) {
+	for _, p := range m.Peaks {
+		hour = max(hour, p.Seen)
+	}
+	return hour
 }
 
 // Days returns the days on which the instance reported anything.
@@ -82,10 +112,12 @@ func (m Month) Merge(o Month) Month {
 
 func comparePeaks(a, b Peak) int { return strings.Compare(string(a.Series), string(b.Series)) }
 
-func mergePeak(a, b Peak) Peak { return Peak{a.Series, max(a.Value, b.Value)} }
+func mergePeak(a, b Peak) Peak {
+	return Peak{a.Series, a.Highest.Merge(b.Highest), max(a.Seen, b.Seen), mergeSlots(a.Slots, b.Slots)}
+}
 
 func compareMetrics(a, b MetricMonth) int { return strings.Compare(a.Metric, b.Metric) }
 
 func mergeMetric(a, b MetricMonth) MetricMonth {
-	return MetricMonth{a.Metric, max(a.Peak, b.Peak), a.Days | b.Days}
+	return MetricMonth{a.Metric, a.Highest.Merge(b.Highest), a.Days | b.Days}
 }

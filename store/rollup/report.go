@@ -6,6 +6,8 @@ import "time"
 type Sample struct {
 	Series Series
 	Value  float64
+	// Slot is that of the metric; none for a gauge.
+	Slot Slotting
 }
 
 // Report is what one POST carried.

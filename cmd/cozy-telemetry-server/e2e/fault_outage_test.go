@@ -145,8 +145,8 @@ func requirePeaks(t *testing.T, db *store.Store, reports int) {
 		if _, err := fmt.Sscanf(instance, "cluster-%d", &n); err != nil {
 			return err
 		}
-		if want := float64(reports - outageClusters + n); months[0].Peaks[0].Value != want {
-			t.Errorf("%s: peak %v, want %v", instance, months[0].Peaks[0].Value, want)
+		if want := float64(reports - outageClusters + n); months[0].Peaks[0].Peak != want {
+			t.Errorf("%s: peak %v, want %v", instance, months[0].Peaks[0].Peak, want)
 		}
 		clusters++
 		return nil

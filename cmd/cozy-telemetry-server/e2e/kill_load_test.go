@@ -237,7 +237,7 @@ func readPeaks(t *testing.T, path string) map[string]int {
 	err = s.Fold(t.Context(), "cozystack", month-1, month, []string{"cozy_application_count"}, func(instance string, months []rollup.Month) error {
 		for _, m := range months {
 			for _, p := range m.Peaks {
-				peaks[instance] = max(peaks[instance], int(p.Value))
+				peaks[instance] = max(peaks[instance], int(p.Peak))
 			}
 		}
 		return nil

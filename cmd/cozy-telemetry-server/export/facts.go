@@ -54,7 +54,7 @@ func (t *factTable) cells(m rollup.Month, v versions) []cell {
 			continue
 		}
 		if i, ok := t.place(name); ok {
-			row[i] = numberCell(row[i].number + p.Value)
+			row[i] = numberCell(row[i].number + p.Peak)
 		}
 	}
 	// As in the overview, the application of the tenants shows these: clients before
@@ -82,10 +82,10 @@ func peakTenants(m rollup.Month) cell {
 	for _, p := range m.Peaks {
 		switch p.Series.Metric() {
 		case rollup.MetricTenants:
-			before = numberCell(before.number + p.Value)
+			before = numberCell(before.number + p.Peak)
 		case rollup.MetricApplications:
 			if p.Series.Label(rollup.LabelKind) == rollup.KindTenant {
-				now = numberCell(now.number + p.Value)
+				now = numberCell(now.number + p.Peak)
 			}
 		}
 	}
@@ -102,7 +102,7 @@ func packages(m rollup.Month) cell {
 	for _, p := range m.Peaks {
 		if p.Series.Metric() == metricPackages {
 			reported = true
-			if p.Value > 0 {
+			if p.Peak > 0 {
 				names[p.Series.Label("name")] = true
 			}
 		}

@@ -90,7 +90,7 @@ func checkHalves(t *testing.T, s *server) {
 	err := s.store.Fold(t.Context(), "cozystack", month, month, metrics, func(instance string, months []rollup.Month) error {
 		for _, m := range months {
 			for _, p := range m.Peaks {
-				got[instance+" "+p.Series.Metric()] += p.Value
+				got[instance+" "+p.Series.Metric()] += p.Peak
 			}
 		}
 		return nil

@@ -49,7 +49,7 @@ func foldRecord(add func(*monthSum, []meaning) error, metrics []string) (month r
 
 func foldDayRecord(b []byte, dayOfMonth int, metrics []string) (rollup.Month, error) {
 	return foldRecord(func(sum *monthSum, meanings []meaning) error {
-		return sum.addDay(b, meanings, rollup.DaySetOf(dayOfMonth))
+		return errors.Join(sum.addDay(b, meanings, rollup.DaySetOf(dayOfMonth)), sum.endDays(meanings))
 	}, metrics)
 }
 

@@ -39,12 +39,13 @@ func report(instance string, received time.Time, series ...rollup.Series) rollup
 func randomReport(product, instance string, received time.Time) *rapid.Generator[rollup.Report] {
 	series := []rollup.Series{"a", `a{x="1"}`, `a{x="2"}`, `a{x="3"}`, "a_b", `a_b{x="1"}`, "b", `c{x="1"}`}
 	values := []float64{0, 1, 2, 0.1, 0.2, 0.7, 1<<52 + 1, 1 << 53}
+	slottings := map[rollup.Series]rollup.Slotting{"a_b": rollup.ByDay, "b": rollup.ByHour, `a{x="2"}`: rollup.ByHour}
 	return rapid.Custom(func(t *rapid.T) rollup.Report {
 		set := rapid.SliceOfNDistinct(rapid.SampledFrom(series), 1, 5, rapid.ID[rollup.Series]).Draw(t, "series")
 		slices.Sort(set)
 		r := rollup.Report{Product: product, Instance: instance, Received: received}
 		for _, s := range set {
-			r.Samples = append(r.Samples, rollup.Sample{Series: s, Value: rapid.SampledFrom(values).Draw(t, "value")})
+			r.Samples = append(r.Samples, rollup.Sample{Series: s, Value: rapid.SampledFrom(values).Draw(t, "value"), Slot: slottings[s]})
 		}
 		return r
 	})
@@ -69,10 +70,6 @@ func restrict(m rollup.Month, metrics []string) rollup.Month {
 	return out
 }
 
-func sameDay(a, b rollup.Day) bool {
-	return a.First == b.First && a.Last == b.Last && slices.Equal(a.Points, b.Points) && slices.Equal(a.Sums, b.Sums)
-}
+func sameDay(a, b rollup.Day) bool { return a.Equal(b) }
 
-func sameMonth(a, b rollup.Month) bool {
-	return slices.Equal(a.Peaks, b.Peaks) && slices.Equal(a.Metrics, b.Metrics)
-}
+func sameMonth(a, b rollup.Month) bool { return a.Equal(b) }

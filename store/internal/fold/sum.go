@@ -14,28 +14,41 @@ import (
 // lie in the file and decodes only what the fold wants. A worker has one and takes
 // month after month with it: between two takes all of it is of one month's index.
 type monthSum struct {
-	peak     []float64 // by place in Index.series; notSeen where nothing was added
-	touched  []int32   // the places of the series seen
+	// found has the series' indexes in series, by place in Index.series; notFound where
+	// nothing was added. touched are the places of those that are there.
+	found    []int32
+	touched  []int32
+	series   []seriesSum
 	metrics  []metricSum
 	reported []int32 // the places of the metrics seen
 	// daySums adds up the peaks of the record at hand by metric; the metrics that
 	// it lacks are notSeen. dayMetrics are those that it has.
 	daySums    []float64
 	dayMetrics []int32
-	// lastDay is the day's record taken last, whose daySums still stand.
-	lastDay []byte
+	// alike are the days that all had the record like, which is not taken yet.
+	like  []byte
+	alike rollup.DaySet
+}
+
+type seriesSum struct {
+	rollup.Highest
+	seen  uint16
+	slots []rollup.Slot // in any order, and some hours twice
 }
 
 type metricSum struct {
-	peak float64
+	rollup.Highest
 	days rollup.DaySet
 }
 
-const notSeen = -1
+const (
+	notSeen  = -1
+	notFound = -1
+)
 
 // fit makes room for a month's series and metrics.
 func (m *monthSum) fit(x *Index) {
-	m.peak = fit(m.peak, len(x.series), notSeen)
+	m.found = fit(m.found, len(x.series), notFound)
 	m.metrics = fit(m.metrics, len(x.metrics), metricSum{})
 	m.daySums = fit(m.daySums, len(x.metrics), notSeen)
 }
@@ -49,42 +62,73 @@ func fit[E any](s []E, n int, empty E) []E {
 	return s
 }
 
-// point takes a series' peak.
-func (m *monthSum) point(place int32, peak float64) {
-	if m.peak[place] == notSeen {
+// at returns the sum of the series at a place.
+func (m *monthSum) at(place int32) *seriesSum {
+	if m.found[place] == notFound {
+		m.found[place] = int32(len(m.series))
 		m.touched = append(m.touched, place)
+		m.series = append(m.series, seriesSum{})
 	}
-	m.peak[place] = max(m.peak[place], peak)
+	return &m.series[m.found[place]]
 }
 
-// addDay takes a day's record; codec.go tells what stands in it. The days of a
-// month share a dictionary, and most days of an instance are like the one before:
-// the same bytes then say the same, and need not be read again.
-func (m *monthSum) addDay(b []byte, series []meaning, days rollup.DaySet) error {
-	if m.lastDay == nil || !bytes.Equal(b, m.lastDay) {
-		m.forgetDay()
-		if err := m.takeDay(b, series); err != nil {
+// addDay takes a day's record; package record tells what stands in it. The days of a
+// month share a dictionary, and most days of an instance are like the one before: the
+// same bytes then say the same, and are read once, by endDays, which comes before take.
+func (m *monthSum) addDay(b []byte, series []meaning, day rollup.DaySet) error {
+	if m.alike != 0 && !bytes.Equal(b, m.like) {
+		if err := m.endDays(series); err != nil {
 			return err
 		}
-		m.lastDay = b
 	}
-	for _, place := range m.dayMetrics {
-		m.metric(place, m.daySums[place], days)
-	}
+	m.like, m.alike = b, m.alike|day
 	return nil
 }
 
-func (m *monthSum) forgetDay() {
+// endDays takes the record of the days that are alike.
+func (m *monthSum) endDays(series []meaning) error {
+	if m.alike == 0 {
+		return nil
+	}
+	days := m.alike
+	m.alike = 0
+	err := m.takeDays(m.like, series, days)
 	for _, place := range m.dayMetrics {
+		m.metric(place, lastTwoOf(days).raise(rollup.Highest{}, m.daySums[place]), days)
 		m.daySums[place] = notSeen
 	}
-	m.dayMetrics, m.lastDay = m.dayMetrics[:0], nil
+	m.dayMetrics = m.dayMetrics[:0]
+	return err
 }
 
-// takeDay takes a record's peaks, and leaves its sums in daySums.
-func (m *monthSum) takeDay(b []byte, series []meaning) error {
+// lastTwo are the last two days of some that had the same record: of equal values
+// they are the two highest. The second is 0 where there is one day only.
+type lastTwo struct{ last, second uint8 }
+
+func lastTwoOf(days rollup.DaySet) lastTwo {
+	t := lastTwo{last: uint8(days.Last())}
+	if rest := days &^ rollup.DaySetOf(days.Last()); rest != 0 {
+		t.second = uint8(rest.Last())
+	}
+	return t
+}
+
+// raise returns the two highest when these days had a value, too.
+func (t lastTwo) raise(h rollup.Highest, v float64) rollup.Highest {
+	h = h.With(t.last, v)
+	if t.second != 0 {
+		h = h.With(t.second, v)
+	}
+	return h
+}
+
+// takeDays takes the peaks of a record that some days had, and leaves its sums in
+// daySums.
+func (m *monthSum) takeDays(b []byte, series []meaning, days rollup.DaySet) error {
 	r := record.ReadDay(b)
-	for range r.Count() {
+	n := r.Count()
+	points, two, firstHour := r, lastTwoOf(days), uint16(days.Last()-1)*24
+	for range n {
 		p := r.Point()
 		if p.Number >= uint64(len(series)) {
 			return fmt.Errorf("%w: series %d of %d", dberrors.ErrDamaged, p.Number, len(series))
@@ -93,12 +137,25 @@ func (m *monthSum) takeDay(b []byte, series []meaning) error {
 		if s.series == notWanted {
 			continue
 		}
-		m.point(s.series, p.Peak)
+		sum := m.at(s.series)
+		sum.Highest = two.raise(sum.Highest, p.Peak)
+		sum.seen = max(sum.seen, firstHour+uint16(p.Hour))
 		if m.daySums[s.metric] == notSeen {
 			m.dayMetrics = append(m.dayMetrics, s.metric)
 		}
 		m.daySums[s.metric] = min(max(m.daySums[s.metric], 0)+p.Peak, rollup.MaxValue)
 	}
+	if err := m.takeSums(&r, series); err != nil {
+		return err
+	}
+	if err := m.takeMarks(r.Marks(points, n), series, days); err != nil {
+		return err
+	}
+	return r.Done()
+}
+
+// takeSums replaces the usual sums by those that a record has.
+func (m *monthSum) takeSums(r *record.DayReader, series []meaning) error {
 	for range r.Count() {
 		number, sum := r.Sum()
 		if number >= uint64(len(series)) {
@@ -113,39 +170,77 @@ func (m *monthSum) takeDay(b []byte, series []meaning) error {
 		}
 		m.daySums[metric] = sum
 	}
-	return r.Done()
+	return nil
+}
+
+// takeMarks takes the slots that some days had.
+func (m *monthSum) takeMarks(marks record.MarkReader, series []meaning, days rollup.DaySet) error {
+	for p, slotting, n, ok := marks.Next(); ok; p, slotting, n, ok = marks.Next() {
+		place := series[p.Number].series // which takeDays has looked at
+		if slotting == rollup.ByDay && place != notWanted {
+			m.at(place).slot(days, 0, p.Peak)
+		}
+		before := -1
+		for range n {
+			s := marks.Slot()
+			if int(s.At) <= before {
+				return fmt.Errorf("%w: slot %d is out of place", dberrors.ErrDamaged, s.At)
+			}
+			before = int(s.At)
+			if place != notWanted {
+				m.at(place).slot(days, s.At, s.Value)
+			}
+		}
+	}
+	return nil
+}
+
+// slot takes a value that an hour had on some days.
+func (s *seriesSum) slot(days rollup.DaySet, hour uint16, v float64) {
+	for ; days != 0; days &= days - 1 {
+		s.slots = append(s.slots, rollup.Slot{At: uint16(days.First()-1)*24 + hour, Value: v})
+	}
 }
 
 // addMonth takes a month's record.
 func (m *monthSum) addMonth(b []byte, series []meaning) error {
 	r := record.ReadMonth(b)
 	for range r.Count() {
-		number, peak := r.Peak()
-		if number >= uint64(len(series)) {
-			return fmt.Errorf("%w: series %d of %d", dberrors.ErrDamaged, number, len(series))
+		p := r.Peak()
+		if p.Number >= uint64(len(series)) {
+			return fmt.Errorf("%w: series %d of %d", dberrors.ErrDamaged, p.Number, len(series))
 		}
-		if s := series[number]; s.series != notWanted {
-			m.point(s.series, peak)
+		place := series[p.Number].series
+		if place != notWanted {
+			sum := m.at(place)
+			sum.Highest = sum.Merge(p.Highest)
+			sum.seen = max(sum.seen, p.Seen)
+		}
+		for range p.Slots {
+			if s := r.Slot(); place != notWanted {
+				sum := m.at(place)
+				sum.slots = append(sum.slots, s)
+			}
 		}
 	}
 	for range r.Count() {
-		number, peak, days := r.Metric()
-		if number >= uint64(len(series)) {
-			return fmt.Errorf("%w: metric %d of %d", dberrors.ErrDamaged, number, len(series))
+		mm := r.Metric()
+		if mm.Number >= uint64(len(series)) {
+			return fmt.Errorf("%w: metric %d of %d", dberrors.ErrDamaged, mm.Number, len(series))
 		}
-		if metric := series[number].metric; metric != notWanted {
-			m.metric(metric, peak, days)
+		if metric := series[mm.Number].metric; metric != notWanted {
+			m.metric(metric, mm.Highest, mm.Days)
 		}
 	}
 	return r.Done()
 }
 
-func (m *monthSum) metric(place int32, peak float64, days rollup.DaySet) {
+func (m *monthSum) metric(place int32, highest rollup.Highest, days rollup.DaySet) {
 	sum := &m.metrics[place]
 	if sum.days == 0 {
 		m.reported = append(m.reported, place)
 	}
-	sum.peak = max(sum.peak, peak)
+	sum.Highest = sum.Merge(highest)
 	sum.days |= days
 }
 
@@ -153,17 +248,19 @@ func (m *monthSum) metric(place int32, peak float64, days rollup.DaySet) {
 // index. What the month had is written over.
 func (m *monthSum) take(x *Index, into *rollup.Month) {
 	into.Peaks, into.Metrics = into.Peaks[:0], into.Metrics[:0]
-	m.forgetDay()
 	slices.Sort(m.touched)
 	for _, place := range m.touched {
-		into.Peaks = append(into.Peaks, rollup.Peak{Series: x.series[place], Value: m.peak[place]})
-		m.peak[place] = notSeen
+		sum := m.series[m.found[place]]
+		into.Peaks = append(into.Peaks, rollup.Peak{
+			Series: x.series[place], Highest: sum.Highest, Seen: sum.seen, Slots: rollup.JoinSlots(sum.slots),
+		})
+		m.found[place] = notFound
 	}
 	slices.Sort(m.reported)
 	for _, place := range m.reported {
 		s := m.metrics[place]
-		into.Metrics = append(into.Metrics, rollup.MetricMonth{Metric: x.metrics[place], Peak: s.peak, Days: s.days})
+		into.Metrics = append(into.Metrics, rollup.MetricMonth{Metric: x.metrics[place], Highest: s.Highest, Days: s.days})
 		m.metrics[place] = metricSum{}
 	}
-	m.touched, m.reported = m.touched[:0], m.reported[:0]
+	m.touched, m.series, m.reported = m.touched[:0], m.series[:0], m.reported[:0]
 }

@@ -181,5 +181,8 @@ func (m *monthInputs) add(key []byte, sum *monthSum) (err error) {
 		}
 		in.key, in.value = in.cursor.Next()
 	}
-	return nil
+	if m.index == nil {
+		return nil
+	}
+	return sum.endDays(m.index.meanings)
 }

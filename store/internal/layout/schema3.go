@@ -8,10 +8,11 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-// toSchema3 lays out by product what schema 2 had of Cozystack alone.
+// toSchema3 lays out by product what schema 2 had of Cozystack alone, and makes room for
+// what its months did not have.
 func toSchema3(tx *bolt.Tx) error {
 	_, err := tx.CreateBucket(BucketExcluded)
-	return errors.Join(err, monthsByProduct(tx), daysByProduct(tx))
+	return errors.Join(err, monthsByProduct(tx), daysByProduct(tx), unfoldMonths(tx))
 }
 
 // monthsByProduct moves each month's sets of days to its product.

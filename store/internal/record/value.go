@@ -92,6 +92,18 @@ func (r *reader) daySet() rollup.DaySet {
 	return rollup.DaySet(v)
 }
 
+// lastMonthHour is the last hour of the 31st.
+const lastMonthHour = 31*24 - 1
+
+// monthHour reads an hour of the month, or the distance between two.
+func (r *reader) monthHour() uint16 {
+	h := r.uvarint()
+	if h > lastMonthHour {
+		r.Failed, h = true, 0
+	}
+	return uint16(h)
+}
+
 func (r *reader) value() float64 {
 	n := r.uvarint()
 	if n&1 == 0 {

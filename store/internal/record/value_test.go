@@ -58,6 +58,13 @@ func TestDamagedRecords(t *testing.T) {
 		"bytes left over":        {0, 1, 0, 0, 0},
 		"a sum without a series": {0, 1, 0, 1, 2, 2},
 		"a sum of a point":       {0, 1, 1, 1 << 2, 2, 1, 1, 2},
+		"no marks":               {0, 1, 1, 0, 2, 0, 0},
+		"marks without end":      {0, 1, 1, 0, 2, 0, 200, 0},
+		"a mark without a point": {0, 1, 1, 0, 2, 0, 1, 1 << 1},
+		"two marks of a point":   {0, 1, 1, 0, 2, 0, 2, 0, 0},
+		"hour 24 of a point":     {0, 1, 1, 0, 2, 0, 1, flagHours, 1, 24, 2},
+		"an hour twice":          {0, 1, 1, 0, 2, 0, 1, flagHours, 2, 3, 2, 3, 2},
+		"bytes behind the marks": {0, 1, 1, 0, 2, 0, 1, 0, 0},
 	} {
 		if d, err := DecodeDay(b, unusualDictionary()); !errors.Is(err, dberrors.ErrDamaged) {
 			t.Errorf("day with %s: %+v, %v", name, d, err)
@@ -66,15 +73,26 @@ func TestDamagedRecords(t *testing.T) {
 	huge := []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1}
 	for name, b := range map[string][]byte{
 		"nothing":               nil,
-		"no days":               {0, 0, 0},
-		"32 days":               {0xff, 0xff, 0xff, 0xff, 0x0f, 0, 0},
-		"an unknown series":     {1, 1, 8, 2, 0},
-		"a number that wraps":   append(append([]byte{1, 2, 1, 2}, huge...), 2, 0),
-		"bytes left over":       {1, 0, 0, 0},
-		"a metric with a label": {1, 0, 1, 1 << 1, 2},
-		"metrics out of order":  {1, 0, 2, 0, 2, 3 << 1, 2},
-		"a metric twice":        {1, 0, 2, 0, 2, 0, 2},
-		"a metric without days": {1, 0, 1, 1, 2, 0},
+		"no days":               {0, 0, 0, 0},
+		"32 days":               {0xff, 0xff, 0xff, 0xff, 0x0f, 0, 0, 0},
+		"hour 744":              {1, 0xe8, 0x05, 0, 0},
+		"an unknown series":     {1, 0, 1, 8 << 1, 2, 0},
+		"a number that wraps":   append(append([]byte{1, 0, 2, 1 << 1, 2}, huge...), 2, 0),
+		"bytes left over":       {1, 0, 0, 0, 0},
+		"unknown details":       {1, 0, 1, 0<<1 | 1, 2, 1 << 7, 0},
+		"days known and not":    {1, 0, 1, 0<<1 | 1, 2, detailUnknown | detailPeakDay, 1, 0},
+		"days of a peak":        {1, 0, 1, 0<<1 | 1, 2, detailDays, 1, 0},
+		"slots of a metric":     {1, 0, 0, 1, 0<<1 | 1, 2, detailSlots, 0},
+		"day 32":                {1, 0, 1, 0<<1 | 1, 2, detailPeakDay, 32, 0},
+		"a second day alike":    {1, 0, 1, 0<<1 | 1, 2, detailSecond | detailSecondDay, 2, 1, 0},
+		"a second above":        {3, 0, 1, 0<<1 | 1, 2, detailSecond, 4, 0},
+		"seen before the month": {1, 1, 1, 0<<1 | 1, 2, detailSeen, 2, 0},
+		"a slot of hour 744":    {1, 0, 1, 0<<1 | 1, 2, detailSlots, 1, 0xe8, 0x05, 2, 0},
+		"slots without end":     {1, 0, 1, 0<<1 | 1, 2, detailSlots, 200, 0},
+		"a metric with a label": {1, 0, 0, 1, 1 << 1, 2},
+		"metrics out of order":  {1, 0, 0, 2, 0, 2, 3 << 1, 2},
+		"a metric twice":        {1, 0, 0, 2, 0, 2, 0, 2},
+		"a metric without days": {1, 0, 0, 1, 0<<1 | 1, 2, detailDays, 0},
 	} {
 		if m, err := DecodeMonth(b, unusualDictionary()); !errors.Is(err, dberrors.ErrDamaged) {
 			t.Errorf("month with %s: %+v, %v", name, m, err)

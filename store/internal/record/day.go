@@ -1,7 +1,6 @@
 package record
 
 import (
-	"cmp"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -45,7 +44,7 @@ func EncodeDay(d rollup.Day, dict *Dictionary) ([]byte, error) {
 		b = binary.AppendUvarint(b, uint64(id))
 		b = appendValue(b, s.Peak)
 	}
-	return b, nil
+	return appendMarks(b, d.Points, order), nil
 }
 
 func appendPoint(b []byte, delta uint64, p rollup.Point, lastHour uint8) []byte {
@@ -89,7 +88,7 @@ func unusualSums(d rollup.Day) []rollup.Sum {
 }
 
 // DayReader walks a day's record: its hours are read already, then come a count of
-// points, the points, a count of sums, and the sums.
+// points, the points, a count of sums, the sums, and what marks.go reads.
 type DayReader struct {
 	reader
 	First, Last uint8  // hours of the first and the last report
@@ -133,6 +132,7 @@ func DecodeDay(b []byte, dict *Dictionary) (rollup.Day, error) {
 	r := ReadDay(b)
 	d := rollup.Day{First: r.First, Last: r.Last}
 	d.Points = make([]rollup.Point, r.Count())
+	points := r
 	for i := range d.Points {
 		p := r.Point()
 		s, err := dict.lookup(p.Number)
@@ -146,6 +146,9 @@ func DecodeDay(b []byte, dict *Dictionary) (rollup.Day, error) {
 	})
 	d.Sums = rollup.SumPeaks(d.Points)
 	if err := replaceSums(&r, d.Sums, dict); err != nil {
+		return rollup.Day{}, err
+	}
+	if err := takeMarks(&r, points, d.Points, dict); err != nil {
 		return rollup.Day{}, err
 	}
 	return d, r.Done()
@@ -168,125 +171,4 @@ func replaceSums(r *DayReader, sums []rollup.Sum, dict *Dictionary) error {
 		sums[i].Peak = peak
 	}
 	return nil
-}
-
-// A metric of a month starts with a varint: its number, shifted by one, and this
-// flag.
-const (
-	flagDays      = 1 << iota // its days differ from the instance's, and follow
-	monthFlagBits = iota
-)
-
-// EncodeMonth writes a month's record. It adds series to the dictionary.
-func EncodeMonth(m rollup.Month, dict *Dictionary) ([]byte, error) {
-	order, err := numbered(len(m.Peaks), func(i int) (uint32, error) { return dict.ID(m.Peaks[i].Series) })
-	if err != nil {
-		return nil, err
-	}
-	days := m.Days()
-	b := binary.AppendUvarint(nil, uint64(days))
-	b = binary.AppendUvarint(b, uint64(len(order)))
-	next := uint32(0)
-	for _, n := range order {
-		b = binary.AppendUvarint(b, uint64(n.id-next))
-		b = appendValue(b, m.Peaks[n.index].Value)
-		next = n.id + 1
-	}
-	b = binary.AppendUvarint(b, uint64(len(m.Metrics)))
-	for _, mm := range m.Metrics {
-		id, err := dict.ID(rollup.Series(mm.Metric))
-		if err != nil {
-			return nil, err
-		}
-		head := uint64(id) << monthFlagBits
-		if mm.Days != days {
-			head |= flagDays
-		}
-		b = binary.AppendUvarint(b, head)
-		b = appendValue(b, mm.Peak)
-		if head&flagDays != 0 {
-			b = binary.AppendUvarint(b, uint64(mm.Days))
-		}
-	}
-	return b, nil
-}
-
-// MonthReader walks a month's record: its days are read already, then come a count
-// of peaks, the peaks, a count of metrics, and the metrics.
-type MonthReader struct {
-	reader
-	days rollup.DaySet
-	next uint64 // the lowest number that the next peak can have
-}
-
-// ReadMonth begins to read a record.
-func ReadMonth(b []byte) MonthReader {
-	r := MonthReader{reader: reader{b: b}}
-	r.days = r.daySet()
-	return r
-}
-
-// Peak reads the next peak.
-func (r *MonthReader) Peak() (number uint64, peak float64) {
-	number = r.next + r.number()
-	r.next = number + 1
-	return number, r.value()
-}
-
-// Metric reads the next metric.
-func (r *MonthReader) Metric() (number uint64, peak float64, days rollup.DaySet) {
-	head := r.uvarint()
-	peak, days = r.value(), r.days
-	if head&flagDays != 0 {
-		days = r.daySet()
-	}
-	return head >> monthFlagBits, peak, days
-}
-
-// DecodeMonth reads a month's record. What it returns shares no memory with b.
-func DecodeMonth(b []byte, dict *Dictionary) (rollup.Month, error) {
-	r := ReadMonth(b)
-	m := rollup.Month{Peaks: make([]rollup.Peak, r.Count())}
-	for i := range m.Peaks {
-		number, peak := r.Peak()
-		s, err := dict.lookup(number)
-		if err != nil {
-			return rollup.Month{}, err
-		}
-		m.Peaks[i] = rollup.Peak{Series: s, Value: peak}
-	}
-	slices.SortFunc(m.Peaks, func(a, b rollup.Peak) int { return strings.Compare(string(a.Series), string(b.Series)) })
-	m.Metrics = make([]rollup.MetricMonth, r.Count())
-	for i := range m.Metrics {
-		number, peak, days := r.Metric()
-		s, err := dict.lookup(number)
-		if err != nil {
-			return rollup.Month{}, err
-		}
-		m.Metrics[i] = rollup.MetricMonth{Metric: string(s), Peak: peak, Days: days}
-		if strings.Contains(string(s), "{") || i > 0 && m.Metrics[i-1].Metric >= string(s) {
-			return rollup.Month{}, fmt.Errorf("%w: metric %q is out of place", dberrors.ErrDamaged, s)
-		}
-	}
-	return m, r.Done()
-}
-
-// numberedIndex is an element's place in its slice, with its series' number.
-type numberedIndex struct {
-	id    uint32
-	index int
-}
-
-// numbered returns the elements of a slice in the order of their numbers.
-func numbered(n int, id func(i int) (uint32, error)) ([]numberedIndex, error) {
-	order := make([]numberedIndex, n)
-	for i := range order {
-		number, err := id(i)
-		if err != nil {
-			return nil, err
-		}
-		order[i] = numberedIndex{number, i}
-	}
-	slices.SortFunc(order, func(a, b numberedIndex) int { return cmp.Compare(a.id, b.id) })
-	return order, nil
 }

@@ -80,7 +80,7 @@ func (b *builder) holds(now time.Time) {
 		switch {
 		case m.err == nil:
 			b.until = earliest(b.until, m.until)
-			b.settled = b.settled && m.value.Final && !b.needsAsking(m.value)
+			b.settled = b.settled && m.value.Final && !b.needsAsking(m.value) && !b.exclusions().Stale(m.value)
 		case errors.Is(m.err, errUnseen):
 			b.until = earliest(b.until, now.Add(rollupsTTL))
 			b.settled = false

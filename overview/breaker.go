@@ -150,7 +150,7 @@ func (o *Overview) probe(s size) {
 		}
 		if ok {
 			asking, cancel := context.WithTimeout(o.base, o.cfg.QueryBudget)
-			_, _ = o.inquire(asking, a) // the breaker and the log are told
+			_, _ = o.inquire(asking, a, o.exclusions()) // the breaker and the log are told
 			cancel()
 		}
 	}

@@ -42,6 +42,8 @@ type collector struct {
 	// unknown has the months that nobody knew when they were asked for the last time,
 	// and the era of that: once something was forgotten, they are looked at again.
 	unknown map[rollup.MonthID]era
+	// unmoved has the months that stay stale, and under which exclusions they do.
+	unmoved map[rollup.MonthID]string
 	// failing holds back the second and further lines about one trouble.
 	failing bool
 }
@@ -59,7 +61,7 @@ func (c *collector) wait() time.Duration {
 
 func (c *collector) round(ctx context.Context) {
 	err := c.foldRunning(ctx)
-	err = errors.Join(err, c.collectEnded(ctx), c.saveRunning(ctx), c.foldPeriods())
+	err = errors.Join(err, c.countStale(ctx), c.collectEnded(ctx), c.saveRunning(ctx), c.foldPeriods())
 	if ctx.Err() != nil {
 		return
 	}
@@ -101,6 +103,21 @@ func (c *collector) firstMonth(this rollup.MonthID) (rollup.MonthID, error) {
 		return this, nil
 	}
 	return max(first, from), nil
+}
+
+// countStale counts again what was counted under other exclusions. What stays stale is
+// left alone until others are excluded.
+func (c *collector) countStale(ctx context.Context) error {
+	excluding := c.exclusions().Digest
+	left, err := c.countAgain(ctx, func(id rollup.MonthID) bool {
+		then, ok := c.unmoved[id]
+		return ok && then == excluding
+	})
+	c.unmoved = make(map[rollup.MonthID]string)
+	for _, id := range left {
+		c.unmoved[id] = excluding
+	}
+	return err
 }
 
 // settle gives a month that is closed its final snapshot, and asks the sources again

@@ -18,6 +18,9 @@ func (o *Overview) Compare(s rollup.Snapshot) (note string, err error) {
 	if s.Source != rollup.SourceRollups {
 		return fmt.Sprintf("its source is %s, so it can't be counted again", s.Source), nil
 	}
+	if o.exclusions().Stale(s) {
+		return "clusters were excluded or included since, so it will be counted again", nil
+	}
 	own, err := o.fold(window{s.Month, s.Month})
 	switch {
 	case err != nil:

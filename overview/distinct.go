@@ -45,11 +45,12 @@ func (o *Overview) unique(asking context.Context, w window, data []rollup.Snapsh
 	}
 	asking, cancel := context.WithTimeout(asking, o.cfg.QueryBudget/uniqueShare)
 	defer cancel()
-	heard, err := o.hear(asking, w, presence)
+	excluded := o.exclusions()
+	heard, err := o.hear(asking, w, presence, excluded)
 	if err != nil {
 		return nil, nil, o.cfg.Now().Add(o.cfg.CurrentTTL)
 	}
-	if o.vm == nil || heard.value.clusters < max(largestOf(data).Clusters, own.clusters) {
+	if !o.asks(excluded) || heard.value.clusters < max(largestOf(data).Clusters, own.clusters) {
 		return nil, nil, until
 	}
 	return &heard.value.clusters, &heard.value.confirmed, heard.until

@@ -24,7 +24,8 @@
 //     computed is a task (tasks.go), and ends with Close.
 //   - handler.go speaks HTTP, and collector.go stores the months that have ended
 //     without being asked to. recount.go counts a month anew, of which days were
-//     filled in; compare.go holds a stored month against its rollups.
+//     filled in, and exclusions.go those whose figures have clusters that are excluded
+//     now; compare.go holds a stored month against its rollups.
 //
 // Nothing is counted twice at the same time: requests that need the same month
 // wait for one computation, which goes on when the client that started it goes

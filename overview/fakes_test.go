@@ -65,6 +65,7 @@ type fakeStore struct {
 	puts      []rollup.Snapshot
 	folds     int
 	changes   map[rollup.MonthID]uint64
+	excluded  rollup.Exclusions
 	failFold  error
 	failPut   error
 }
@@ -96,7 +97,18 @@ func (s *fakeStore) Changes(id rollup.MonthID) uint64 {
 	return s.changes[id]
 }
 
-func (s *fakeStore) Fold(_ context.Context, product string, from, to rollup.MonthID, metrics []string,
+func (s *fakeStore) Fold(ctx context.Context, product string, from, to rollup.MonthID, metrics []string,
+	fn func(string, []rollup.Month) error) error {
+	out := s.Exclusions(product).Instances
+	return s.FoldAll(ctx, product, from, to, metrics, func(instance string, months []rollup.Month) error {
+		if slices.Contains(out, instance) {
+			return nil
+		}
+		return fn(instance, months)
+	})
+}
+
+func (s *fakeStore) FoldAll(_ context.Context, product string, from, to rollup.MonthID, metrics []string,
 	fn func(string, []rollup.Month) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -119,6 +131,31 @@ func (s *fakeStore) Fold(_ context.Context, product string, from, to rollup.Mont
 		}
 	}
 	return nil
+}
+
+// exclude leaves out these clusters, and no others, and makes stale what any month has.
+func (s *fakeStore) exclude(clusters ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.excluded = rollup.NewExclusions(clusters)
+	for id := range monthsBack * 20 {
+		s.changes[rollup.NewMonth(2024, time.January)+rollup.MonthID(id)]++
+	}
+}
+
+func (s *fakeStore) Exclusions(string) rollup.Exclusions {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.excluded
+}
+
+func (s *fakeStore) Snapshots() (all []rollup.Snapshot, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, id := range slices.Sorted(maps.Keys(s.snapshots)) {
+		all = append(all, s.snapshots[id])
+	}
+	return all, nil
 }
 
 func restrict(m rollup.Month, metrics []string) (out rollup.Month) {
@@ -172,7 +209,7 @@ func (s *fakeStore) OfferSnapshot(_ context.Context, snap rollup.Snapshot) (roll
 	}
 	stored, ok := s.snapshots[snap.Month]
 	if ok {
-		snap = rollup.Keep(stored, snap)
+		snap = s.excluded.Keep(stored, snap)
 	}
 	if !reflect.DeepEqual(snap, stored) {
 		s.snapshots[snap.Month] = snap

@@ -68,7 +68,7 @@ func FuzzVMSelectAnswer(f *testing.F) {
 		cfg.Transport = sameAnswers{status, figure, kinds}
 		r := newRig(t, "2026-04-10T00:00:00Z", cfg)
 		id := monthID(t, "2026-03")
-		l, err := r.hear(t.Context(), window{id, id}, everything)
+		l, err := r.hear(t.Context(), window{id, id}, everything, r.exclusions())
 		got := r.serve("GET", "/api/overview?year=2026&month=3")
 		if err != nil || !l.value.known {
 			if got.Code != http.StatusServiceUnavailable && got.Code != http.StatusNotFound {

@@ -23,11 +23,12 @@ type keeper struct {
 	to      rollup.MonthID
 	book    *book
 	changes map[rollup.MonthID]uint64
-	// own has the month to alone, read at readAt, and runs by their first month what
-	// lies before it.
-	own    *table
-	readAt time.Time
-	runs   map[rollup.MonthID]*table
+	// own has the month to alone, read at readAt without what excluding names, and runs
+	// by their first month what lies before it.
+	own       *table
+	readAt    time.Time
+	excluding string
+	runs      map[rollup.MonthID]*table
 }
 
 type keptFigures struct {
@@ -57,18 +58,19 @@ func (o *Overview) fold(w window) (figures, error) {
 }
 
 func (k *keeper) fold(o *Overview, w window, shared time.Duration) (figures, error) {
-	now := o.cfg.Now()
+	now, excluding := o.cfg.Now(), o.exclusions().Digest
 	changes := make([]uint64, w.months())
 	for i := range changes {
 		changes[i] = o.store.Changes(w.from + rollup.MonthID(i))
 	}
-	if age := now.Sub(k.readAt); k.own != nil && k.to == w.to && len(k.own.spans) > 0 && 0 <= age && age < shared {
+	if age := now.Sub(k.readAt); k.own != nil && k.to == w.to && len(k.own.spans) > 0 && 0 <= age && age < shared && k.excluding == excluding {
 		changes[len(changes)-1] = k.changes[w.to]
 	}
 	if kept, ok := k.figures[w]; ok && slices.Equal(kept.changes, changes) {
 		return kept.figures, nil
 	}
 	k.forget(w, changes, o.apps.Keep)
+	k.excluding = excluding
 	tables, err := k.tables(o, w, changes)
 	if err != nil {
 		return figures{}, err

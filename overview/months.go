@@ -39,7 +39,9 @@ func (o *Overview) loadMonth(asking context.Context, id rollup.MonthID) (leased[
 	}
 	w := window{id, id}
 	closed := o.closed(w, now)
-	if ok && closed && (stored.Final || !o.due(stored, now)) {
+	excluded := o.exclusions()
+	stale := ok && excluded.Stale(stored)
+	if ok && closed && !stale && (stored.Final || !o.due(stored, now)) {
 		return lease(stored, now, forever), nil
 	}
 	// A final snapshot of a month that is not closed comes from a clock that was
@@ -47,7 +49,9 @@ func (o *Overview) loadMonth(asking context.Context, id rollup.MonthID) (leased[
 	rival := ok && (closed || !stored.Final)
 	c, err := o.count(asking, w)
 	switch {
-	case errors.Is(err, ErrNoData) && rival && stored.Clusters > 0:
+	case err != nil && stale && stored.Clusters > int64(len(excluded.Instances)):
+		return lease(stored, now, rollupsTTL), nil // it is not complete, and says so
+	case errors.Is(err, ErrNoData) && rival && !stale && stored.Clusters > 0:
 		return lease(stored, now, rollupsTTL), nil
 	case errors.Is(err, errUnseen) && ok:
 		return none, fmt.Errorf("%w, though it was seen before: %v", ErrUnavailable, err)
@@ -56,7 +60,7 @@ func (o *Overview) loadMonth(asking context.Context, id rollup.MonthID) (leased[
 	}
 	s := o.snapshot(id, c)
 	if rival {
-		s = rollup.Keep(stored, s)
+		s = excluded.Keep(stored, s)
 	}
 	if !c.checked.IsZero() {
 		kept, err := o.store.OfferSnapshot(o.base, s)
@@ -89,6 +93,7 @@ func (o *Overview) snapshot(id rollup.MonthID, c counted) rollup.Snapshot {
 		Final:             c.final,
 		Asked:             c.asked,
 		CheckedAt:         c.checked.UTC(),
+		Excluding:         c.excluding,
 	}
 }
 
@@ -105,7 +110,7 @@ func (o *Overview) nameTenants(apps map[string]int64, tenants int64) {
 // needsAsking tells whether vmselect still has to be heard about a final
 // snapshot.
 func (o *Overview) needsAsking(s rollup.Snapshot) bool {
-	return o.vm != nil && s.Source == rollup.SourceRollups && !s.Asked
+	return o.asks(o.exclusions()) && s.Source == rollup.SourceRollups && !s.Asked
 }
 
 // due tells whether the sources are still to be heard about the snapshot of a closed

@@ -42,7 +42,7 @@ func TestPathFollowsTheServer(t *testing.T) {
 			b.path.Store(path)
 			hear := func() error {
 				r.heard.clear()
-				_, err := r.hear(t.Context(), window{id, id}, everything)
+				_, err := r.hear(t.Context(), window{id, id}, everything, r.exclusions())
 				return err
 			}
 			if err := hear(); (err == nil) != (path != &neither) {

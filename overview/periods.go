@@ -140,11 +140,11 @@ func (o *Overview) dropUnlisted(apps map[string]int64) {
 	}
 }
 
-// covers tells whether a snapshot holds all of its month: it was collected after
-// the end, and every day has data. Whether the original server missed a day is
+// covers tells whether a snapshot holds all of its month, and nothing that is excluded:
+// it was collected after the end, and every day has data. Whether the original server missed a day is
 // not known of what it left.
 func (o *Overview) covers(s rollup.Snapshot) bool {
-	if s.CollectedAt.Before(s.Month.End()) {
+	if s.CollectedAt.Before(s.Month.End()) || o.exclusions().Stale(s) {
 		return false
 	}
 	return s.Source == rollup.SourceImported ||

@@ -3,6 +3,8 @@ package overview
 import (
 	"fmt"
 	"math"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -17,6 +19,37 @@ type query struct {
 	fill func(*figures, model.Vector) error
 }
 
+// except is a matcher that leaves out some clusters; empty for none.
+type except string
+
+// exceptBytes bounds a matcher. The longest query has it twice, and VictoriaMetrics takes
+// 16 KiB of a query unless it is told otherwise.
+const exceptBytes = 7 << 10
+
+// exceptFor leaves out what is excluded. Names of clusters are no longer than a few
+// hundred bytes, and some 190 UUIDs are within the bound.
+func exceptFor(excluded rollup.Exclusions) except {
+	if len(excluded.Instances) == 0 {
+		return ""
+	}
+	var names []string
+	for _, instance := range excluded.Instances {
+		names = append(names, regexp.QuoteMeta(instance))
+	}
+	return except(fmt.Sprintf("%s!~%q", rollup.LabelCluster, strings.Join(names, "|")))
+}
+
+// of is the selector of a metric, with another matcher or none.
+func (e except) of(metric string, matchers ...string) string {
+	if e != "" {
+		matchers = append(matchers, string(e))
+	}
+	if len(matchers) == 0 {
+		return metric
+	}
+	return metric + "{" + strings.Join(matchers, ",") + "}"
+}
+
 // presenceQueries count the clusters of a window, seen up to now.
 //
 // Ranges are open on the left: m[W] at t reads the samples in (t-W, t]. The last
@@ -24,16 +57,16 @@ type query struct {
 // window, and so is now with the milliseconds since its start plus one. Days are
 // read at midnight with an offset of a millisecond, for the same reason: a
 // sample of 00:00:00.000 belongs to the day that begins.
-func presenceQueries(w window, now time.Time, confirmDays int) []query {
+func presenceQueries(w window, now time.Time, confirmDays int, but except) []query {
 	at, span := w.span(now)
 	midnight, days := w.daySteps(now)
 	return []query{
 		{
-			fmt.Sprintf("count(count by (cluster_id)(max_over_time(%s[%s])))", rollup.MetricInfo, span), at,
+			fmt.Sprintf("count(count by (cluster_id)(max_over_time(%s[%s])))", but.of(rollup.MetricInfo), span), at,
 			single(func(f *figures, n int64) { f.clusters = n }),
 		}, {
 			fmt.Sprintf("count(count_over_time((count by (cluster_id)"+
-				"(max_over_time(%s[1d] offset 1ms)))[%dd:1d]) >= %d)", rollup.MetricInfo, days, confirmDays), midnight,
+				"(max_over_time(%s[1d] offset 1ms)))[%dd:1d]) >= %d)", but.of(rollup.MetricInfo), days, confirmDays), midnight,
 			single(func(f *figures, n int64) { f.confirmed = n }),
 		},
 	}
@@ -44,25 +77,25 @@ func presenceQueries(w window, now time.Time, confirmDays int) []query {
 // months from before it have only the series' own peaks, an upper bound. The sum of
 // the clusters that have it is told apart from that of those that do not, so that
 // one query answers how many nodes there are, and whether they are exact.
-func everyQuery(w window, now time.Time, confirmDays int) []query {
+func everyQuery(w window, now time.Time, confirmDays int, but except) []query {
 	at, span := w.span(now)
 	midnight, days := w.daySteps(now)
-	return append(presenceQueries(w, now, confirmDays), query{
+	return append(presenceQueries(w, now, confirmDays, but), query{
 		fmt.Sprintf(`sum by (exact)(label_replace(max by (cluster_id)(max_over_time(%s[%s])), "exact", "true", "cluster_id", ".*")`+
 			" or on (cluster_id) sum by (cluster_id)(max_over_time(%s[%s])))",
-			rollup.MetricClusterNodes, span, rollup.MetricNodes, span), at,
+			but.of(rollup.MetricClusterNodes), span, but.of(rollup.MetricNodes), span), at,
 		fillNodes,
 	}, query{
 		fmt.Sprintf("sum(max by (cluster_id)("+
-			"sum by (cluster_id, kind)(max_over_time(%s{kind=%q}[%s]))"+
+			"sum by (cluster_id, kind)(max_over_time(%s[%s]))"+
 			" or sum by (cluster_id)(max_over_time(%s[%s]))))",
-			rollup.MetricApplications, rollup.KindTenant, span, rollup.MetricTenants, span), at,
+			but.of(rollup.MetricApplications, fmt.Sprintf("kind=%q", rollup.KindTenant)), span, but.of(rollup.MetricTenants), span), at,
 		single(func(f *figures, n int64) { f.tenants = n }),
 	}, query{
-		fmt.Sprintf("sum by (kind)(max_over_time(%s[%s]))", rollup.MetricApplications, span), at,
+		fmt.Sprintf("sum by (kind)(max_over_time(%s[%s]))", but.of(rollup.MetricApplications), span), at,
 		fillKinds,
 	}, query{
-		fmt.Sprintf("count_over_time((count(max_over_time(%s[1d] offset 1ms)))[%dd:1d])", rollup.MetricInfo, days), midnight,
+		fmt.Sprintf("count_over_time((count(max_over_time(%s[1d] offset 1ms)))[%dd:1d])", but.of(rollup.MetricInfo), days), midnight,
 		single(func(f *figures, n int64) { f.days = int(n) }),
 	})
 }

@@ -20,6 +20,8 @@ type counted struct {
 	// final: the window was closed when it was read, and the rollups were heard;
 	// what vmselect says is final only where it had all reports.
 	final bool
+	// excluding is the digest of the exclusions under which both were asked.
+	excluding string
 	// checked is set where a window was closed and both sources were heard, vmselect
 	// with all reports: when that was.
 	checked time.Time
@@ -29,9 +31,10 @@ type counted struct {
 // The error is ErrNoData if they know nothing, errUnseen if the one that could be
 // asked knows nothing.
 func (o *Overview) count(asking context.Context, w window) (counted, error) {
+	excluded := o.exclusions() // what is excluded while it is counted makes it stale
 	now := o.cfg.Now()
 	closed, complete := o.closed(w, now), o.complete(w, now)
-	heard, vmErr := o.hear(asking, w, everything)
+	heard, vmErr := o.hear(asking, w, everything, excluded)
 	now = o.cfg.Now()
 	own, ownErr := o.fold(w)
 
@@ -42,10 +45,11 @@ func (o *Overview) count(asking context.Context, w window) (counted, error) {
 		figures: heard.value, source: rollup.SourceVictoriaMetrics, at: heard.from, until: heard.from.Add(o.cfg.CurrentTTL),
 		final: complete && ownErr == nil,
 	})
-	c.asked = o.vm != nil && vmErr == nil && complete == closed
+	c.excluding = excluded.Digest
+	c.asked = o.asks(excluded) && vmErr == nil && complete == closed
 	if complete && errors.Join(vmErr, ownErr) == nil {
 		c.checked, c.until = now, now.Add(forever)
-		if o.vm != nil {
+		if o.asks(excluded) {
 			c.checked = heard.from
 		}
 	}
@@ -100,36 +104,38 @@ type heardKey struct {
 	window   window
 	scope    scope
 	complete bool
+	// excluding is the digest of what was left out.
+	excluding string
 }
 
 // hear returns what vmselect says of a window, and remembers it for a time.
-// Without vmselect nothing is known. A vmselect that has failed slowly is not
+// Without vmselect nothing is known, nor where it can't be told what is excluded. A vmselect that has failed slowly is not
 // asked here until a probe has found it well.
-func (o *Overview) hear(asking context.Context, w window, s scope) (leased[figures], error) {
-	if o.vm == nil {
+func (o *Overview) hear(asking context.Context, w window, s scope, excluded rollup.Exclusions) (leased[figures], error) {
+	if !o.asks(excluded) {
 		return leased[figures]{}, nil
 	}
 	now := o.cfg.Now()
-	if l, _, ok := o.heard.get(heardKey{w, s, o.complete(w, now)}, now); ok {
+	if l, _, ok := o.heard.get(heardKey{w, s, o.complete(w, now), excluded.Digest}, now); ok {
 		return l, nil
 	}
 	a := inquiry{w, s}
 	if err := o.breaker.refuse(a); err != nil {
 		return leased[figures]{}, err
 	}
-	return o.inquire(asking, a)
+	return o.inquire(asking, a, excluded)
 }
 
 // inquire asks vmselect, however it has answered before.
-func (o *Overview) inquire(asking context.Context, a inquiry) (leased[figures], error) {
+func (o *Overview) inquire(asking context.Context, a inquiry, excluded rollup.Exclusions) (leased[figures], error) {
 	now, w := o.cfg.Now(), a.window
-	key := heardKey{w, a.scope, o.complete(w, now)}
+	key := heardKey{w, a.scope, o.complete(w, now), excluded.Digest}
 	_, since, _ := o.heard.get(key, now)
 	queries := presenceQueries
 	if a.scope == everything {
 		queries = everyQuery
 	}
-	f, longest, err := o.vm.ask(asking, queries(w, now, o.cfg.ConfirmDays))
+	f, longest, err := o.vm.ask(asking, queries(w, now, o.cfg.ConfirmDays, exceptFor(excluded)))
 	if err == nil && f.days > w.length() {
 		err = fmt.Errorf("overview: vmselect: %d days with data in %s", f.days, w.label())
 	}

@@ -16,6 +16,12 @@ type Store interface {
 	// of fn ends the walk and is returned. What was recorded before the call is seen.
 	Fold(ctx context.Context, product string, from, to rollup.MonthID, metrics []string,
 		fn func(instance string, months []rollup.Month) error) error
+	// FoldAll is Fold with the instances that are excluded, which Fold leaves out.
+	FoldAll(ctx context.Context, product string, from, to rollup.MonthID, metrics []string,
+		fn func(instance string, months []rollup.Month) error) error
+	// Exclusions returns the instances of a product that Fold leaves out. Whoever has
+	// got them finds that Changes has grown since it was another set.
+	Exclusions(product string) rollup.Exclusions
 	// Changes returns a number that grows whenever what Fold says of a month may have
 	// changed. It has grown when the call returns that has made the change.
 	Changes(month rollup.MonthID) uint64
@@ -29,8 +35,10 @@ type Store interface {
 	// Snapshot returns the stored snapshot of a month; ok is false if there is
 	// none.
 	Snapshot(month rollup.MonthID) (s rollup.Snapshot, ok bool, err error)
+	// Snapshots returns all stored snapshots, the oldest month first.
+	Snapshots() ([]rollup.Snapshot, error)
 	// OfferSnapshot stores a month's snapshot, unless a better one is stored, by the
-	// rule of [rollup.Keep], and returns what stands now. It returns once that is
+	// rule of [rollup.Exclusions.Keep], and returns what stands now. It returns once that is
 	// durable.
 	OfferSnapshot(ctx context.Context, s rollup.Snapshot) (kept rollup.Snapshot, err error)
 }

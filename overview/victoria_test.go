@@ -157,7 +157,7 @@ func (r *rig) mustHear(t testing.TB, w window, s scope) figures {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	l, err := r.hear(ctx, w, s)
+	l, err := r.hear(ctx, w, s, r.exclusions())
 	if err != nil {
 		t.Fatal(err)
 	}

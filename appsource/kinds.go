@@ -24,15 +24,19 @@ type table struct {
 	listed []string
 }
 
-// readTable reads the built-in table. It panics if that is damaged, which a
+// kindRows returns the rows of the built-in table. It panics if that is damaged, which a
 // test rules out.
-func readTable() table {
+func kindRows() [][]string {
 	rows, err := csv.NewReader(strings.NewReader(kindsCSV)).ReadAll()
 	if err != nil {
 		panic(fmt.Sprintf("appsource: built-in kinds.csv: %v", err))
 	}
+	return rows[1:]
+}
+
+func readTable() table {
 	t := table{apps: make(map[string]string)}
-	for _, row := range rows[1:] {
+	for _, row := range kindRows() {
 		kind, app, note := row[0], row[1], row[2]
 		t.apps[fold(kind)] = app
 		former := slices.ContainsFunc(formerNotes, func(p string) bool { return strings.HasPrefix(note, p) })
@@ -43,6 +47,14 @@ func readTable() table {
 	slices.Sort(t.listed)
 	t.listed = slices.Compact(t.listed)
 	return t
+}
+
+// Kinds returns the kinds that the built-in table knows, as they are reported.
+func Kinds() (kinds []string) {
+	for _, row := range kindRows() {
+		kinds = append(kinds, row[0])
+	}
+	return kinds
 }
 
 // fold returns the form in which names are compared: two that differ only in

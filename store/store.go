@@ -35,6 +35,11 @@ type Options struct {
 	// reader of the month holds them in memory. Series above it are left out and
 	// counted as above. A file that has more already keeps them. 0 means no bound.
 	Dictionary int
+	// Known are series for which a dictionary has room when it has none for others: the
+	// last quarter of it is for them, and for those that instances had in the month before
+	// that were seen on ConfirmDays days of it. So a flood of series hides none of these.
+	Known       []rollup.Series
+	ConfirmDays int
 	// Lasting are metrics of which a full dictionary still takes the bare names: new
 	// series of theirs become one without labels. Their sums stay right, and a flood of
 	// series does not hide an instance.

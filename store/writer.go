@@ -89,8 +89,19 @@ type writer struct {
 func newWriter(s *Store) (*writer, error) {
 	room, err := boltfile.OpenRoom(s.path)
 	w := &writer{store: s, recent: newRecentCache(), blocks: record.NewBlockEncoder(), room: room}
-	w.dicts.Limits = layout.Limits{Bounds: s.opts.Bounds, Dictionary: s.opts.Dictionary, Lasting: s.opts.Lasting}
+	w.dicts.Limits = layout.Limits{
+		Bounds: s.opts.Bounds, Dictionary: s.opts.Dictionary, Lasting: s.opts.Lasting,
+		Known: setOf(s.opts.Known), ConfirmDays: s.opts.ConfirmDays,
+	}
 	return w, err
+}
+
+func setOf(all []rollup.Series) map[rollup.Series]struct{} {
+	set := make(map[rollup.Series]struct{}, len(all))
+	for _, s := range all {
+		set[s] = struct{}{}
+	}
+	return set
 }
 
 // run commits requests until the channel is closed and empty.

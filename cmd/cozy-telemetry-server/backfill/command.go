@@ -107,6 +107,7 @@ func (c *flags) run(ctx context.Context, env cli.Environment) (err error) {
 	}
 	db, err := store.Open(c.dbPath, store.Options{
 		Now: env.Now, Bounds: c.takes.Bounds, Dictionary: limits.Dictionary, Lasting: limits.Lasting(),
+		Known: limits.Known(), ConfirmDays: c.confirmDays,
 	})
 	if errors.Is(err, dberrors.ErrLocked) {
 		return fmt.Errorf("%w; or let the server do it: see --admin-addr", err)

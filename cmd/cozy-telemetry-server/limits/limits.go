@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/cozystack/cozystack-telemetry-server/appsource"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
 	"github.com/cozystack/cozystack-telemetry-server/ingest"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
@@ -20,6 +21,16 @@ const Dictionary = 500_000
 
 // Lasting are the metrics that clusters and nodes are counted by.
 func Lasting() []string { return []string{rollup.MetricInfo, rollup.MetricNodes} }
+
+// Known are the series that tenants and the kinds of applications are counted by that the
+// server knows, without any other label.
+func Known() []rollup.Series {
+	known := []rollup.Series{rollup.MetricTenants}
+	for _, kind := range appsource.Kinds() {
+		known = append(known, rollup.NewSeries(rollup.MetricApplications, []rollup.Label{{Name: rollup.LabelKind, Value: kind}}))
+	}
+	return known
+}
 
 // Flags say what is taken of a cluster, whether it reports it or a backfill brings it.
 // The zero Flags are to be filled by Bind and a parse.

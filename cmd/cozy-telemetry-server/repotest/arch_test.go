@@ -75,7 +75,7 @@ var imports = map[string][]string{
 	},
 	server + "/backup":  {rooms + "private", rooms + "cli", module + "store", module + "ingest/jsonerror", "github.com/rs/zerolog", cobraModule},
 	exportFolder:        {module + "store", module + "appsource", parquetModule, "golang.org/x/mod"},
-	server + "/limits":  {rooms + "cli", module + "ingest", module + "store/rollup", pflagModule},
+	server + "/limits":  {rooms + "cli", module + "ingest", module + "appsource", module + "store/rollup", pflagModule},
 	server + "/lobby":   {},
 	server + "/private": {module + "ingest/jsonerror"},
 	server + "/cli": {

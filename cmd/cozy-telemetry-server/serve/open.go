@@ -56,8 +56,9 @@ func (s *server) storeOptions(env cli.Environment) store.Options {
 		Bounds:     s.cfg.takes.Bounds,
 		Dictionary: limits.Dictionary,
 		Lasting:    limits.Lasting(),
-		Now:        env.Now,
-		OnCommit:   s.onCommit,
+		Known:      limits.Known(), ConfirmDays: s.cfg.confirmDays,
+		Now:      env.Now,
+		OnCommit: s.onCommit,
 	}
 }
 

@@ -22,7 +22,8 @@ type dictionaryName struct {
 type Dictionaries struct {
 	names  []dictionaryName // in the order of their coming
 	dicts  map[dictionaryName]*record.Dictionary
-	Limits Limits // of what is written with them
+	keptOf map[dictionaryName]map[rollup.Series]struct{} // what kept has found
+	Limits Limits                                        // of what is written with them
 	// Changed has the months that the transaction at hand may have changed. Nobody
 	// changes a record without a partition.
 	Changed map[rollup.MonthID]struct{}
@@ -80,7 +81,8 @@ func (c *Dictionaries) partition(tx *bolt.Tx, parent *bolt.Bucket, name dictiona
 		c.add(name, dict)
 	}
 	dict.Put = Growing(series)
-	return Partition{records, dict, &c.Limits}, nil
+	kept := func() map[rollup.Series]struct{} { return c.kept(tx, name) }
+	return Partition{records, dict, &c.Limits, kept}, nil
 }
 
 func (c *Dictionaries) add(name dictionaryName, dict *record.Dictionary) {

@@ -70,7 +70,7 @@ func MergeDay(p Partition, key []byte, day rollup.Day) (changed bool, err error)
 		}
 		day = known.Merge(day)
 	}
-	if day = p.limits.day(day, p.Dict); day.IsZero() {
+	if day = p.limits.day(day, p); day.IsZero() {
 		return false, nil
 	}
 	b, err := record.EncodeDay(day, p.Dict)
@@ -90,7 +90,7 @@ func mergeMonth(p Partition, key []byte, month rollup.Month) error {
 		}
 		month = known.Merge(month)
 	}
-	if month = p.limits.month(month, p.Dict); len(month.Metrics) == 0 {
+	if month = p.limits.month(month, p); len(month.Metrics) == 0 {
 		return nil
 	}
 	b, err := record.EncodeMonth(month, p.Dict)

@@ -19,6 +19,7 @@ type Partition struct {
 	Records *bolt.Bucket // by the keys of package record
 	Dict    *record.Dictionary
 	limits  *Limits
+	kept    func() map[rollup.Series]struct{} // of Dictionaries
 }
 
 // The buckets of a product in a day or a month; only a month has BucketSeries.

@@ -279,12 +279,21 @@ func (c *checker) snapshots(tx *bolt.Tx) error {
 	if list := tx.Bucket(layout.BucketMeta).Get(layout.KeyAppList); list != nil && !json.Valid(list) {
 		c.report(ProblemSnapshot, "the list of applications is no JSON")
 	}
-	return tx.Bucket(layout.BucketSnapshots).ForEach(func(k, v []byte) error {
-		var snap rollup.Snapshot
-		if err := record.DecodeSnapshot(v, &snap); err != nil {
-			c.report(ProblemSnapshot, "%s: %v", k, err)
+	err := tx.Bucket(layout.BucketSnapshots).ForEach(func(k, v []byte) error {
+		if v != nil {
+			c.report(ProblemKey, "snapshots: %q is not a product", k)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return layout.EachSnapshot(tx, func(product string, k, v []byte) error {
+		snap, err := record.DecodeRanked(product, v)
+		if err != nil {
+			c.report(ProblemSnapshot, "%s: %s: %v", product, k, err)
 		} else if snap.Month.String() != string(k) {
-			c.report(ProblemSnapshot, "%s: it is of %s", k, snap.Month)
+			c.report(ProblemSnapshot, "%s: %s: it is of %s", product, k, snap.Month)
 		}
 		return c.ctx.Err()
 	})

@@ -105,9 +105,11 @@ func TestCheckFinds(t *testing.T) {
 			return tx.Bucket(layout.BucketQueue).Put(k, v)
 		}, ProblemQueue, "samples"},
 		"a block's number": {func(tx *bolt.Tx) error { return tx.Bucket(layout.BucketQueue).SetSequence(1) }, ProblemQueue, "number"},
-		"a snapshot":       {func(tx *bolt.Tx) error { return tx.Bucket(layout.BucketSnapshots).Put([]byte("2026-02"), []byte("{")) }, ProblemSnapshot, "2026-02"},
+		"a snapshot": {func(tx *bolt.Tx) error {
+			return layout.SnapshotsOf(tx, "cozystack").Put([]byte("2026-02"), []byte("{"))
+		}, ProblemSnapshot, "2026-02"},
 		"a snapshot's month": {func(tx *bolt.Tx) error {
-			b := tx.Bucket(layout.BucketSnapshots)
+			b := layout.SnapshotsOf(tx, "cozystack")
 			return b.Put([]byte("2026-03"), b.Get([]byte("2026-02")))
 		}, ProblemSnapshot, "it is of 2026-02"},
 		"the applications": {func(tx *bolt.Tx) error { return tx.Bucket(layout.BucketMeta).Put(layout.KeyAppList, []byte("{")) }, ProblemSnapshot, "no JSON"},

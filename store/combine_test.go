@@ -433,7 +433,7 @@ func TestCombineOfUnreadableFigures(t *testing.T) {
 	dir := t.TempDir()
 	path := fileOf(t, filepath.Join(dir, "a"), func(s *Store) {
 		must(t, s.update(t.Context(), func(tx *bolt.Tx) error {
-			return tx.Bucket(layout.BucketSnapshots).Put([]byte("2026-03"), []byte("{"))
+			return layout.PutSnapshot(tx, "cozystack", rollup.NewMonth(2026, time.March), []byte("{"))
 		}))
 	})
 	_, err := rewrite.Combine(t.Context(), filepath.Join(dir, "into"), []string{path}, nil)

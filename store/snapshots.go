@@ -1,13 +1,13 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
@@ -15,28 +15,64 @@ import (
 
 // Snapshot returns the stored snapshot of a month; ok is false if there is none.
 func (s *Store) Snapshot(month rollup.MonthID) (snap rollup.Snapshot, ok bool, err error) {
+	return snapshot[rollup.Snapshot](s, rollup.Cozystack, month)
+}
+
+// ProductSnapshot does for another product than cozystack what [Store.Snapshot] does.
+func (s *Store) ProductSnapshot(product string, month rollup.MonthID) (snap rollup.ProductSnapshot, ok bool, err error) {
+	if !isOther(product) {
+		return snap, false, fmt.Errorf("store: snapshot of %s: %w", month, dberrors.ErrNameless)
+	}
+	return snapshot[rollup.ProductSnapshot](s, product, month)
+}
+
+// isOther tells whether a product has ProductSnapshots.
+func isOther(product string) bool { return isName(product) && product != rollup.Cozystack }
+
+func snapshot[S rollup.Snapshot | rollup.ProductSnapshot](s *Store, product string, month rollup.MonthID) (snap S, ok bool, err error) {
 	err = s.view(func(tx *bolt.Tx) error {
-		v := tx.Bucket(layout.BucketSnapshots).Get([]byte(month.String()))
-		if v == nil {
-			return nil
-		}
-		ok = true
-		return record.DecodeSnapshot(v, &snap)
+		snap, ok, err = decodeStored[S](tx, product, month)
+		return err
 	})
 	if err != nil {
-		return rollup.Snapshot{}, false, fmt.Errorf("store: snapshot of %s: %w", month, err)
+		return *new(S), false, fmt.Errorf("store: snapshot of %s: %w", month, err)
 	}
 	return snap, ok, nil
 }
 
+func decodeStored[S rollup.Snapshot | rollup.ProductSnapshot](tx *bolt.Tx, product string, month rollup.MonthID) (snap S, ok bool, err error) {
+	b := layout.SnapshotsOf(tx, product)
+	if b == nil {
+		return snap, false, nil
+	}
+	v := b.Get([]byte(month.String()))
+	if v == nil {
+		return snap, false, nil
+	}
+	return snap, true, record.DecodeSnapshot(v, &snap)
+}
+
 // Snapshots returns all stored snapshots, the oldest month first.
 func (s *Store) Snapshots() ([]rollup.Snapshot, error) {
-	var all []rollup.Snapshot
+	return snapshots[rollup.Snapshot](s, func(product string) bool { return product == rollup.Cozystack })
+}
+
+// ProductSnapshots returns all stored snapshots of other products than cozystack, by
+// product, the oldest month of each first.
+func (s *Store) ProductSnapshots() ([]rollup.ProductSnapshot, error) {
+	return snapshots[rollup.ProductSnapshot](s, isOther)
+}
+
+func snapshots[S rollup.Snapshot | rollup.ProductSnapshot](s *Store, of func(product string) bool) ([]S, error) {
+	var all []S
 	err := s.view(func(tx *bolt.Tx) error {
-		return tx.Bucket(layout.BucketSnapshots).ForEach(func(k, v []byte) error {
-			var snap rollup.Snapshot
+		return layout.EachSnapshot(tx, func(product string, month, v []byte) error {
+			if !of(product) {
+				return nil
+			}
+			var snap S
 			if err := record.DecodeSnapshot(v, &snap); err != nil {
-				return fmt.Errorf("%s: %w", k, err)
+				return fmt.Errorf("%s: %w", month, err)
 			}
 			all = append(all, snap)
 			return nil
@@ -54,29 +90,42 @@ func (s *Store) Snapshots() ([]rollup.Snapshot, error) {
 // the best one stays. It returns once that is durable. What was offered must not be
 // changed afterwards.
 func (s *Store) OfferSnapshot(ctx context.Context, offered rollup.Snapshot) (rollup.Snapshot, error) {
-	if _, err := json.Marshal(offered); err != nil { // would fail all of the transaction
-		return rollup.Snapshot{}, fmt.Errorf("store: offer a snapshot of %s: %w", offered.Month, err)
+	return keepBetter(ctx, s, rollup.Cozystack, offered.Month, offered, rollup.Exclusions.Keep)
+}
+
+// OfferProductSnapshot does for another product than cozystack what
+// [Store.OfferSnapshot] does, by the rule of [rollup.Exclusions.KeepProduct].
+func (s *Store) OfferProductSnapshot(ctx context.Context, offered rollup.ProductSnapshot) (rollup.ProductSnapshot, error) {
+	if !isOther(offered.Product) {
+		return rollup.ProductSnapshot{}, fmt.Errorf("store: offer a snapshot of %s: %w", offered.Month, dberrors.ErrNameless)
 	}
-	var kept rollup.Snapshot // the writer's, until err is nil
+	return keepBetter(ctx, s, offered.Product, offered.Month, offered, rollup.Exclusions.KeepProduct)
+}
+
+func keepBetter[S rollup.Snapshot | rollup.ProductSnapshot](ctx context.Context, s *Store, product string, month rollup.MonthID,
+	offered S, keep func(x rollup.Exclusions, stored, offered S) S,
+) (S, error) {
+	var kept S                                       // the writer's, until err is nil
+	if _, err := json.Marshal(offered); err != nil { // would fail all of the transaction
+		return kept, fmt.Errorf("store: offer a snapshot of %s: %w", month, err)
+	}
 	err := s.update(ctx, func(tx *bolt.Tx) error {
-		b, key := tx.Bucket(layout.BucketSnapshots), []byte(offered.Month.String())
-		kept = offered
-		before := b.Get(key)
-		if before != nil {
-			var stored rollup.Snapshot
-			if err := record.DecodeSnapshot(before, &stored); err != nil {
-				return err
-			}
-			kept = layout.ExclusionsOf(tx, rollup.Cozystack).Keep(stored, offered)
-		}
-		after, err := json.Marshal(kept)
-		if err != nil || bytes.Equal(before, after) {
+		stored, ok, err := decodeStored[S](tx, product, month)
+		if err != nil {
 			return err
 		}
-		return b.Put(key, after)
+		kept = offered
+		if ok {
+			kept = keep(layout.ExclusionsOf(tx, product), stored, offered)
+		}
+		v, err := json.Marshal(kept)
+		if err != nil {
+			return err
+		}
+		return layout.PutSnapshot(tx, product, month, v)
 	})
 	if err != nil {
-		return rollup.Snapshot{}, fmt.Errorf("store: offer a snapshot of %s: %w", offered.Month, err)
+		return *new(S), fmt.Errorf("store: offer a snapshot of %s: %w", month, err)
 	}
 	return kept, nil
 }

@@ -96,7 +96,7 @@ func TestOfferSnapshotOfNoTime(t *testing.T) {
 func TestDamagedSnapshot(t *testing.T) {
 	s := open(t, Options{})
 	must(t, s.update(t.Context(), func(tx *bolt.Tx) error {
-		return tx.Bucket(layout.BucketSnapshots).Put([]byte("2026-03"), []byte("{"))
+		return layout.PutSnapshot(tx, "cozystack", rollup.NewMonth(2026, time.March), []byte("{"))
 	}))
 	if _, ok, err := s.Snapshot(rollup.NewMonth(2026, time.March)); ok || !errors.Is(err, dberrors.ErrDamaged) {
 		t.Errorf("one: %v, %v", ok, err)

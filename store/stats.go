@@ -34,7 +34,8 @@ type Stats struct {
 	LastReport rollup.Date
 	LastHour   int
 	// Months are those of which anything is known, ascending, and by product.
-	Months    []MonthStats
+	Months []MonthStats
+	// Snapshots counts the stored figures of months, of all products.
 	Snapshots int
 	// Excluded is how many instances the figures leave out.
 	Excluded int
@@ -67,7 +68,9 @@ func (s *Store) Stats() (Stats, error) {
 	err = s.view(func(tx *bolt.Tx) error {
 		st.pages(tx)
 		st.Schema = int(layout.SchemaOf(tx))
-		st.Snapshots = tx.Bucket(layout.BucketSnapshots).Stats().KeyN
+		if err := layout.EachSnapshot(tx, func(string, []byte, []byte) error { st.Snapshots++; return nil }); err != nil {
+			return err
+		}
 		for _, product := range layout.ExcludedProducts(tx) {
 			st.Excluded += len(layout.ExcludedKeys(tx, product))
 		}

@@ -66,8 +66,8 @@ func Combine(ctx context.Context, into string, from []string, progress func(done
 type combiner struct {
 	rebuild
 	left Combined
-	// excluded are the exclusions of the new file.
-	excluded rollup.Exclusions
+	// excluded are the exclusions of the new file, by product.
+	excluded map[string]rollup.Exclusions
 }
 
 func (c *combiner) open(paths []string) error {

@@ -2,12 +2,12 @@ package rewrite
 
 import (
 	"cmp"
-	"encoding/json"
 	"slices"
 
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -39,7 +39,10 @@ func (c *combiner) exclusions() error {
 				return err
 			}
 		}
-		c.excluded = layout.ExclusionsOf(tx, rollup.Cozystack)
+		c.excluded = make(map[string]rollup.Exclusions)
+		for _, product := range layout.ExcludedProducts(tx) {
+			c.excluded[product] = layout.ExclusionsOf(tx, product)
+		}
 		return nil
 	})
 }
@@ -49,23 +52,24 @@ func (c *combiner) exclusions() error {
 // stale, and the server counts them again.
 func (c *combiner) restamp(s *database, found *candidate) error {
 	var own rollup.Exclusions
+	all := c.excluded[found.product]
 	err := s.view(func(tx *bolt.Tx) error {
-		own = layout.ExclusionsOf(tx, rollup.Cozystack)
+		own = layout.ExclusionsOf(tx, found.product)
 		return nil
 	})
-	if err != nil || own.Digest == c.excluded.Digest || found.snap.Source == rollup.SourceImported || own.Stale(found.snap) {
+	if err != nil || own.Digest == all.Digest || found.snap.Source == rollup.SourceImported || own.Stale(found.snap) {
 		return err
 	}
-	others := slices.DeleteFunc(slices.Clone(c.excluded.Instances), func(instance string) bool {
+	others := slices.DeleteFunc(slices.Clone(all.Instances), func(instance string) bool {
 		_, ok := slices.BinarySearch(own.Instances, instance)
 		return ok
 	})
 	return c.into.view(func(tx *bolt.Tx) error {
-		if layout.Reported(tx, found.snap.Month, rollup.Cozystack, others) {
+		if layout.Reported(tx, found.snap.Month, found.product, others) {
 			return nil
 		}
-		found.snap.Excluding = c.excluded.Digest
-		found.json, err = json.Marshal(found.snap)
+		found.snap.Excluding = all.Digest
+		found.json, err = record.Stamp(found.product, found.json, all.Digest)
 		return err
 	})
 }

@@ -15,28 +15,35 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-// candidate is what one file says of a month.
+// candidate is what one file says of a product's month.
 type candidate struct {
-	snap    rollup.Snapshot
-	json    []byte // nil if the file has no figures of the month
-	records bool   // the file has records of the month
+	product string
+	snap    rollup.Snapshot // that of another product than cozystack has its rank alone
+	json    []byte          // nil if the file has no figures of the month
+	records bool            // the file has records of the month
+}
+
+// figuresOf names a product's month.
+type figuresOf struct {
+	product string
+	month   rollup.MonthID
 }
 
 // snapshots puts the figures of each month.
 func (c *combiner) snapshots() error {
-	all := make(map[rollup.MonthID][]candidate)
+	all := make(map[figuresOf][]candidate)
 	for i, s := range c.from {
 		err := s.view(func(tx *bolt.Tx) error {
-			return tx.Bucket(layout.BucketSnapshots).ForEach(func(k, v []byte) error {
-				found := candidate{json: bytes.Clone(v), records: false}
-				if err := record.DecodeSnapshot(v, &found.snap); err != nil {
+			return layout.EachSnapshot(tx, func(product string, k, v []byte) error {
+				snap, err := record.DecodeRanked(product, v)
+				if err != nil {
 					return fmt.Errorf("%s: %w", k, err)
 				}
-				month := found.snap.Month
-				if all[month] == nil {
-					all[month] = make([]candidate, len(c.from))
+				name := figuresOf{product, snap.Month}
+				if all[name] == nil {
+					all[name] = make([]candidate, len(c.from))
 				}
-				all[month][i] = found
+				all[name][i] = candidate{product: product, snap: snap, json: bytes.Clone(v)}
 				return nil
 			})
 		})
@@ -44,7 +51,7 @@ func (c *combiner) snapshots() error {
 			return err
 		}
 	}
-	for month, candidates := range all {
+	for name, candidates := range all {
 		for i, s := range c.from {
 			if candidates[i].json != nil {
 				if err := c.restamp(s, &candidates[i]); err != nil {
@@ -52,7 +59,7 @@ func (c *combiner) snapshots() error {
 				}
 			}
 			err := s.view(func(tx *bolt.Tx) error {
-				candidates[i].records = layout.MonthOf(tx, month, rollup.Cozystack) != nil
+				candidates[i].records = layout.MonthOf(tx, name.month, name.product) != nil
 				return nil
 			})
 			if err != nil {
@@ -65,7 +72,7 @@ func (c *combiner) snapshots() error {
 			continue
 		}
 		err := c.write(func(tx *bolt.Tx, _ *layout.Dictionaries) error {
-			return tx.Bucket(layout.BucketSnapshots).Put([]byte(month.String()), chosen)
+			return layout.PutSnapshot(tx, name.product, name.month, chosen)
 		})
 		if err != nil {
 			return err
@@ -127,7 +134,8 @@ func disagree(candidates []candidate) bool {
 // is excluded are worth more than others. Only the very same ones compare equal.
 func (c *combiner) compareCandidates(a, b candidate) int {
 	fresh := 0
-	switch staleA, staleB := c.excluded.Stale(a.snap), c.excluded.Stale(b.snap); {
+	excluded := c.excluded[a.product]
+	switch staleA, staleB := excluded.Stale(a.snap), excluded.Stale(b.snap); {
 	case staleB && !staleA:
 		fresh = 1
 	case staleA && !staleB:

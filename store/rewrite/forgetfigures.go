@@ -16,8 +16,11 @@ import (
 // stays: a sum over all instances that nothing would count again.
 func (f *forgetter) figures(month rollup.MonthID) error {
 	return f.write(func(tx *bolt.Tx, _ *layout.Dictionaries) error {
-		b, key := tx.Bucket(layout.BucketSnapshots), []byte(month.String())
-		v := b.Get(key)
+		b := layout.SnapshotsOf(tx, rollup.Cozystack)
+		if b == nil {
+			return nil
+		}
+		v := b.Get([]byte(month.String()))
 		if v == nil {
 			return nil
 		}
@@ -33,6 +36,6 @@ func (f *forgetter) figures(month rollup.MonthID) error {
 		if err != nil {
 			return err
 		}
-		return b.Put(key, v)
+		return layout.PutSnapshot(tx, rollup.Cozystack, month, v)
 	})
 }

@@ -53,10 +53,20 @@ func (x Exclusions) Stale(s Snapshot) bool {
 // that is not, though that has less: as many clusters less as are excluded. One that
 // lacks more was not counted from all that the stored one was; then that stays, stale.
 func (x Exclusions) Keep(stored, offered Snapshot) Snapshot {
-	switch before, now := x.Stale(stored), x.Stale(offered); {
-	case before == now:
-		return Keep(stored, offered)
-	case before && offered.Clusters+int64(len(x.Instances)) >= stored.Clusters:
+	return keepUnder(x, stored, offered, stored, offered, Keep)
+}
+
+// KeepProduct does for product snapshots what Keep does for snapshots.
+func (x Exclusions) KeepProduct(stored, offered ProductSnapshot) ProductSnapshot {
+	return keepUnder(x, stored, offered, stored.Ranked(), offered.Ranked(), keepProduct)
+}
+
+// keepUnder is Keep for snapshots of any kind, of which before and now have the rank.
+func keepUnder[S any](x Exclusions, stored, offered S, before, now Snapshot, better func(stored, offered S) S) S {
+	switch was, is := x.Stale(before), x.Stale(now); {
+	case was == is:
+		return better(stored, offered)
+	case was && now.Clusters+int64(len(x.Instances)) >= before.Clusters:
 		return offered
 	}
 	return stored

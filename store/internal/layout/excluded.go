@@ -125,16 +125,14 @@ func Restamp(tx *bolt.Tx, product string, before rollup.Exclusions, changed []st
 	}
 	restamped := make(map[string][]byte)
 	err := snapshots.ForEach(func(k, v []byte) error {
-		var s rollup.Snapshot
-		if err := record.DecodeSnapshot(v, &s); err != nil {
+		s, err := record.DecodeRanked(product, v)
+		if err != nil {
 			return nil // verify tells of it, and this must not fail for it
 		}
 		if s.Source == rollup.SourceImported || before.Stale(s) || Reported(tx, s.Month, product, changed) {
 			return nil
 		}
-		s.Excluding = after.Digest
-		v, err := json.Marshal(s)
-		restamped[string(k)] = v
+		restamped[string(k)], err = record.Stamp(product, v, after.Digest)
 		return err
 	})
 	for month, v := range restamped {
@@ -143,14 +141,6 @@ func Restamp(tx *bolt.Tx, product string, before rollup.Exclusions, changed []st
 		}
 	}
 	return err
-}
-
-// SnapshotsOf returns the bucket of a product's figures, nil if it has none.
-func SnapshotsOf(tx *bolt.Tx, product string) *bolt.Bucket {
-	if product != rollup.Cozystack {
-		return nil
-	}
-	return tx.Bucket(BucketSnapshots)
 }
 
 // Reported tells whether the file has a record of any of some instances in a month.

@@ -12,7 +12,7 @@ import (
 // what its months did not have.
 func toSchema3(tx *bolt.Tx) error {
 	_, err := tx.CreateBucket(BucketExcluded)
-	return errors.Join(err, monthsByProduct(tx), daysByProduct(tx), unfoldMonths(tx))
+	return errors.Join(err, monthsByProduct(tx), daysByProduct(tx), snapshotsByProduct(tx), unfoldMonths(tx))
 }
 
 // monthsByProduct moves each month's sets of days to its product.

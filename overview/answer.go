@@ -91,9 +91,11 @@ func (b *builder) holds(now time.Time) {
 // requested is the period of the month that was asked for.
 func (b *builder) requested() period {
 	m := b.year[len(b.year)-1].value
-	p := b.mean(window{m.Month, m.Month}, []rollup.Snapshot{m})
+	w := window{m.Month, m.Month}
+	p := b.mean(w, []rollup.Snapshot{m})
 	p.UniqueClusters, p.ConfirmedClusters = &m.Clusters, m.ConfirmedClusters
-	return p
+	p.Confirmed = b.meanConfirmed([]rollup.Snapshot{m})
+	return b.published(w, p)
 }
 
 // period is the one of the last n months.
@@ -110,10 +112,11 @@ func (b *builder) period(n int) (p period) {
 		p, until = b.distinct(b.asking, w, data)
 	} else {
 		p = b.mean(w, data)
+		p.Confirmed = b.meanConfirmed(data)
 		p.UniqueClusters, p.ConfirmedClusters, until = b.unique(b.asking, w, data)
 	}
 	b.until = earliest(b.until, until)
-	return p
+	return b.published(w, p)
 }
 
 // earliest returns the earlier of two instants.

@@ -42,7 +42,8 @@ func (b *book) read(ctx context.Context, store Store, id rollup.MonthID) (*table
 	known := b.series.len()
 	var e entry
 	err := store.Fold(ctx, rollup.Cozystack, id, id, everyMetric, func(instance string, months []rollup.Month) error {
-		seen := b.enter(&e, months[0])
+		seen, dated := b.enter(&e, months[0])
+		presence.dateless = presence.dateless || !dated
 		if seen != 0 {
 			presence.clusters++
 			presence.days |= seen
@@ -59,20 +60,26 @@ func (b *book) read(ctx context.Context, store Store, id rollup.MonthID) (*table
 }
 
 // enter writes down a cluster's month. It returns the days on which the cluster was
-// seen.
-func (b *book) enter(e *entry, m rollup.Month) (seen rollup.DaySet) {
+// seen, and whether it is known which days the values are of.
+func (b *book) enter(e *entry, m rollup.Month) (seen rollup.DaySet, dated bool) {
 	e.reset()
+	dated = true
 	seen = metricOf(m, rollup.MetricInfo).Days
 	e.days = seen.Len()
-	e.nodes = metricOf(m, rollup.MetricNodes).Peak
+	nodes := metricOf(m, rollup.MetricNodes)
+	e.nodes = highest{nodes.Peak, nodes.Second}
+	for _, mm := range m.Metrics {
+		dated = dated && mm.Known()
+	}
 	for _, p := range m.Peaks {
+		dated = dated && p.Known()
 		switch metric := p.Series.Metric(); metric {
 		case rollup.MetricApplications, rollup.MetricTenants:
-			e.peaks = append(e.peaks, seriesPeak{b.number(metric, p.Series), p.Peak})
+			e.peaks = append(e.peaks, seriesPeak{b.number(metric, p.Series), highest{p.Peak, p.Second}})
 		}
 	}
 	slices.SortFunc(e.peaks, func(x, y seriesPeak) int { return cmp.Compare(x.series, y.series) })
-	return seen
+	return seen, dated
 }
 
 func (b *book) number(metric string, s rollup.Series) uint32 {

@@ -34,7 +34,7 @@ func newTicking(t *testing.T, vm *fakeVM, lines ...line) *rig {
 func (r *rig) timed(t *testing.T, month string, a Aggregate) (*Answer, time.Duration, error) {
 	t.Helper()
 	start := time.Now()
-	answer, err := r.Answer(t.Context(), monthID(t, month), a)
+	answer, err := r.Answer(t.Context(), monthID(t, month), a, Seen)
 	return answer, time.Since(start), err
 }
 
@@ -169,7 +169,7 @@ func TestWaitForAPlaceIsNoTrouble(t *testing.T) {
 		for i := range rollup.MonthID(30) {
 			month := monthID(t, "1999-12") - i
 			vm.knows(month, 5)
-			wg.Go(func() { _, _ = r.Answer(t.Context(), month, Average) })
+			wg.Go(func() { _, _ = r.Answer(t.Context(), month, Average, Seen) })
 		}
 		wg.Wait()
 		if r.refuses(t, "1999-12", 1, everything) {

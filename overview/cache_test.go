@@ -27,7 +27,7 @@ func TestWaitersLeaveNothing(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 20_000 {
 			wg.Go(func() {
-				if _, err := r.Answer(ctx, id, Average); !errors.Is(err, context.Canceled) {
+				if _, err := r.Answer(ctx, id, Average, Seen); !errors.Is(err, context.Canceled) {
 					t.Error(err)
 				}
 			})
@@ -119,7 +119,7 @@ func TestCountedAgainMeanwhile(t *testing.T) {
 			}
 			first := make(chan error, 1)
 			go func() {
-				_, err := r.Answer(context.Background(), id, Average)
+				_, err := r.Answer(context.Background(), id, Average, Seen)
 				first <- err
 			}()
 			<-g.entered
@@ -155,7 +155,7 @@ func TestAnswerBesideClose(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range 4 {
 			wg.Go(func() {
-				_, err := r.Answer(t.Context(), id-rollup.MonthID(i), Average)
+				_, err := r.Answer(t.Context(), id-rollup.MonthID(i), Average, Seen)
 				if err != nil && !errors.Is(err, ErrNoData) && !errors.Is(err, ErrUnavailable) && !errors.Is(err, context.Canceled) {
 					t.Error(err)
 				}
@@ -164,7 +164,7 @@ func TestAnswerBesideClose(t *testing.T) {
 		r.Close()
 		folds := r.store.foldCount()
 		wg.Wait()
-		if _, err := r.Answer(t.Context(), id-5, Average); !errors.Is(err, ErrUnavailable) {
+		if _, err := r.Answer(t.Context(), id-5, Average, Seen); !errors.Is(err, ErrUnavailable) {
 			t.Error(err)
 		}
 		if now := r.store.foldCount(); now != folds {

@@ -44,6 +44,9 @@ type collector struct {
 	unknown map[rollup.MonthID]era
 	// unmoved has the months that stay stale, and under which exclusions they do.
 	unmoved map[rollup.MonthID]string
+	// unconfirmed has the changes of the months of which the rollups were asked for the
+	// confirmed figures of a final snapshot.
+	unconfirmed map[rollup.MonthID]uint64
 	// failing holds back the second and further lines about one trouble.
 	failing bool
 }
@@ -61,7 +64,7 @@ func (c *collector) wait() time.Duration {
 
 func (c *collector) round(ctx context.Context) {
 	err := c.foldRunning(ctx)
-	err = errors.Join(err, c.countStale(ctx), c.collectEnded(ctx), c.saveRunning(ctx), c.foldPeriods())
+	err = errors.Join(err, c.countStale(ctx), c.collectEnded(ctx), c.confirmEnded(ctx), c.saveRunning(ctx), c.foldPeriods())
 	if ctx.Err() != nil {
 		return
 	}
@@ -161,6 +164,49 @@ func (c *collector) settle(ctx context.Context, id rollup.MonthID) error {
 	return nil
 }
 
+// confirmEnded gives the final snapshots the confirmed figures that they lack: those of
+// an earlier version, and those of which the rollups have learned since.
+func (c *collector) confirmEnded(ctx context.Context) error {
+	first, ok, err := c.store.FirstMonth(rollup.Cozystack)
+	if err != nil || !ok {
+		return err
+	}
+	var failed error
+	for id := first; id < rollup.MonthOf(c.cfg.Now()) && ctx.Err() == nil; id++ {
+		failed = errors.Join(failed, c.confirm(ctx, id))
+	}
+	return failed
+}
+
+func (c *collector) confirm(ctx context.Context, id rollup.MonthID) error {
+	s, ok, err := c.store.Snapshot(id)
+	if err != nil || !ok || !s.Final || s.Confirmed != nil {
+		return err
+	}
+	if err := c.store.CloseDays(ctx, id, id.Last()); err != nil {
+		return err
+	}
+	changes := c.store.Changes(id)
+	if then, ok := c.unconfirmed[id]; ok && then == changes {
+		return nil
+	}
+	own, err := c.fold(window{id, id})
+	if err != nil {
+		return err
+	}
+	if c.unconfirmed == nil {
+		c.unconfirmed = map[rollup.MonthID]uint64{}
+	}
+	c.unconfirmed[id] = changes
+	if s.Confirmed = own.confirmed; s.Confirmed == nil {
+		return nil
+	}
+	if _, err = c.store.OfferSnapshot(ctx, s); err == nil {
+		c.forget()
+	}
+	return err
+}
+
 // noteUnknown notes that nobody knows a month, if that was late enough to be the last
 // word.
 func (c *collector) noteUnknown(id rollup.MonthID, checked time.Time, since era) {
@@ -189,7 +235,7 @@ func (c *collector) foldRunning(ctx context.Context) error {
 // month is kept: so the first one to ask does not wait for it.
 func (c *collector) foldPeriods() error {
 	this := rollup.MonthOf(c.cfg.Now())
-	for _, months := range []int{3, 12} {
+	for _, months := range []int{1, 3, 12} {
 		if _, err := c.fold(lastMonths(this, months)); err != nil {
 			return err
 		}

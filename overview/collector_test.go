@@ -96,7 +96,8 @@ func TestFinalMonthThatIsRunningAgain(t *testing.T) {
 		final := rollup.Snapshot{
 			Month: monthID(t, "2000-01"), CollectedAt: instant(t, "2000-02-01T01:00:00Z"),
 			Clusters: 3, TotalNodes: 1000, TotalTenants: 1000, DaysWithData: 31,
-			Source: rollup.SourceRollups, Final: true,
+			Confirmed: &rollup.Confirmed{Clusters: 3, DaysWithData: 31},
+			Source:    rollup.SourceRollups, Final: true,
 		}
 		if _, err := r.store.OfferSnapshot(t.Context(), final); err != nil {
 			t.Fatal(err)

@@ -29,6 +29,26 @@ func parseAggregate(s string) (Aggregate, error) {
 	return "", fmt.Errorf("overview: aggregate is %q or %q, not %q", Average, Distinct, s)
 }
 
+// Publish says which clusters the figures of a period are of.
+type Publish string
+
+const (
+	// Seen are all clusters, each with its peak.
+	Seen Publish = "seen"
+	// Confirmed are the clusters that were seen on enough days, each with its
+	// second-highest day.
+	Confirmed Publish = "confirmed"
+)
+
+// parsePublish reads the name of what is published.
+func parsePublish(s string) (Publish, error) {
+	switch p := Publish(s); p {
+	case Seen, Confirmed:
+		return p, nil
+	}
+	return "", fmt.Errorf("overview: what is published is %q or %q, not %q", Seen, Confirmed, s)
+}
+
 // Config holds what an [Overview] may be told. Only Now is required. What is 0 or
 // empty is as in [DefaultConfig], where that says something.
 type Config struct {
@@ -59,6 +79,8 @@ type Config struct {
 
 	// Aggregate is used where the request names none.
 	Aggregate Aggregate
+	// Publish is used where the request names none.
+	Publish Publish
 	// ConfirmDays is the number of distinct days from which a cluster is
 	// confirmed.
 	ConfirmDays int
@@ -108,6 +130,7 @@ func DefaultConfig() Config {
 		QueryBytes:      8 << 20,
 		QueriesInFlight: 4,
 		Aggregate:       Average,
+		Publish:         Seen,
 		ConfirmDays:     7,
 		FinalGrace:      time.Hour,
 		CurrentTTL:      time.Minute,
@@ -127,6 +150,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.QueryBytes = cmp.Or(c.QueryBytes, d.QueryBytes)
 	c.QueriesInFlight = cmp.Or(c.QueriesInFlight, d.QueriesInFlight)
 	c.Aggregate = cmp.Or(c.Aggregate, d.Aggregate)
+	c.Publish = cmp.Or(c.Publish, d.Publish)
 	c.ConfirmDays = cmp.Or(c.ConfirmDays, d.ConfirmDays)
 	c.FinalGrace = cmp.Or(c.FinalGrace, d.FinalGrace)
 	c.CurrentTTL = cmp.Or(c.CurrentTTL, d.CurrentTTL)
@@ -144,6 +168,7 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	c.FinalGrace = max(c.FinalGrace, 0)
 	c.CurrentTTL = max(c.CurrentTTL, rollupsTTL)
-	_, err := parseAggregate(string(c.Aggregate))
-	return c, err
+	_, aggregateErr := parseAggregate(string(c.Aggregate))
+	_, publishErr := parsePublish(string(c.Publish))
+	return c, errors.Join(aggregateErr, publishErr)
 }

@@ -17,8 +17,11 @@ type figures struct {
 	upperNodes bool
 	// kinds has the applications by the kind that clusters report.
 	kinds map[string]int64
-	// confirmed counts the clusters that were seen on enough distinct days.
-	confirmed int64
+	// confirmedClusters counts the clusters that were seen on enough distinct days.
+	confirmedClusters int64
+	// confirmed has the figures of those with their second-highest days; nil where that
+	// is not known. Only the rollups fill it.
+	confirmed *rollup.Confirmed
 	// days counts the days on which any cluster was seen.
 	days int
 	// monthClusters counts the clusters of each month of the window. Only the
@@ -26,71 +29,83 @@ type figures struct {
 	monthClusters []int64
 }
 
-// counter adds up clusters. Each one counts with its peaks over the window.
-type counter struct {
-	figures
+// count returns the figures of tables that together have the months of a window.
+func (b *book) count(w window, confirmDays int, tables ...*table) figures {
+	f := figures{monthClusters: make([]int64, w.months())}
+	seen, confirmed := b.tally(peak), b.tally(second)
+	eachCluster(tables, func(_ uint32, e *entry) {
+		f.known = true
+		seen.add(e)
+		if e.days >= confirmDays {
+			confirmed.add(e)
+		}
+	})
+	for _, t := range tables {
+		for _, m := range t.months {
+			f.monthClusters[m.month-w.from] = m.clusters
+			f.days += m.days.Len()
+		}
+	}
+	f.clusters, f.nodes, f.tenants, f.kinds = seen.clusters, round(seen.nodes), round(seen.tenants), seen.byKind()
+	f.confirmedClusters = confirmed.clusters
+	f.confirmed = confirmed.confirmed(f.days, tables)
+	return f
+}
+
+// tally adds up clusters. Each one counts with one value of what its entry has: the
+// highest, or that of the second-highest day.
+type tally struct {
 	book           *book
-	confirmDays    int
+	of             func(highest) float64
+	clusters       int64
 	nodes, tenants float64
 	totals         []float64 // by series; negative where no cluster has it
 }
 
-// count returns the figures of tables that together have the months of a window.
-func (b *book) count(w window, confirmDays int, tables ...*table) figures {
-	c := counter{book: b, confirmDays: confirmDays, totals: slices.Repeat([]float64{-1}, b.series.len())}
-	eachCluster(tables, func(_ uint32, e *entry) { c.add(e) })
-	c.monthClusters = make([]int64, w.months())
-	for _, t := range tables {
-		for _, m := range t.months {
-			c.monthClusters[m.month-w.from] = m.clusters
-			c.days += m.days.Len()
-		}
-	}
-	c.figures.nodes, c.figures.tenants = round(c.nodes), round(c.tenants)
-	c.kinds = c.byKind()
-	return c.figures
+func peak(h highest) float64   { return h.peak }
+func second(h highest) float64 { return h.second }
+
+func (b *book) tally(of func(highest) float64) *tally {
+	return &tally{book: b, of: of, totals: slices.Repeat([]float64{-1}, b.series.len())}
 }
 
 // add counts one cluster.
-func (c *counter) add(e *entry) {
-	c.known = true
+func (t *tally) add(e *entry) {
 	if e.days > 0 {
-		c.clusters++
+		t.clusters++
 	}
-	if e.days >= c.confirmDays {
-		c.confirmed++
-	}
-	c.nodes += e.nodes
+	t.nodes += t.of(e.nodes)
 	var tenants [oldTenants + 1]float64
 	for _, p := range e.peaks {
-		c.totals[p.series] = max(c.totals[p.series], 0) + p.value
-		tenants[c.book.uses[p.series]] += p.value
+		v := t.of(p.highest)
+		t.totals[p.series] = max(t.totals[p.series], 0) + v
+		tenants[t.book.uses[p.series]] += v
 	}
 	// A cluster that was upgraded in the window has sent its tenants both ways.
-	c.tenants += max(tenants[newTenants], tenants[oldTenants])
+	t.tenants += max(tenants[newTenants], tenants[oldTenants])
 }
 
 // byKind adds up the totals by kind, and returns what keep keeps of them. From a flood
 // it keeps what is kept of a part of it at a time, so that memory is bounded; kinds
 // that keep always keeps are counted in full.
-func (c *counter) byKind() map[string]int64 {
+func (t *tally) byKind() map[string]int64 {
 	sums := make(map[string]float64)
-	for i, total := range c.totals {
-		if total < 0 || c.book.uses[i] == oldTenants {
+	for i, total := range t.totals {
+		if total < 0 || t.book.uses[i] == oldTenants {
 			continue
 		}
-		if kind := lengthen(c.book.series.text(uint32(i))).Label(rollup.LabelKind); kind != "" {
+		if kind := lengthen(t.book.series.text(uint32(i))).Label(rollup.LabelKind); kind != "" {
 			sums[kind] += total
 		}
 		if len(sums) > manySeries {
-			kept := c.book.keep(rounded(sums))
+			kept := t.book.keep(rounded(sums))
 			clear(sums)
 			for kind, n := range kept {
 				sums[kind] = float64(n)
 			}
 		}
 	}
-	return c.book.keep(rounded(sums))
+	return t.book.keep(rounded(sums))
 }
 
 func rounded(sums map[string]float64) map[string]int64 {

@@ -13,6 +13,7 @@ import (
 // how long it holds.
 func (o *Overview) distinct(asking context.Context, w window, data []rollup.Snapshot) (p period, until time.Time) {
 	c, err := o.count(asking, w)
+	defer func() { p.Confirmed = o.distinctConfirmed(c.figures) }()
 	// A window has at least the clusters of each of its months. Where the sources
 	// know less, or can't be asked, the largest month is nearest to the truth.
 	if largest := largestOf(data); largest.Clusters > c.clusters || err != nil {
@@ -23,7 +24,7 @@ func (o *Overview) distinct(asking context.Context, w window, data []rollup.Snap
 	p = o.mean(w, []rollup.Snapshot{o.snapshot(w.to, c)})
 	p.Months = len(data)
 	p.Complete = c.days == w.length() && !c.at.Before(w.end()) && o.seesAll(c.source)
-	p.UniqueClusters, p.ConfirmedClusters = &c.clusters, &c.confirmed
+	p.UniqueClusters, p.ConfirmedClusters = &c.clusters, &c.confirmedClusters
 	return p, c.until
 }
 
@@ -41,7 +42,7 @@ func (o *Overview) unique(asking context.Context, w window, data []rollup.Snapsh
 	}
 	own, err := o.fold(w)
 	if err == nil && knowsAll(own, w, data) {
-		return &own.clusters, &own.confirmed, until
+		return &own.clusters, &own.confirmedClusters, until
 	}
 	asking, cancel := context.WithTimeout(asking, o.cfg.QueryBudget/uniqueShare)
 	defer cancel()
@@ -53,7 +54,7 @@ func (o *Overview) unique(asking context.Context, w window, data []rollup.Snapsh
 	if !o.asks(excluded) || heard.value.clusters < max(largestOf(data).Clusters, own.clusters) {
 		return nil, nil, until
 	}
-	return &heard.value.clusters, &heard.value.confirmed, heard.until
+	return &heard.value.clusters, &heard.value.confirmedClusters, heard.until
 }
 
 // knowsAll tells whether the rollups have seen no fewer clusters than each

@@ -76,7 +76,7 @@ func TestMonthOfTheExcludedAlone(t *testing.T) {
 	if _, err := r.CountAgain(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.Answer(t.Context(), id, Average); !errors.Is(err, ErrNoData) {
+	if _, err := r.Answer(t.Context(), id, Average, Seen); !errors.Is(err, ErrNoData) {
 		t.Errorf("the answer is %v", err)
 	}
 	r.store.exclude()

@@ -60,6 +60,7 @@ func monthID(t testing.TB, s string) rollup.MonthID {
 type fakeStore struct {
 	mu        sync.Mutex
 	months    map[string]map[rollup.MonthID]rollup.Month
+	reports   []rollup.Report
 	snapshots map[rollup.MonthID]rollup.Snapshot
 	closed    map[rollup.MonthID]int
 	puts      []rollup.Snapshot
@@ -82,6 +83,7 @@ func newFakeStore() *fakeStore {
 func (s *fakeStore) record(r rollup.Report) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.reports = append(s.reports, r)
 	if s.months[r.Instance] == nil {
 		s.months[r.Instance] = map[rollup.MonthID]rollup.Month{}
 	}
@@ -316,7 +318,7 @@ func newRig(t testing.TB, now string, cfg Config, lines ...line) *rig {
 // ask returns the decoded answer for a month.
 func (r *rig) ask(t testing.TB, month string, a Aggregate) content {
 	t.Helper()
-	got, err := r.Answer(context.Background(), monthID(t, month), a)
+	got, err := r.Answer(context.Background(), monthID(t, month), a, r.cfg.Publish)
 	if err != nil {
 		t.Fatalf("%s: %v", month, err)
 	}

@@ -79,7 +79,7 @@ func (v *fakeVM) knowsOf(w window, clusters int64) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.windows[w] = figures{known: true, clusters: clusters, nodes: 3 * clusters, tenants: clusters,
-		kinds: map[string]int64{"Postgres": clusters}, confirmed: clusters - 1, days: w.length()}
+		kinds: map[string]int64{"Postgres": clusters}, confirmedClusters: clusters - 1, days: w.length()}
 }
 
 var rangeText = regexp.MustCompile(`\[(\d+)(ms|d)(?::1d)?\](?:\)|$)`)
@@ -143,7 +143,7 @@ func (f figures) answer(text string) []byte {
 	case strings.HasPrefix(text, "count(count by"):
 		n = f.clusters
 	case strings.HasPrefix(text, "count(count_over_time"):
-		n = f.confirmed
+		n = f.confirmedClusters
 	case strings.HasPrefix(text, "count_over_time"):
 		n = int64(f.days)
 	case strings.Contains(text, "cozy_cluster_nodes"):

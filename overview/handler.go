@@ -63,7 +63,7 @@ func (h *Handler) get(w http.ResponseWriter, r *http.Request) {
 		jsonerror.Write(w, http.StatusBadRequest, message)
 		return
 	}
-	a, err := h.overview.Answer(r.Context(), q.month, q.aggregate)
+	a, err := h.overview.Answer(r.Context(), q.month, q.aggregate, q.publish)
 	switch {
 	case err == nil:
 		writeAnswer(w, r, a)
@@ -100,6 +100,13 @@ func (h *Handler) parse(r *http.Request) (q question, message string) {
 		var err error
 		if q.aggregate, err = parseAggregate(name); err != nil {
 			return q, "invalid aggregate parameter"
+		}
+	}
+	q.publish = h.overview.cfg.Publish
+	if name := params.Get("publish"); name != "" {
+		var err error
+		if q.publish, err = parsePublish(name); err != nil {
+			return q, "invalid publish parameter"
 		}
 	}
 	return q, ""

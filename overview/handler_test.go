@@ -41,7 +41,9 @@ func example(t testing.TB) *rig {
 	confirmed := int64(40)
 	r.store.put(t, "2026-03", rollup.Snapshot{Clusters: 42, TotalNodes: 210, TotalTenants: 84, DaysWithData: 31,
 		CollectedAt: instant(t, "2026-04-01T07:01:00Z"), Source: rollup.SourceVictoriaMetrics, ConfirmedClusters: &confirmed,
-		Kinds: map[string]int64{"Postgres": 120, "Redis": 85, "kubernetes": 30, "<script>": 1}})
+		Kinds: map[string]int64{"Postgres": 120, "Redis": 85, "kubernetes": 30, "<script>": 1},
+		Confirmed: &rollup.Confirmed{Clusters: 40, TotalNodes: 190, TotalTenants: 78, DaysWithData: 30,
+			Kinds: map[string]int64{"Postgres": 110, "Redis": 80}}})
 	return r
 }
 
@@ -69,6 +71,7 @@ func TestHandlerErrors(t *testing.T) {
 		badMonth  = "invalid month parameter"
 		future    = "month is in the future"
 		badAgg    = "invalid aggregate parameter"
+		badPub    = "invalid publish parameter"
 		noData    = "no telemetry data for 2026-02"
 		available = "no telemetry data available"
 	)
@@ -108,6 +111,9 @@ func TestHandlerErrors(t *testing.T) {
 		{r, "year=2100&month=12", 400, future},
 		{r, "year=2026&month=3&aggregate=median", 400, badAgg},
 		{r, "year=2026&month=3&aggregate=Average", 400, badAgg},
+		{r, "year=2026&month=3&publish=peak", 400, badPub},
+		{r, "year=2026&month=3&aggregate=distinct&publish=Seen", 400, badPub},
+		{r, "year=2026&month=3&publish=confirmed", 200, ""},
 		{r, "year=2026&month=2", 404, noData},
 		{r, "year=2026&month=3", 200, ""},
 		{r, "year=2026&month=03&aggregate=distinct", 200, ""},
@@ -246,6 +252,27 @@ func TestHandlerAggregate(t *testing.T) {
 			body := r.serve("GET", "/api/overview?year=2026&month=3"+query).Body.String()
 			if _, quarter, _ := strings.Cut(body, `"quarter"`); !strings.Contains(quarter, want) {
 				t.Errorf("flag %s, query %q: %s", flag, query, body)
+			}
+		}
+	}
+}
+
+// The parameter goes before the flag, and the answer says which of the two it has.
+func TestHandlerPublish(t *testing.T) {
+	lines := append(everyDay("a", 1, "cozy_cluster_info 1", "cozy_nodes_count 4"), attack("b", "2026-03-10T00:00:00Z"))
+	const seen, confirmed = `"total_nodes":10000004,`, `"total_nodes":4,`
+	for flag, want := range map[Publish]string{Seen: seen, Confirmed: confirmed} {
+		r := newRig(t, "2026-04-10T00:00:00Z", Config{Publish: flag}, lines...)
+		for query, want := range map[string]string{"": want, "&publish=seen": seen, "&publish=confirmed": confirmed} {
+			body := r.serve("GET", "/api/overview?year=2026&month=3"+query).Body.String()
+			month, _, _ := strings.Cut(body, `"quarter"`)
+			own, beside, _ := strings.Cut(month, `"confirmed":`)
+			says := `"published":"seen"`
+			if want == confirmed {
+				says = `"published":"confirmed"`
+			}
+			if !strings.Contains(own, want) || !strings.Contains(beside, confirmed) || !strings.Contains(beside, says) {
+				t.Errorf("flag %s, query %q: %s", flag, query, month)
 			}
 		}
 	}

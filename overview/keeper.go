@@ -59,9 +59,10 @@ func (o *Overview) fold(w window) (figures, error) {
 
 func (k *keeper) fold(o *Overview, w window, shared time.Duration) (figures, error) {
 	now, excluding := o.cfg.Now(), o.exclusions().Digest
-	changes := make([]uint64, w.months())
+	reach := w.reach(now, o.cfg.ConfirmDays)
+	changes := make([]uint64, reach.months())
 	for i := range changes {
-		changes[i] = o.store.Changes(w.from + rollup.MonthID(i))
+		changes[i] = o.store.Changes(reach.from + rollup.MonthID(i))
 	}
 	if age := now.Sub(k.readAt); k.own != nil && k.to == w.to && len(k.own.spans) > 0 && 0 <= age && age < shared && k.excluding == excluding {
 		changes[len(changes)-1] = k.changes[w.to]
@@ -69,18 +70,29 @@ func (k *keeper) fold(o *Overview, w window, shared time.Duration) (figures, err
 	if kept, ok := k.figures[w]; ok && slices.Equal(kept.changes, changes) {
 		return kept.figures, nil
 	}
-	k.forget(w, changes, o.apps.Keep)
+	k.forget(reach, changes, o.apps.Keep)
 	k.excluding = excluding
-	tables, err := k.tables(o, w, changes)
+	tables, err := k.tables(o, reach, changes)
 	if err != nil {
 		return figures{}, err
 	}
-	f := k.book.count(w, o.cfg.ConfirmDays, tables...)
+	f := k.count(w, reach, o.cfg.ConfirmDays, tables)
 	if k.figures == nil {
 		k.figures = make(map[window]keptFigures)
 	}
 	k.figures[w] = keptFigures{f, changes}
 	return f, nil
+}
+
+// count counts a window of the tables of its reach.
+func (k *keeper) count(w, reach window, confirmDays int, tables []*table) figures {
+	if w == reach {
+		return k.book.count(w, confirmDays, tables...)
+	}
+	before, own := tables[0], tables[1]
+	f := k.book.count(w, confirmDays, own)
+	f.confirmed = k.book.young(before, own, f.days, confirmDays)
+	return f
 }
 
 // forget drops what is of no use for a window.

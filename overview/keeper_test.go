@@ -35,7 +35,7 @@ func plainFold(t fatal, r *rig, w window) figures {
 			f.clusters++
 		}
 		if seen >= r.cfg.ConfirmDays {
-			f.confirmed++
+			f.confirmedClusters++
 		}
 		nodes += metricOf(all, rollup.MetricNodes).Peak
 		var now, before float64
@@ -62,6 +62,7 @@ func plainFold(t fatal, r *rig, w window) figures {
 	for _, d := range days {
 		f.days += d.Len()
 	}
+	f.confirmed = naiveConfirmed(r.store.reports, w, r.clock.now(), r.cfg.ConfirmDays)
 	return f
 }
 
@@ -118,6 +119,9 @@ func (s *fakeStore) drop(instance string, month rollup.MonthID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.months[instance], month)
+	s.reports = slices.DeleteFunc(s.reports, func(r rollup.Report) bool {
+		return r.Instance == instance && rollup.MonthOf(r.Received) == month
+	})
 	s.changes[month]++
 }
 

@@ -90,7 +90,7 @@ func TestWhichSourceAnswers(t *testing.T) {
 				tc.stored.Month = id
 				r.store.snapshots[id] = *tc.stored
 			}
-			got, err := r.Answer(context.Background(), id, Average)
+			got, err := r.Answer(context.Background(), id, Average, Seen)
 			if tc.err != nil {
 				if !errors.Is(err, tc.err) {
 					t.Fatalf("error %v", err)
@@ -124,7 +124,7 @@ func TestStoreFails(t *testing.T) {
 	vm.set(errDown)
 	r.clock.add(time.Hour)
 	r.heard.clear()
-	if _, err := r.Answer(t.Context(), id, Average); !errors.Is(err, ErrUnavailable) || !errors.Is(err, broken) {
+	if _, err := r.Answer(t.Context(), id, Average, Seen); !errors.Is(err, ErrUnavailable) || !errors.Is(err, broken) {
 		t.Error(err)
 	}
 	r.store.failFold, r.store.failPut = nil, broken
@@ -233,7 +233,7 @@ func TestAnotherMonthFails(t *testing.T) {
 	vm.knows(id, 5)
 	vm.failIn[window{id - 4, id - 4}] = errDown
 	r := newRig(t, "2026-04-20T12:00:00Z", vm.config(), clusters("2026-03", 4)...)
-	got, err := r.Answer(t.Context(), id, Average)
+	got, err := r.Answer(t.Context(), id, Average, Seen)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -242,7 +242,7 @@ func TestAnotherMonthFails(t *testing.T) {
 	}
 	r.store.snapshots[id-4] = rollup.Snapshot{Month: id - 4, Clusters: 3, Source: rollup.SourceVictoriaMetrics}
 	r.clock.add(time.Second)
-	if _, err := r.Answer(t.Context(), id, Average); !errors.Is(err, ErrUnavailable) {
+	if _, err := r.Answer(t.Context(), id, Average, Seen); !errors.Is(err, ErrUnavailable) {
 		t.Error(err)
 	}
 	vm.failIn = nil
@@ -317,7 +317,7 @@ func TestClientGoesAway(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
 		start := time.Now()
-		if _, err := r.Answer(ctx, id, Average); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) > time.Millisecond {
+		if _, err := r.Answer(ctx, id, Average, Seen); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) > time.Millisecond {
 			t.Errorf("%v after %s", err, time.Since(start))
 		}
 		time.Sleep(20 * time.Second)
@@ -367,7 +367,7 @@ func TestOneComputationPerMonth(t *testing.T) {
 				if i%10 == 0 {
 					time.AfterFunc(2*time.Millisecond, cancel)
 				}
-				_, err := r.Answer(ctx, last-rollup.MonthID(i/2), Average)
+				_, err := r.Answer(ctx, last-rollup.MonthID(i/2), Average, Seen)
 				if err != nil && ctx.Err() == nil {
 					t.Error(err)
 				}

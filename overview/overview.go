@@ -50,6 +50,7 @@ type Overview struct {
 type question struct {
 	month     rollup.MonthID
 	aggregate Aggregate
+	publish   Publish
 }
 
 // New returns an Overview over a store. It returns an error for a Config that
@@ -92,8 +93,8 @@ const rollupsTTL = time.Second
 // Answer returns the overview of a month that has begun. The result is shared
 // and must not be changed. Errors wrap [ErrNoData] or [ErrUnavailable], or are
 // that of ctx.
-func (o *Overview) Answer(ctx context.Context, month rollup.MonthID, aggregate Aggregate) (*Answer, error) {
-	q := question{month, aggregate}
+func (o *Overview) Answer(ctx context.Context, month rollup.MonthID, aggregate Aggregate, publish Publish) (*Answer, error) {
+	q := question{month, aggregate, publish}
 	l, since, ok := o.answers.get(q, o.cfg.Now())
 	if ok {
 		o.cfg.OnAnswer(Cached)

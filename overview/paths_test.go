@@ -69,7 +69,7 @@ func TestDistinctOfImportsWithoutVMSelect(t *testing.T) {
 		r.store.put(t, month, rollup.Snapshot{Clusters: clusters, Source: rollup.SourceImported, Apps: map[string]int64{"redis": 2}})
 	}
 	for _, a := range []Aggregate{Average, Distinct} {
-		got, err := r.Answer(t.Context(), monthID(t, "2026-03"), a)
+		got, err := r.Answer(t.Context(), monthID(t, "2026-03"), a, Seen)
 		if err != nil {
 			t.Fatalf("%s: %v", a, err)
 		}

@@ -47,20 +47,28 @@ func (o *Overview) year(asking context.Context, id rollup.MonthID) ([]monthly, e
 
 // period is what the page shows of a window.
 type period struct {
-	Label                string           `json:"label"`
-	Start                string           `json:"start"`
-	End                  string           `json:"end"`
+	Label string `json:"label"`
+	Start string `json:"start"`
+	End   string `json:"end"`
+	counts
+	Source            rollup.Source `json:"source"`
+	Complete          bool          `json:"complete"`
+	Months            int           `json:"months"`
+	UniqueClusters    *int64        `json:"unique_clusters,omitempty"`
+	ConfirmedClusters *int64        `json:"confirmed_clusters,omitempty"`
+	Confirmed         *confirmed    `json:"confirmed"`
+	// Published says which counts stand in the period itself.
+	Published Publish `json:"published"`
+}
+
+// counts are the figures that the page shows.
+type counts struct {
 	Clusters             int64            `json:"clusters"`
 	TotalNodes           int64            `json:"total_nodes"`
 	AvgNodesPerCluster   tenths           `json:"avg_nodes_per_cluster"`
 	TotalTenants         int64            `json:"total_tenants"`
 	AvgTenantsPerCluster tenths           `json:"avg_tenants_per_cluster"`
 	Apps                 map[string]int64 `json:"apps"`
-	Source               rollup.Source    `json:"source"`
-	Complete             bool             `json:"complete"`
-	Months               int              `json:"months"`
-	UniqueClusters       *int64           `json:"unique_clusters,omitempty"`
-	ConfirmedClusters    *int64           `json:"confirmed_clusters,omitempty"`
 }
 
 // tenths is a number with one decimal.
@@ -83,42 +91,61 @@ func divide(n, by int64) int64 { return (2*n + by) / (2 * by) }
 // mean is the period of a window as the mean of its months with data; of one
 // month it is that month.
 func (o *Overview) mean(w window, data []rollup.Snapshot) period {
-	n := int64(len(data))
 	p := period{
-		Label:    w.label(),
-		Start:    w.from.First().String(),
-		End:      w.to.Last().String(),
-		Source:   data[0].Source,
-		Complete: len(data) == w.months(),
-		Months:   len(data),
+		Label:     w.label(),
+		Start:     w.from.First().String(),
+		End:       w.to.Last().String(),
+		Source:    data[0].Source,
+		Complete:  len(data) == w.months(),
+		Months:    len(data),
+		Published: Seen,
 	}
-	kinds := map[string]int64{}
+	sum := sum{kinds: map[string]int64{}}
 	for _, s := range data {
-		p.Clusters += s.Clusters
-		p.TotalNodes += s.TotalNodes
-		p.TotalTenants += s.TotalTenants
-		for kind, count := range kindsOf(s) {
-			kinds[kind] += count
-		}
+		sum.add(s.Clusters, s.TotalNodes, s.TotalTenants, kindsOf(s))
 		if s.Source != p.Source {
 			p.Source = rollup.SourceMixed
 		}
 		p.Complete = p.Complete && o.covers(s)
 	}
-	p.Clusters = divide(p.Clusters, n)
-	p.TotalNodes = divide(p.TotalNodes, n)
-	p.TotalTenants = divide(p.TotalTenants, n)
-	// All months are named at once, so that no application shows under the names
-	// of two of them.
-	p.Apps = o.apps.ByApp(kinds)
-	for app, sum := range p.Apps {
-		p.Apps[app] = divide(sum, n)
-	}
-	o.nameTenants(p.Apps, p.TotalTenants)
-	o.dropUnlisted(p.Apps)
-	p.AvgNodesPerCluster = perCluster(p.TotalNodes, p.Clusters)
-	p.AvgTenantsPerCluster = perCluster(p.TotalTenants, p.Clusters)
+	p.counts = o.divided(sum)
 	return p
+}
+
+// sum adds up the figures of n months.
+type sum struct {
+	n, clusters, nodes, tenants int64
+	kinds                       map[string]int64
+}
+
+func (s *sum) add(clusters, nodes, tenants int64, kinds map[string]int64) {
+	s.n++
+	s.clusters += clusters
+	s.nodes += nodes
+	s.tenants += tenants
+	for kind, count := range kinds {
+		s.kinds[kind] += count
+	}
+}
+
+// divided returns the mean of a sum.
+func (o *Overview) divided(s sum) counts {
+	c := counts{
+		Clusters:     divide(s.clusters, s.n),
+		TotalNodes:   divide(s.nodes, s.n),
+		TotalTenants: divide(s.tenants, s.n),
+		// All months are named at once, so that no application shows under the names
+		// of two of them.
+		Apps: o.apps.ByApp(s.kinds),
+	}
+	for app, total := range c.Apps {
+		c.Apps[app] = divide(total, s.n)
+	}
+	o.nameTenants(c.Apps, c.TotalTenants)
+	o.dropUnlisted(c.Apps)
+	c.AvgNodesPerCluster = perCluster(c.TotalNodes, c.Clusters)
+	c.AvgTenantsPerCluster = perCluster(c.TotalTenants, c.Clusters)
+	return c
 }
 
 // kindsOf returns the kinds of a snapshot. Those of an imported month are not

@@ -45,25 +45,28 @@ func TestPeriods(t *testing.T) {
 	for name, tc := range map[string]struct{ got, want period }{
 		"month": {got.Periods.Month, period{
 			Label: "March 2026", Start: "2026-03-01", End: "2026-03-31",
-			Clusters: 42, TotalNodes: 210, AvgNodesPerCluster: 50, TotalTenants: 84, AvgTenantsPerCluster: 20,
-			Apps:   map[string]int64{"postgres": 120, "redis": 85, "tenant": 84, "Odd": 1},
-			Source: rollup.SourceVictoriaMetrics, Complete: true, Months: 1, UniqueClusters: n(42),
+			counts: counts{Clusters: 42, TotalNodes: 210, AvgNodesPerCluster: 50, TotalTenants: 84, AvgTenantsPerCluster: 20,
+				Apps: map[string]int64{"postgres": 120, "redis": 85, "tenant": 84, "Odd": 1}},
+			Published: Seen,
+			Source:    rollup.SourceVictoriaMetrics, Complete: true, Months: 1, UniqueClusters: n(42),
 		}},
 		// 41.5 clusters, 205 nodes, 83.5 tenants; 63.5 postgres, 42.5 redis, 0.5 Odd,
 		// 1.5 Foo: halves go up.
 		"quarter": {got.Periods.Quarter, period{
 			Label: "January 2026 \u2014 March 2026", Start: "2026-01-01", End: "2026-03-31",
-			Clusters: 42, TotalNodes: 205, AvgNodesPerCluster: 49, TotalTenants: 84, AvgTenantsPerCluster: 20,
-			Apps:   map[string]int64{"postgres": 64, "redis": 43, "tenant": 84, "Odd": 1, "Foo": 2},
-			Source: rollup.SourceVictoriaMetrics, Months: 2,
+			counts: counts{Clusters: 42, TotalNodes: 205, AvgNodesPerCluster: 49, TotalTenants: 84, AvgTenantsPerCluster: 20,
+				Apps: map[string]int64{"postgres": 64, "redis": 43, "tenant": 84, "Odd": 1, "Foo": 2}},
+			Published: Seen,
+			Source:    rollup.SourceVictoriaMetrics, Months: 2,
 		}},
 		// 30.33 clusters, 137 nodes, 55.67 tenants; 42.33 postgres, 30 redis, 0.33 Odd,
 		// which is not listed and so not shown, 1 Foo.
 		"year": {got.Periods.Year, period{
 			Label: "April 2025 \u2014 March 2026", Start: "2025-04-01", End: "2026-03-31",
-			Clusters: 30, TotalNodes: 137, AvgNodesPerCluster: 46, TotalTenants: 56, AvgTenantsPerCluster: 19,
-			Apps:   map[string]int64{"postgres": 42, "redis": 30, "tenant": 56, "Foo": 1},
-			Source: rollup.SourceMixed, Months: 3,
+			counts: counts{Clusters: 30, TotalNodes: 137, AvgNodesPerCluster: 46, TotalTenants: 56, AvgTenantsPerCluster: 19,
+				Apps: map[string]int64{"postgres": 42, "redis": 30, "tenant": 56, "Foo": 1}},
+			Published: Seen,
+			Source:    rollup.SourceMixed, Months: 3,
 		}},
 	} {
 		if !reflect.DeepEqual(tc.got, tc.want) {
@@ -140,8 +143,10 @@ func TestDistinct(t *testing.T) {
 	q := r.ask(t, "2026-03", Distinct).Periods.Quarter
 	want := period{
 		Label: "January 2026 \u2014 March 2026", Start: "2026-01-01", End: "2026-03-31",
-		Clusters: 2, TotalNodes: 7, AvgNodesPerCluster: 35, Apps: map[string]int64{"postgres": 0, "redis": 1, "tenant": 0},
-		Source: rollup.SourceRollups, Months: 3, UniqueClusters: n(2), ConfirmedClusters: n(1),
+		counts: counts{Clusters: 2, TotalNodes: 7, AvgNodesPerCluster: 35, Apps: map[string]int64{"postgres": 0, "redis": 1, "tenant": 0}},
+		Confirmed: &confirmed{Months: 3, DaysWithData: 60, counts: counts{
+			Clusters: 1, TotalNodes: 2, AvgNodesPerCluster: 20, Apps: map[string]int64{"postgres": 0, "redis": 1, "tenant": 0}}},
+		Published: Seen, Source: rollup.SourceRollups, Months: 3, UniqueClusters: n(2), ConfirmedClusters: n(1),
 	}
 	if !reflect.DeepEqual(q, want) {
 		t.Errorf("\ngot  %+v\nwant %+v", q, want)
@@ -207,7 +212,7 @@ func TestUniqueSources(t *testing.T) {
 	} {
 		vm := newFakeVM()
 		cfg := vm.config()
-		vm.windows[quarter] = figures{known: true, clusters: tc.vm, confirmed: 1}
+		vm.windows[quarter] = figures{known: true, clusters: tc.vm, confirmedClusters: 1}
 		if tc.fails {
 			vm.failIn[quarter] = errDown
 		}
@@ -252,14 +257,16 @@ func TestAggregatesAgreeOnIdenticalMonths(t *testing.T) {
 		counts := rapid.SliceOfN(rapid.IntRange(0, 50), 1, 6).Draw(rt, "counts")
 		for i, n := range counts {
 			for m := range 12 {
-				at := time.Date(2025, time.Month(4+m), 5, 0, 0, 0, 0, time.UTC)
-				r.store.record(line{fmt.Sprint(i), at.Format(time.RFC3339), []string{"cozy_cluster_info 1",
-					fmt.Sprintf("cozy_nodes_count %d", n), fmt.Sprintf(`cozy_application_count{kind="Tenant"} %d`, n/2),
-					fmt.Sprintf(`cozy_application_count{kind="Kind%d"} %d`, n%3, n)}}.report(t))
+				for day := range r.cfg.ConfirmDays {
+					at := time.Date(2025, time.Month(4+m), 5+day, 0, 0, 0, 0, time.UTC)
+					r.store.record(line{fmt.Sprint(i), at.Format(time.RFC3339), []string{"cozy_cluster_info 1",
+						fmt.Sprintf("cozy_nodes_count %d", n), fmt.Sprintf(`cozy_application_count{kind="Tenant"} %d`, n/2),
+						fmt.Sprintf(`cozy_application_count{kind="Kind%d"} %d`, n%3, n)}}.report(t))
+				}
 			}
 		}
 		average, distinct := r.ask(t, "2026-03", Average).Periods, r.ask(t, "2026-03", Distinct).Periods
-		if average.Year.Clusters != int64(len(counts)) {
+		if n := int64(len(counts)); average.Year.Clusters != n || average.Year.Confirmed.Clusters != n {
 			rt.Fatalf("%+v", average.Year)
 		}
 		if !reflect.DeepEqual(average, distinct) {

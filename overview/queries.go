@@ -67,7 +67,7 @@ func presenceQueries(w window, now time.Time, confirmDays int, but except) []que
 		}, {
 			fmt.Sprintf("count(count_over_time((count by (cluster_id)"+
 				"(max_over_time(%s[1d] offset 1ms)))[%dd:1d]) >= %d)", but.of(rollup.MetricInfo), days, confirmDays), midnight,
-			single(func(f *figures, n int64) { f.confirmed = n }),
+			single(func(f *figures, n int64) { f.confirmedClusters = n }),
 		},
 	}
 }

@@ -12,7 +12,7 @@ import (
 // month, as its snapshot does, each as one series of a cluster. The numbers of the
 // rest are given back, so a flood takes memory only while its month is read.
 func (b *book) sift(t *table, first int) *table {
-	all := counter{book: b, totals: slices.Repeat([]float64{-1}, b.series.len())}
+	all := b.tally(peak)
 	eachCluster([]*table{t}, func(_ uint32, e *entry) { all.add(e) })
 	kept := all.byKind()
 
@@ -49,14 +49,15 @@ func (e *entry) renumber(numbers []int) {
 	renamed := e.spare[:0]
 	for _, p := range e.peaks {
 		if n := numbers[p.series]; n >= 0 {
-			renamed = append(renamed, seriesPeak{uint32(n), p.value})
+			renamed = append(renamed, seriesPeak{uint32(n), p.highest})
 		}
 	}
 	slices.SortFunc(renamed, func(x, y seriesPeak) int { return cmp.Compare(x.series, y.series) })
 	e.peaks, e.spare = renamed[:0], e.peaks
 	for _, p := range renamed {
 		if last := len(e.peaks) - 1; last >= 0 && e.peaks[last].series == p.series {
-			e.peaks[last].value += p.value
+			e.peaks[last].peak += p.peak
+			e.peaks[last].second += p.second
 			continue
 		}
 		e.peaks = append(e.peaks, p)

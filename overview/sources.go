@@ -46,6 +46,7 @@ func (o *Overview) count(asking context.Context, w window) (counted, error) {
 		final: complete && ownErr == nil,
 	})
 	c.excluding = excluded.Digest
+	c.confirmed, c.monthClusters = own.confirmed, own.monthClusters // vmselect has neither
 	c.asked = o.asks(excluded) && vmErr == nil && complete == closed
 	if complete && errors.Join(vmErr, ownErr) == nil {
 		c.checked, c.until = now, now.Add(forever)
@@ -140,7 +141,7 @@ func (o *Overview) inquire(asking context.Context, a inquiry, excluded rollup.Ex
 		err = fmt.Errorf("overview: vmselect: %d days with data in %s", f.days, w.label())
 	}
 	// The two are counted one after the other, and reports come in between.
-	f.confirmed = min(f.confirmed, f.clusters)
+	f.confirmedClusters = min(f.confirmedClusters, f.clusters)
 	o.vm.note(w.months(), err)
 	o.cfg.OnAsk(err)
 	o.judge(a, longest, asking.Err() != nil, err)

@@ -24,6 +24,8 @@ type monthPresence struct {
 	month    rollup.MonthID
 	clusters int64
 	days     rollup.DaySet
+	// dateless is set where it is not known any more which days its values are of.
+	dateless bool
 }
 
 // put adds an entry. A cluster has one.
@@ -84,7 +86,7 @@ func join(tables ...*table) *table {
 type entry struct {
 	// days is on how many days it was seen.
 	days  int
-	nodes float64
+	nodes highest
 	// peaks are those of series of applications and tenants, by number, ascending.
 	peaks []seriesPeak
 	spare []seriesPeak // room for merge
@@ -92,19 +94,28 @@ type entry struct {
 
 type seriesPeak struct {
 	series uint32
-	value  float64
+	highest
 }
 
-func (e *entry) reset() { e.days, e.nodes, e.peaks = 0, 0, e.peaks[:0] }
+// highest are the values of the two highest days. That of a day alone has 0 beside it.
+type highest struct{ peak, second float64 }
+
+// merge returns the highest of other days, too.
+func (h highest) merge(o highest) highest {
+	if o.peak > h.peak {
+		h, o = o, h
+	}
+	return highest{h.peak, max(h.second, o.peak)}
+}
+
+func (e *entry) reset() { e.days, e.nodes, e.peaks = 0, highest{}, e.peaks[:0] }
 
 // append writes the entry behind b.
 func (e *entry) append(b []byte) []byte {
-	b = binary.AppendUvarint(b, uint64(e.days))
-	b = appendValue(b, e.nodes)
+	b = appendHighest(b, uint64(e.days), e.nodes)
 	next := uint32(0)
 	for _, p := range e.peaks {
-		b = binary.AppendUvarint(b, uint64(p.series-next))
-		b = appendValue(b, p.value)
+		b = appendHighest(b, uint64(p.series-next), p.highest)
 		next = p.series + 1
 	}
 	return b
@@ -112,30 +123,48 @@ func (e *entry) append(b []byte) []byte {
 
 // merge adds what other months say, as append has written it.
 func (e *entry) merge(b []byte) {
-	days, b := uvarint(b)
+	days, nodes, b := readHighest(b)
 	e.days += int(days)
-	nodes, b := value(b)
-	e.nodes = max(e.nodes, nodes)
+	e.nodes = e.nodes.merge(nodes)
 	old := e.peaks
 	merged := e.spare[:0]
 	next := uint32(0)
 	for len(b) > 0 {
 		var p seriesPeak
 		var distance uint64
-		distance, b = uvarint(b)
+		distance, p.highest, b = readHighest(b)
 		p.series = next + uint32(distance)
-		p.value, b = value(b)
 		next = p.series + 1
 		for len(old) > 0 && old[0].series < p.series {
 			merged, old = append(merged, old[0]), old[1:]
 		}
 		if len(old) > 0 && old[0].series == p.series {
-			p.value = max(p.value, old[0].value)
+			p.highest = p.merge(old[0].highest)
 			old = old[1:]
 		}
 		merged = append(merged, p)
 	}
 	e.peaks, e.spare = append(merged, old...), e.peaks
+}
+
+// appendHighest writes a number and the two highest. Most values are the same on many
+// days: the second one is written only where it is another one, which the number's
+// lowest bit tells.
+func appendHighest(b []byte, n uint64, h highest) []byte {
+	if h.second == h.peak {
+		return appendValue(binary.AppendUvarint(b, n<<1), h.peak)
+	}
+	return appendValue(appendValue(binary.AppendUvarint(b, n<<1|1), h.peak), h.second)
+}
+
+func readHighest(b []byte) (n uint64, h highest, rest []byte) {
+	n, b = uvarint(b)
+	h.peak, b = value(b)
+	h.second = h.peak
+	if n&1 != 0 {
+		h.second, b = value(b)
+	}
+	return n >> 1, h, b
 }
 
 // uvarint reads a varint, with a short way for a single byte.

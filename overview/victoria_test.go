@@ -120,13 +120,13 @@ func TestVictoriaMetrics(t *testing.T) {
 		{"February", window{month(2), month(2)}, later, figures{known: true, clusters: 2, nodes: 3, days: 2}},
 		{"March", window{month(3), month(3)}, later, figures{known: true, clusters: 2, nodes: 1003, tenants: 11,
 			kinds: map[string]int64{"Postgres": 5, "Tenant": 8}, days: 3}},
-		{"April", window{month(4), month(4)}, later, figures{known: true, clusters: 2, confirmed: 1, days: 7}},
-		{"May, running", window{month(5), month(5)}, now, figures{known: true, clusters: 2, nodes: 5, confirmed: 1, days: 8}},
+		{"April", window{month(4), month(4)}, later, figures{known: true, clusters: 2, confirmedClusters: 1, days: 7}},
+		{"May, running", window{month(5), month(5)}, now, figures{known: true, clusters: 2, nodes: 5, confirmedClusters: 1, days: 8}},
 		{"May, a day earlier", window{month(5), month(5)}, now.Add(-24 * time.Hour), figures{known: true, clusters: 2, nodes: 4, days: 7}},
 		{"May, its first instant", window{month(5), month(5)}, month(5).Start(), figures{known: true, clusters: 1, days: 1}},
 		{"June", window{month(6), month(6)}, later, figures{}},
 		{"the quarter to May, running", lastMonths(month(5), 3), now, figures{known: true, clusters: 6, nodes: 1008, tenants: 11,
-			kinds: map[string]int64{"Postgres": 5, "Tenant": 8}, confirmed: 2, days: 18}},
+			kinds: map[string]int64{"Postgres": 5, "Tenant": 8}, confirmedClusters: 2, days: 18}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := newRig(t, tc.now.Format(time.RFC3339), Config{VMSelectURL: v.URL + "/prometheus"}, lines...)
@@ -145,7 +145,7 @@ func TestVictoriaMetrics(t *testing.T) {
 				return // the rollups of this test hold what came after now, too
 			}
 			own, err := r.fold(tc.w)
-			own.monthClusters = nil
+			own.monthClusters, own.confirmed = nil, nil // vmselect has neither
 			if err != nil || !reflect.DeepEqual(own, got) {
 				t.Errorf("the rollups say %+v, %v", own, err)
 			}
@@ -233,7 +233,7 @@ func TestVictoriaMetricsToday(t *testing.T) {
 	v.load(t, false, line{"a", now.Format(time.RFC3339), []string{"cozy_cluster_info 1"}})
 	m := rollup.MonthOf(now)
 	r := newRig(t, now.Format(time.RFC3339), Config{VMSelectURL: v.URL + "/prometheus", ConfirmDays: 1})
-	if got := r.mustHear(t, window{m, m}, everything); got.clusters != 1 || got.confirmed != 1 || got.days != 1 {
+	if got := r.mustHear(t, window{m, m}, everything); got.clusters != 1 || got.confirmedClusters != 1 || got.days != 1 {
 		t.Errorf("%+v", got)
 	}
 }
@@ -382,7 +382,7 @@ func requireRollups(t *testing.T, vmselect string) {
 	if finals := r.store.finals(); finals != nil {
 		t.Errorf("stored: %v", finals)
 	}
-	_, err := r.Answer(context.Background(), monthID(t, "2026-02"), Average)
+	_, err := r.Answer(context.Background(), monthID(t, "2026-02"), Average, Seen)
 	if !errors.Is(err, ErrUnavailable) {
 		t.Errorf("a month without rollups: %v", err)
 	}
@@ -401,7 +401,7 @@ func TestEmptyVMSelect(t *testing.T) {
 	if finals := r.store.finals(); !slices.Equal(finals, []string{"2026-03 rollups"}) {
 		t.Errorf("both sources have answered, but stored is %v", finals)
 	}
-	if _, err := r.Answer(context.Background(), monthID(t, "2026-02"), Average); !errors.Is(err, ErrNoData) {
+	if _, err := r.Answer(context.Background(), monthID(t, "2026-02"), Average, Seen); !errors.Is(err, ErrNoData) {
 		t.Error(err)
 	}
 }

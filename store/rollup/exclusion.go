@@ -51,9 +51,14 @@ func (x Exclusions) Stale(s Snapshot) bool {
 // Keep returns what stands of a month when a snapshot is offered in place of the
 // stored one: the better one, by the rule of [Keep]. But a stale one gives way to one
 // that is not, though that has less: as many clusters less as are excluded. One that
-// lacks more was not counted from all that the stored one was; then that stays, stale.
+// lacks more was not counted from all that the stored one was; then that stays, stale,
+// but with the confirmed figures of the other: these are the rollups' in any case.
 func (x Exclusions) Keep(stored, offered Snapshot) Snapshot {
-	return keepUnder(x, stored, offered, stored, offered, Keep)
+	kept := keepUnder(x, stored, offered, stored, offered, Keep)
+	if x.Stale(kept) && !x.Stale(offered) && offered.Confirmed != nil {
+		kept.Confirmed = offered.Confirmed
+	}
+	return kept
 }
 
 // KeepProduct does for product snapshots what Keep does for snapshots.

@@ -54,3 +54,18 @@ func TestExclusionsKeep(t *testing.T) {
 		})
 	}
 }
+
+// A stale month that stays has the confirmed figures of the count without the excluded:
+// the rollups know those for themselves.
+func TestExclusionsKeepConfirmed(t *testing.T) {
+	x := rollup.NewExclusions([]string{"a"})
+	month := rollup.NewMonth(2026, time.March)
+	stored := rollup.Snapshot{Month: month, Clusters: 9, Source: rollup.SourceVictoriaMetrics, Confirmed: &rollup.Confirmed{Clusters: 5, DaysWithData: 31}}
+	offered := rollup.Snapshot{Month: month, Clusters: 6, Excluding: x.Digest, Source: rollup.SourceRollups, Confirmed: &rollup.Confirmed{Clusters: 4, DaysWithData: 30}}
+	if kept := x.Keep(stored, offered); kept.Clusters != 9 || kept.Confirmed != offered.Confirmed {
+		t.Errorf("kept %+v", kept)
+	}
+	if kept := x.Keep(offered, stored); kept.Clusters != 6 || kept.Confirmed != offered.Confirmed {
+		t.Errorf("the other way round %+v", kept)
+	}
+}

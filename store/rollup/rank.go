@@ -28,17 +28,23 @@ func (s Snapshot) Compare(other Snapshot) int {
 
 // Keep returns what stands of a month when a snapshot is offered in place of the
 // stored one: the offered one, unless the stored one is better. That is noted to have
-// been checked, and asked, as the offered one was. Whichever it is, its confirmed
-// figures are those of more days, the offered ones of as many: they come from the
-// rollups alone, so the better count of the rest may be without them.
+// been checked, and asked, as the offered one was. Whichever it is, it has the better
+// confirmed figures of the two.
 func Keep(stored, offered Snapshot) Snapshot {
-	confirmed := offered.Confirmed
-	if had := stored.Confirmed; confirmed == nil || had != nil && had.DaysWithData > confirmed.DaysWithData {
-		confirmed = had
-	}
 	kept := keep(stored, offered)
-	kept.Confirmed = confirmed
+	kept.Confirmed = keepConfirmed(stored, offered)
 	return kept
+}
+
+// keepConfirmed returns the confirmed figures of more days, the offered ones of as many,
+// but none that are not final in place of what is. They come from the rollups alone, so
+// the better count of the rest may be without them.
+func keepConfirmed(stored, offered Snapshot) *Confirmed {
+	had, comes := stored.Confirmed, offered.Confirmed
+	if comes == nil || stored.Final && !offered.Final || had != nil && had.DaysWithData > comes.DaysWithData {
+		return had
+	}
+	return comes
 }
 
 func keep(stored, offered Snapshot) Snapshot {

@@ -135,6 +135,10 @@ func TestKeepHasTheConfirmedFiguresOfMoreDays(t *testing.T) {
 	of := func(clusters int64, c *rollup.Confirmed) rollup.Snapshot {
 		return rollup.Snapshot{Clusters: clusters, Confirmed: c}
 	}
+	final := func(s rollup.Snapshot) rollup.Snapshot {
+		s.Final = true
+		return s
+	}
 	few, more := &rollup.Confirmed{Clusters: 3, DaysWithData: 20}, &rollup.Confirmed{Clusters: 2, DaysWithData: 21}
 	again := &rollup.Confirmed{Clusters: 1, DaysWithData: 21}
 	for name, tc := range map[string]struct {
@@ -146,6 +150,8 @@ func TestKeepHasTheConfirmedFiguresOfMoreDays(t *testing.T) {
 		"a better one with fewer": {of(5, more), of(9, few), of(9, more)},
 		"as many days":            {of(9, more), of(9, again), of(9, again)},
 		"neither":                 {of(9, nil), of(5, nil), of(9, nil)},
+		"not final":               {final(of(9, nil)), of(5, few), of(9, nil)},
+		"final":                   {of(9, nil), final(of(5, few)), of(9, few)},
 	} {
 		if got := rollup.Keep(tc.stored, tc.offered); got.Clusters != tc.want.Clusters || got.Confirmed != tc.want.Confirmed {
 			t.Errorf("%s: %+v, %+v", name, got, got.Confirmed)

@@ -162,7 +162,7 @@ type periods map[string]map[string]any
 
 func ask(t *testing.T, o *overview.Overview, id rollup.MonthID, aggregate overview.Aggregate) periods {
 	t.Helper()
-	answer, err := o.Answer(t.Context(), id, aggregate)
+	answer, err := o.Answer(t.Context(), id, aggregate, overview.Seen)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ import (
 // figureFlags are the server's flags that figures depend on.
 type figureFlags struct {
 	aggregate   overview.Aggregate
+	publish     overview.Publish
 	confirmDays int
 	finalGrace  time.Duration
 	replicas    int
@@ -26,6 +27,7 @@ type figureFlags struct {
 func (f *figureFlags) check() error {
 	return errors.Join(
 		cli.CheckOneOf("aggregate", string(f.aggregate), "average", "distinct"),
+		cli.CheckOneOf("publish", string(f.publish), "seen", "confirmed"),
 		cli.CheckRange("confirm-days", f.confirmDays, 1, 365),
 		cli.CheckRange("final-grace", f.finalGrace, 0, 31*24*time.Hour),
 		cli.CheckRange("replicas", f.replicas, 1, 1000),
@@ -62,6 +64,7 @@ if it had no vmselect. The file is only read.`,
 	f.StringVar(&db, "db", "", "the database file")
 	f.StringVar(&month, "month", "", "the month, such as 2026-03")
 	f.StringVar((*string)(&figures.aggregate), "aggregate", string(d.Aggregate), "how quarter and year are formed: average or distinct")
+	f.StringVar((*string)(&figures.publish), "publish", string(d.Publish), "which figures are published: seen, or confirmed where there are such")
 	f.IntVar(&figures.confirmDays, "confirm-days", d.ConfirmDays, "on how many days a cluster must be seen to be confirmed")
 	f.DurationVar(&figures.finalGrace, "final-grace", d.FinalGrace, "how long after its end a month becomes final")
 	f.IntVar(&figures.replicas, "replicas", d.Replicas, "how many servers share the clusters; above 1, rollups are never complete")
@@ -93,7 +96,7 @@ func answerFrom(ctx context.Context, s *store.Store, env cli.Environment, month 
 		return nil, err
 	}
 	defer o.Close()
-	answer, err := o.Answer(ctx, month, f.aggregate)
+	answer, err := o.Answer(ctx, month, f.aggregate, f.publish)
 	if errors.Is(err, overview.ErrNoData) {
 		return nil, fmt.Errorf("no telemetry data for %s; inspect lists the months of a file", month)
 	}
@@ -112,6 +115,7 @@ func overviewOf(s *store.Store, env cli.Environment, f figureFlags) (*overview.O
 	return overview.New(untouched{s}, apps, overview.Config{
 		Now:         env.Now,
 		Aggregate:   f.aggregate,
+		Publish:     f.publish,
 		ConfirmDays: f.confirmDays,
 		FinalGrace:  cli.OrNever(f.finalGrace),
 		Replicas:    f.replicas,

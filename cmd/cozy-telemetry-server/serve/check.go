@@ -31,6 +31,7 @@ func (c Config) Check() error {
 		private.CheckHosts(c.adminHosts),
 		cli.CheckFilled("db-path", c.dbPath),
 		cli.CheckOneOf("aggregate", string(c.aggregate), "average", "distinct"),
+		cli.CheckOneOf("publish", string(c.publish), "seen", "confirmed"),
 		cli.CheckOneOf("limits", c.limits, "on", "off"),
 		cli.CheckOneOf("log-format", c.logFormat, "json", "console"),
 		checkLevel(c.logLevel),

@@ -24,6 +24,7 @@ type Config struct {
 	adminTokenFile          string
 
 	aggregate    overview.Aggregate
+	publish      overview.Publish
 	finalGrace   time.Duration
 	currentTTL   time.Duration
 	queryTimeout time.Duration
@@ -73,6 +74,7 @@ func (c *Config) Bind(f *pflag.FlagSet) {
 
 	d := overview.DefaultConfig()
 	f.StringVar((*string)(&c.aggregate), "aggregate", string(d.Aggregate), "how quarter and year are formed: average or distinct")
+	f.StringVar((*string)(&c.publish), "publish", string(d.Publish), "which figures are published: seen, or confirmed where there are such")
 	f.DurationVar(&c.finalGrace, "final-grace", d.FinalGrace, "how long after its end a month becomes final")
 	f.DurationVar(&c.currentTTL, "current-ttl", d.CurrentTTL, "how long vmselect's answer for the current month is kept")
 	f.DurationVar(&c.queryTimeout, "query-timeout", d.QueryBudget, "how long vmselect may take for a month, at most 25s")

@@ -133,6 +133,7 @@ func (s *server) buildOverview(env cli.Environment) (err error) {
 		VMSelectURL: cfg.vmselectURL,
 		QueryBudget: cfg.queryTimeout,
 		Aggregate:   cfg.aggregate,
+		Publish:     cfg.publish,
 		ConfirmDays: cfg.confirmDays,
 		FinalGrace:  cli.OrNever(cfg.finalGrace),
 		CurrentTTL:  cli.OrNever(cfg.currentTTL),

@@ -27,13 +27,17 @@ type Checked struct {
 }
 
 // Check holds a folder against the store that it mirrors: every day's file
-// has exactly the store's records, and every month's file has its snapshot. A day's
+// has exactly the store's records, every month's file has its snapshot, and the excluded
+// are the same. A day's
 // file must be the one that the manifest names, unless that is of another database.
 // bad is told what is not so.
 func Check(ctx context.Context, dir string, store Store, bad func(file, why string)) (n Checked, err error) {
 	m := New(dir, store, Config{})
 	if err = m.checkDays(ctx, &n, bad); err == nil {
 		n.Months, err = m.checkMonths(bad)
+	}
+	if err == nil {
+		err = m.checkExcluded(bad)
 	}
 	return n, err
 }

@@ -14,6 +14,7 @@
 //     months.go takes over and writes months, days.go writes and removes days, and
 //     manifest.go remembers which. bound.go keeps all days within their bytes, and
 //     leaves the volume its reserve. run.go does all that again and again.
+//   - excluded.go is excluded.json, with whom the figures leave out.
 //   - lock.go keeps other servers away. ahead.go notices a file that is older than its
 //     mirror; then nothing is written.
 //   - forget.go removes an instance's lines.

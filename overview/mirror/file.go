@@ -51,7 +51,7 @@ func dayOfFile(name string) (d rollup.Date, as form, ok bool) {
 func isOurs(name string) bool {
 	_, month := monthOfFile(name)
 	_, _, day := dayOfFile(name)
-	return month || day || name == manifestName
+	return month || day || name == manifestName || name == excludedName
 }
 
 // isLeftOver tells whether a name is that of what is being made of such a file, or of
@@ -98,18 +98,20 @@ func writeIfDifferent(path string, want []byte) error {
 }
 
 // errTooLarge is returned for a file that can't be one of the mirror's.
-var errTooLarge = fmt.Errorf("larger than %d bytes", maxJSONFile)
+var errTooLarge = errors.New("larger")
 
 // readBounded reads a file of at most maxJSONFile bytes.
-func readBounded(path string) ([]byte, error) {
+func readBounded(path string) ([]byte, error) { return readUpTo(path, maxJSONFile) }
+
+func readUpTo(path string, most int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxJSONFile+1))
-	if err == nil && len(b) > maxJSONFile {
-		err = errTooLarge
+	b, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && int64(len(b)) > most {
+		err = fmt.Errorf("%w than %d bytes", errTooLarge, most)
 	}
 	return b, err
 }

@@ -32,6 +32,10 @@ type Store interface {
 	// OfferSnapshot stores a month's snapshot, unless a better one is stored, and
 	// returns what stands now. It returns once that is durable.
 	OfferSnapshot(ctx context.Context, s rollup.Snapshot) (kept rollup.Snapshot, err error)
+	// Excluded returns all instances that figures leave out, in a fixed order.
+	Excluded() ([]rollup.Exclusion, error)
+	// Exclude lets the figures leave instances out, and returns how many were not before.
+	Exclude(ctx context.Context, all []rollup.Exclusion) (added int, err error)
 }
 
 // DefaultEvery is how often a mirror is synced that is told nothing else.

@@ -32,6 +32,7 @@ type memStore struct {
 	removed   rollup.Date
 	days      map[rollup.Date]map[[2]string]rollup.Day
 	snapshots map[rollup.MonthID]rollup.Snapshot
+	excluded  []rollup.Exclusion
 	reads     int // days that were read
 	failPut   error
 	failRead  error
@@ -106,6 +107,19 @@ func (s *memStore) OfferSnapshot(_ context.Context, snap rollup.Snapshot) (rollu
 	}
 	s.snapshots[snap.Month] = snap
 	return snap, nil
+}
+
+func (s *memStore) Excluded() ([]rollup.Exclusion, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.excluded), nil
+}
+
+func (s *memStore) Exclude(_ context.Context, all []rollup.Exclusion) (added int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.excluded = append(s.excluded, all...)
+	return len(all), nil
 }
 
 // report merges a report of one instance into its day.

@@ -9,11 +9,14 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-// importMonths takes over into the store the months that only the folder knows,
-// and removes left-over files.
+// importMonths takes over into the store the months that only the folder knows, with
+// what another file's mirror excludes, and removes left-over files.
 func (m *Mirror) importMonths(ctx context.Context, found *Repaired) error {
 	m.months.Lock()
 	defer m.months.Unlock()
+	if err := m.importExcluded(ctx, found); err != nil {
+		return err
+	}
 	snapshots, err := m.store.Snapshots()
 	if err != nil {
 		return err
@@ -29,7 +32,7 @@ func (m *Mirror) importMonths(ctx context.Context, found *Repaired) error {
 		month, ok := monthOfFile(e.Name())
 		known := slices.ContainsFunc(snapshots, func(s rollup.Snapshot) bool { return s.Month == month })
 		switch {
-		case e.Name() == dayFolderName:
+		case e.Name() == dayFolderName, e.Name() == excludedName:
 		case e.IsDir() && isAside(e.Name()):
 			found.warn("%q was set aside: take over what it has with restore and merge, then remove it", e.Name())
 		case isLeftOver(e.Name()): // of which tidy has left what is being written
@@ -66,7 +69,7 @@ func (m *Mirror) importMonth(ctx context.Context, month rollup.MonthID, found *R
 	return nil
 }
 
-// syncMonths writes every month whose file differs from the store.
+// syncMonths writes every month whose file differs from the store, and what is excluded.
 func (m *Mirror) syncMonths(failed *failures) {
 	m.months.Lock()
 	defer m.months.Unlock()
@@ -75,6 +78,7 @@ func (m *Mirror) syncMonths(failed *failures) {
 	for _, s := range snapshots {
 		failed.add(m.writeMonth(s))
 	}
+	failed.add(m.writeExcluded())
 }
 
 func (m *Mirror) writeMonth(s rollup.Snapshot) error {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -18,6 +19,8 @@ const maxLine = 16 << 20
 type Reader struct {
 	// Day gets each record of a day's file, in the order of the file.
 	Day func(date rollup.Date, product, instance string, d rollup.Day) error
+	// Excluded gets what figures leave out, before the months.
+	Excluded func([]rollup.Exclusion) error
 	// Month gets each month's snapshot.
 	Month func(rollup.Snapshot) error
 	// Bad gets what can't be used: a line, or with line 0 a whole file, and why.
@@ -30,7 +33,7 @@ type Reader struct {
 }
 
 // Read reads a folder that a [Mirror] has written, from the oldest day on,
-// and then its months. A day's file that is not the one that the manifest names is
+// then what is excluded, and then its months. A day's file that is not the one that the manifest names is
 // bad, but its lines are read; so are both files of a day that has both forms. Files
 // with other names are passed over.
 func Read(ctx context.Context, dir string, r Reader) error {
@@ -62,7 +65,21 @@ func Read(ctx context.Context, dir string, r Reader) error {
 		done += f.size
 		r.Progress(done, total)
 	}
+	if err := readExclusions(dir, r); err != nil {
+		return err
+	}
 	return readMonths(dir, r)
+}
+
+func readExclusions(dir string, r Reader) error {
+	all, err := readExcluded(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return r.Bad(excludedName, 0, err)
+	}
+	return r.Excluded(all)
 }
 
 // readDay reads a day's file, and returns its digest; "" if it was not read to its end.

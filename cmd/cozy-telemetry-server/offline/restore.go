@@ -92,6 +92,10 @@ func (r *restorer) read(ctx context.Context) error {
 		Day: func(date rollup.Date, product, instance string, d rollup.Day) error {
 			return r.day(ctx, date, product, rollup.InstanceDay{Instance: instance, Day: d})
 		},
+		Excluded: func(all []rollup.Exclusion) error {
+			_, err := r.into.Exclude(ctx, all)
+			return err
+		},
 		Month: func(s rollup.Snapshot) error {
 			r.months++
 			_, err := r.into.OfferSnapshot(ctx, s)

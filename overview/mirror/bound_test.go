@@ -212,3 +212,30 @@ func TestReserveOfTheVolume(t *testing.T) {
 	}
 	requireFresh(t, "with room again", dir, s)
 }
+
+// The newest day is plain only while that is not long, and is zipped where it would
+// not fit else: days before it stay.
+func TestLongNewestDayIsZipped(t *testing.T) {
+	dir, s := t.TempDir(), monthStore(3)
+	for i := range 500 {
+		s.report(fmt.Sprintf("flood-%03d", i), march1.AddDate(0, 0, 2), float64(i))
+	}
+	m := New(dir, s, Config{DaysBytes: 20_000})
+	for range 2 {
+		s.reads = 0
+		if err := m.Sync(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		files := slices.Sorted(maps.Keys(folder(t, dir)))
+		if want := []string{"rollups/2026-03-01.jsonl.gz", "rollups/2026-03-02.jsonl.gz", "rollups/2026-03-03.jsonl.gz", manifestFile}; !slices.Equal(files, want) {
+			t.Errorf("files are %q, want %q", files, want)
+		}
+	}
+	if s.reads != 0 {
+		t.Errorf("%d days are read again", s.reads)
+	}
+	n, err := Check(t.Context(), dir, s, func(file, why string) { t.Error(file, why) })
+	if n.Days != 3 || err != nil {
+		t.Errorf("%+v, %v", n, err)
+	}
+}

@@ -32,7 +32,7 @@ func newestOf(versions map[rollup.Date]uint64) (newest rollup.Date) {
 	return newest
 }
 
-// formOf returns the form in which a day is written. Only the newest one is expected to
+// formOf returns the form in which a day is written, if that is not too long. Only the newest one is expected to
 // change soon: what has ended is compressed once there is a day after it.
 func formOf(day, newest rollup.Date) form {
 	if day < newest {

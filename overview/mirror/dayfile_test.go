@@ -78,7 +78,7 @@ func older(t *testing.T, dir string, s *memStore) {
 	t.Helper()
 	m := New(dir, s, Config{})
 	day := rollup.DateOf(march1)
-	e, err := m.writeDay(t.Context(), filepath.Join(dir, march1Plain), dayTurn{day: day, as: plain, left: math.MaxInt64})
+	e, err := m.writeDayAs(t.Context(), day, plain, math.MaxInt64)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -96,12 +96,15 @@ type dayTurn struct {
 // returns errNoRoom if these are too many.
 func (m *Mirror) syncDay(ctx context.Context, d dayTurn, list manifest) (bytes int64, err error) {
 	key := d.day.String()
-	path := filepath.Join(m.dayFolder(), dayFileName(d.day, d.as))
 	e, ok := list.Days[key]
-	if !ok || e.Version != d.version || !d.matches(path, e) {
+	ok = ok && e.Version == d.version
+	if ok && d.as == plain && d.matches(m.dayPath(d.day, zipped), e) {
+		d.as = zipped // as it was too long
+	}
+	if !ok || !d.matches(m.dayPath(d.day, d.as), e) {
 		// Until the file is known to be good, the manifest must not vouch for it.
 		delete(list.Days, key)
-		if e, err = m.writeDay(ctx, path, d); err != nil {
+		if e, d.as, err = m.writeDay(ctx, d); err != nil {
 			return 0, err
 		}
 		e.Version = d.version
@@ -132,19 +135,39 @@ func (m *Mirror) removeDropped(list manifest, versions map[rollup.Date]uint64, f
 
 // removeDay removes a day's file of a form, if there is one.
 func (m *Mirror) removeDay(day rollup.Date, as form) error {
-	path := filepath.Join(m.dayFolder(), dayFileName(day, as))
+	path := m.dayPath(day, as)
 	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
 		return nil // what else has the name is not the mirror's
 	}
 	return os.Remove(path)
 }
 
-// writeDay writes a day's records. The version must have been read before: the
-// file then holds at least that version, so a later change is never missed.
-func (m *Mirror) writeDay(ctx context.Context, path string, d dayTurn) (dayEntry, error) {
-	return m.writeDayFile(path, d.as, d.left, func(w io.Writer) error {
-		return m.store.InstancesOf(ctx, rollup.Cozystack, d.day, func(instance string, rec rollup.Day) error {
-			line, err := EncodeLine(rollup.Cozystack, instance, rec)
+// maxPlain is how long a plain file may become. A longer one is zipped although its day
+// has not ended: whoever makes series up must not push out the days before.
+const maxPlain = 64 << 20
+
+// writeDay writes a day's records, and returns in which form. The version must have been
+// read before: the file then holds at least that version, so a later change is never
+// missed.
+func (m *Mirror) writeDay(ctx context.Context, d dayTurn) (e dayEntry, as form, err error) {
+	if d.as == plain {
+		e, err = m.writeDayAs(ctx, d.day, plain, min(d.left, maxPlain))
+		if !errors.Is(err, errNoRoom) {
+			return e, plain, err
+		}
+	}
+	e, err = m.writeDayAs(ctx, d.day, zipped, d.left)
+	return e, zipped, err
+}
+
+func (m *Mirror) dayPath(day rollup.Date, as form) string {
+	return filepath.Join(m.dayFolder(), dayFileName(day, as))
+}
+
+func (m *Mirror) writeDayAs(ctx context.Context, day rollup.Date, as form, most int64) (dayEntry, error) {
+	return m.writeDayFile(m.dayPath(day, as), as, most, func(w io.Writer) error {
+		return m.store.InstancesOf(ctx, rollup.Cozystack, day, func(instance string, d rollup.Day) error {
+			line, err := EncodeLine(rollup.Cozystack, instance, d)
 			if err == nil {
 				_, err = w.Write(append(line, '\n'))
 			}

@@ -143,15 +143,18 @@ func (w *walk) once(i int) error {
 	return nil
 }
 
-// add takes a value of a field with a label. Numbers of equal series are added: keys
+// add takes a value of a set, or of a path with an asterisk. Numbers of equal series are added: keys
 // that are not known are all one.
 func (w *walk) add(i int, text string, v float64) error {
 	r := &w.rows[i]
-	word := r.Words(text)
-	if word == "" {
-		return nil
+	series := r.series
+	if r.Label != "" {
+		word := r.Words(text)
+		if word == "" {
+			return nil
+		}
+		series = rollup.NewSeries(r.metric, []rollup.Label{{Name: r.Label, Value: word}})
 	}
-	series := rollup.NewSeries(r.metric, []rollup.Label{{Name: r.Label, Value: word}})
 	if at, ok := w.places[series]; ok {
 		if s := &w.report.Samples[at]; r.Kind != Set {
 			s.Value = min(s.Value+v, r.Max)
@@ -188,7 +191,7 @@ func (w *walk) finish() error {
 				return &Error{Field: r.Path, Text: err.Error()}
 			}
 			w.report.Name = name
-		case r.Kind == Schema, r.Unmeasured && !measured:
+		case r.Kind == Schema, r.Zero == Together && !measured, r.Zero == Never && w.numbers[i] == 0:
 		default:
 			w.sample(i, r.series, w.numbers[i])
 		}
@@ -196,10 +199,10 @@ func (w *walk) finish() error {
 	return nil
 }
 
-// measured tells whether any number that is marked as maybe not measured is above 0.
+// measured tells whether any of the numbers that are only measured together is above 0.
 func (w *walk) measured() bool {
 	for i, r := range w.rows {
-		if r.Unmeasured && w.numbers[i] > 0 {
+		if r.Zero == Together && w.numbers[i] > 0 {
 			return true
 		}
 	}

@@ -12,12 +12,14 @@ import (
 	"testing/iotest"
 
 	"github.com/cozystack/cozystack-telemetry-server/product"
+	"github.com/cozystack/cozystack-telemetry-server/product/coroot"
+	"github.com/cozystack/cozystack-telemetry-server/product/kubeatlas"
 	"github.com/cozystack/cozystack-telemetry-server/product/synapse"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
 func products() []product.Product {
-	return []product.Product{synapse.Product()}
+	return []product.Product{synapse.Product(), coroot.Product(), kubeatlas.Product()}
 }
 
 // fixture is a report as a client sends it, and exactly what is kept of it. The file

@@ -97,7 +97,8 @@ func (k Kind) numeric() bool { return k >= Gauge && k <= LastHour }
 type Field struct {
 	// Path leads to the value, with dots between the keys: "infra.nodes". One key may
 	// end in an asterisk, which stands for any text, also none: "infra.kinds.*". That
-	// text is the label's value, and numbers of equal series are added.
+	// text is the label's value, if there is a label, and numbers of equal series are
+	// added.
 	Path string
 	// Header is the name of the request's header that is read instead. Its kind is Text.
 	Header string
@@ -113,11 +114,23 @@ type Field struct {
 	Max float64
 	// Fraction allows numbers that are no integers.
 	Fraction bool
-	// Unmeasured marks the numbers that say nothing where all that are marked are 0.
-	Unmeasured bool
+	// Zero says when a 0 was measured.
+	Zero Zero
 	// Raw marks what is kept only where the operator has asked for names.
 	Raw bool
 }
+
+// Zero is what a number of 0 means.
+type Zero uint8
+
+const (
+	// Measured is a number like any other.
+	Measured Zero = iota
+	// Together is not measured where all such fields of the report are 0.
+	Together
+	// Never is not measured.
+	Never
+)
 
 // metric returns a metric's whole name.
 func (p Product) metric(name string) string { return p.Name + "_" + name }

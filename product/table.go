@@ -15,8 +15,14 @@ import (
 func prepare(p Product, keepNames bool) ([]row, error) {
 	var rows []row
 	names := 0
+	plain := make(map[string]bool)
 	for _, f := range p.Fields {
-		if err := f.check(); err != nil {
+		err := f.check()
+		if err == nil && f.Label == "" && !f.starred() && f.Metric != "" && plain[f.Metric] {
+			err = errors.New("another field has the same metric")
+		}
+		plain[f.Metric] = true
+		if err != nil {
 			return nil, fmt.Errorf("product: %s: %s%s: %w", p.Name, f.Path, f.Header, err)
 		}
 		if f.Kind == Name {
@@ -40,7 +46,7 @@ func prepare(p Product, keepNames bool) ([]row, error) {
 func (f Field) check() error {
 	word := regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 	sample := f.Kind != Name && f.Kind != Schema
-	labelled := f.Kind == Text || f.Kind == Set || f.starred()
+	labelled := f.Kind == Text || f.Kind == Set || f.starred() && f.Words != nil
 	switch {
 	case (f.Path == "") == (f.Header == ""):
 		return errors.New("needs either a path or a header")
@@ -53,7 +59,7 @@ func (f Field) check() error {
 	case sample != word.MatchString(f.Metric):
 		return errors.New("needs the name of a metric, unless it is no sample")
 	case (sample && labelled) != word.MatchString(f.Label):
-		return errors.New("needs a label where it has a text, and only there")
+		return errors.New("needs a label where it has words for it, and only there")
 	case (labelled || f.Kind == Schema) && f.Words == nil && !f.Raw:
 		return errors.New("needs words for its texts")
 	}

@@ -26,6 +26,8 @@ const (
 var imports = map[string][]string{
 	"store/rollup":            {},
 	"product":                 {module + "store/rollup"},
+	"product/coroot":          {module + "product", module + "store/rollup"},
+	"product/kubeatlas":       {module + "product", module + "store/rollup"},
 	"product/synapse":         {module + "product", module + "store/rollup"},
 	"store/durable":           {},
 	"store/dberrors":          {},

@@ -100,6 +100,7 @@ func healthy(now time.Time) scenario {
 		`volume_free_bytes{of="database"}`:                {1e9, 1e9},
 		`volume_reserve_bytes`:                            {2e8, 2e8},
 		`backups_total{outcome="failed"}`:                 {0, 0},
+		`anomalies{kind="new_ids"}`:                       {0, 0},
 		`last_backup_timestamp_seconds`:                   {unix(now.Add(-25 * time.Hour)), unix(now.Add(-25 * time.Hour))},
 	}
 }
@@ -122,6 +123,7 @@ func troubles(now time.Time) map[string]scenario {
 		"TelemetryBackupStale":          {`last_backup_timestamp_seconds`: {unix(now.Add(-50 * time.Hour)), unix(now.Add(-50 * time.Hour))}},
 		"TelemetryBackupStale, failing": {`backups_total{outcome="failed"}`: {0, 1}},
 		"TelemetryBackupStale, never":   {`backups_total{outcome="failed"}`: {0, 2}, `last_backup_timestamp_seconds`: {0, 0}},
+		"TelemetryAnomalies":            {`anomalies{kind="new_ids"}`: {1, 2}},
 		"":                              {},
 	}
 }

@@ -161,6 +161,7 @@ func TestWrongFlagsOfCommands(t *testing.T) {
 		"--output: is required":                    {"merge", "x"},
 		"--cluster: is required":                   {"forget", "--db", "x"},
 		`--admin-addr: "nowhere" is not`:           {"backup", "-o", "x", "--admin-addr", "nowhere"},
+		`--admin-addr: "x" is not host:port`:       {"anomalies", "--admin-addr", "x"},
 		"--confirm-days: 0 is not between 1":       {"verify", "--db", "x", "--confirm-days", "0"},
 		"--snapshot-dir: is required":              {"restore", "-o", "x"},
 		`--final-grace: "1y" is not a valid dur`:   {"--final-grace", "1y"},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/anomalies"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/backfill"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/backup"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
@@ -91,7 +92,7 @@ with monthly statistics. Without a command it serves.`,
 	root.SetFlagErrorFunc(wrongFlag)
 	root.SuggestionsMinimumDistance = 2 // letters
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newVersion(), newHealthcheck(), backup.Command(env), backfill.Command(env))
+	root.AddCommand(newVersion(), newHealthcheck(), backup.Command(env), backfill.Command(env), anomalies.Command(env))
 	root.AddCommand(offline.Commands(env)...)
 	for _, cmd := range append(root.Commands(), root) {
 		cli.BindTwins(cmd, env.Getenv)

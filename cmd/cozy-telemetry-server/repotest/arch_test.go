@@ -57,13 +57,14 @@ var imports = map[string][]string{
 	"overview/backfill": {
 		module + "overview/promapi", module + "store/rollup", "github.com/prometheus/common/model", "golang.org/x/sync", "github.com/cenkalti/backoff/v5",
 	},
-	"appsource": {},
-	server:      {rooms + "program"},
+	"overview/anomaly": {module + "store/rollup"},
+	"appsource":        {},
+	server:             {rooms + "program"},
 	server + "/program": {
-		rooms + "serve", rooms + "offline", rooms + "backup", rooms + "backfill", rooms + "cli", cobraModule,
+		rooms + "serve", rooms + "offline", rooms + "backup", rooms + "backfill", rooms + "anomalies", rooms + "cli", cobraModule,
 	},
 	server + "/serve": {
-		rooms + "backup", rooms + "backfill", rooms + "limits", rooms + "lobby", rooms + "private", rooms + "cli",
+		rooms + "backup", rooms + "backfill", rooms + "anomalies", rooms + "limits", rooms + "lobby", rooms + "private", rooms + "cli",
 		module + "store", module + "ingest", module + "ingest/forward", module + "overview", module + "appsource", module + "ingest/jsonerror",
 		"github.com/labstack/echo/v4", "github.com/prometheus/client_golang/prometheus", "github.com/prometheus/common/model",
 		"github.com/rs/zerolog", pflagModule, "golang.org/x/sync",
@@ -74,6 +75,9 @@ var imports = map[string][]string{
 	server + "/backfill": {
 		rooms + "limits", rooms + "private", rooms + "cli", module + "store", module + "ingest", module + "overview", module + "appsource",
 		module + "ingest/jsonerror", "github.com/rs/zerolog", cobraModule,
+	},
+	server + "/anomalies": {
+		rooms + "private", rooms + "cli", module + "store", module + "overview/anomaly", module + "ingest/jsonerror", "github.com/rs/zerolog", cobraModule,
 	},
 	server + "/backup":  {rooms + "private", rooms + "cli", module + "store", module + "ingest/jsonerror", "github.com/rs/zerolog", cobraModule},
 	exportFolder:        {module + "store", module + "appsource", parquetModule, "golang.org/x/mod"},

@@ -12,8 +12,14 @@ import (
 // onReport counts a report, and logs why one could not be stored.
 func (s *server) onReport(r ingest.Result) {
 	s.metrics.onReport(r)
-	if r.Err != nil {
+	switch {
+	case r.Err == nil:
+		s.tally.OnTaken(r.Samples)
+	case r.Reason == ingest.Busy || r.Reason == ingest.NotStored:
+		s.refusals.add(r.Reason) // the server's own trouble, of which other alerts tell
+	default:
 		s.refusals.add(r.Reason)
+		s.tally.OnRefused(string(r.Reason))
 	}
 	switch {
 	case errors.Is(r.Err, context.Canceled):
@@ -42,6 +48,9 @@ func (s *server) onUnnamedProxy(sign ingest.ProxySign) {
 
 func (s *server) onCommit(c store.Commit) {
 	s.metrics.onCommit(c)
+	if c.Err == nil {
+		s.tally.OnLeftOut(c.LeftOut)
+	}
 	if c.Unreadable > 0 {
 		s.log.Error().Int("blocks", c.Unreadable).Msg("blocks of the queue could not be read and were removed; what they held is not forwarded, the rollups have it")
 	}

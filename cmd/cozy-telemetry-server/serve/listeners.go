@@ -125,6 +125,7 @@ func (s *server) admin() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", s.metrics.handler())
 	s.backfill.Register(mux)
+	s.anomalies.Register(mux)
 	mux.Handle(backup.Path, s.backups)
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)

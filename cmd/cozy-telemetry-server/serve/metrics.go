@@ -14,6 +14,7 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/ingest"
 	"github.com/cozystack/cozystack-telemetry-server/ingest/forward"
 	"github.com/cozystack/cozystack-telemetry-server/overview"
+	"github.com/cozystack/cozystack-telemetry-server/overview/anomaly"
 	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/durable"
 )
@@ -41,6 +42,7 @@ type metrics struct {
 	leftOut        prometheus.Counter
 	removed        *prometheus.CounterVec
 	backups        *prometheus.CounterVec
+	anomalies      *prometheus.GaugeVec
 
 	started    time.Time
 	daysLeft   atomic.Int64 // that the mirror has left out
@@ -76,11 +78,16 @@ func newMetrics(now func() time.Time) *metrics {
 		}),
 		removed: counter("retention_removed_total", "Days and months that were removed because of their age, and records of these days that could not be read.", "what", "days", "months", "unreadable records"),
 		backups: counter("backups_total", "Backups, written to --backup-dir or sent to a client: done, or failed.", "outcome", "done", "failed"),
+		anomalies: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Namespace: namespace, Name: "anomalies",
+			Help: "What looks made up, by kind, as of the last look.",
+		}, []string{"kind"}),
 		started: now(),
 	}
 	m.registry.MustRegister(m.reports, m.refused, m.samples, m.commits, m.commitSeconds, m.commitReports,
-		m.forwards, m.forwardSamples, m.asks, m.answers, m.mirrorSyncs, m.leftOut, m.removed, m.backups, collectors.NewGoCollector(),
+		m.forwards, m.forwardSamples, m.asks, m.answers, m.mirrorSyncs, m.leftOut, m.removed, m.backups, m.anomalies, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo())
+	m.onLook(nil)
 	m.gauge("last_report_timestamp_seconds", "When the last report was accepted; 0 before the first one since the start.", func() float64 {
 		return float64(m.lastReport.Load()) / 1000
 	})
@@ -218,6 +225,13 @@ func (m *metrics) onBackup(err error) {
 	count(m.backups, "done", err)
 	if err == nil {
 		m.lastBackup.Store(m.now().UnixMilli())
+	}
+}
+
+// onLook takes how many anomalies there are by kind.
+func (m *metrics) onLook(found map[anomaly.Kind]int) {
+	for _, kind := range anomaly.Kinds() {
+		m.anomalies.WithLabelValues(string(kind)).Set(float64(found[kind]))
 	}
 }
 

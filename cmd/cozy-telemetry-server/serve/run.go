@@ -42,6 +42,7 @@ func (s *server) start(ctx context.Context, loops *errgroup.Group) {
 	loop(func() { s.backfill.Run(ctx) })
 	loop(func() { s.retention.run(ctx) })
 	loop(func() { s.refusals.run(ctx, s.log) })
+	loop(func() { s.anomalies.Run(ctx) })
 	loop(func() {
 		s.apps.Run(ctx, func(err error) { s.log.Warn().Err(err).Msg("the list of applications was not refreshed") })
 	})

@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/cozystack/cozystack-telemetry-server/appsource"
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/anomalies"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/backfill"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/backup"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
@@ -39,6 +40,8 @@ type server struct {
 	backfill     *backfill.Loop
 	retention    *retention
 	backups      *backup.Backups
+	anomalies    *anomalies.Watch
+	tally        *anomalies.Tally
 	lobby        *lobby.Lobby  // of the public listener
 	guard        private.Guard // of the private one
 	refusals     refusals
@@ -70,7 +73,7 @@ func newServer(cfg Config, env cli.Environment, log zerolog.Logger) (*server, er
 		return nil, err
 	}
 	s := &server{
-		cfg: cfg, log: log, metrics: newMetrics(env.Now),
+		cfg: cfg, log: log, metrics: newMetrics(env.Now), tally: anomalies.NewTally(env.Now()),
 		lobby: cfg.connections.lobby(), guard: private.Guard{Hosts: cfg.adminHosts, Token: token},
 	}
 	if s.store, err = s.openStore(env); err == nil {
@@ -84,6 +87,7 @@ func newServer(cfg Config, env cli.Environment, log zerolog.Logger) (*server, er
 		store: s.store, now: env.Now, log: log, removed: s.metrics.onRemoved,
 		days: time.Duration(cfg.rollupRetention), months: time.Duration(cfg.monthRetention),
 	}
+	s.anomalies = anomalies.NewWatch(s.store, s.tally, anomalies.Config{Now: env.Now, Log: log, OnLook: s.metrics.onLook})
 	s.metrics.observeStore(s.store, cfg.dbMaxBytes)
 	s.metrics.observeVolumes(cfg.minFreeBytes, cfg.folders())
 	return s, nil

@@ -37,18 +37,23 @@ func (d Day) Bound(b Bounds) (bounded Day, leftOut int) {
 
 // Rename returns the day with each series under the name that it is given, or
 // without it. Series of one metric that are given the same name become one, with
-// the highest value. The sums of the metrics that keep a series stay, and the hours.
+// the highest value. The sums of the metrics that keep a series stay.
 func (d Day) Rename(name func(Series) (s Series, keep bool)) Day {
 	metrics := make(map[string]bool)
 	var points []Point
+	var hours []HourSlots
 	for _, p := range d.Points {
 		if s, ok := name(p.Series); ok {
 			metrics[s.Metric()] = true
+			if p.Slot == ByHour {
+				hours = append(hours, HourSlots{s, d.HoursOf(p.Series)})
+			}
 			p.Series = s
 			points = append(points, p)
 		}
 	}
 	d.Points = mergeDoubles(points, comparePoints, mergePoint)
+	d.Hours = mergeDoubles(hours, compareHours, mergeHourSlots)
 	d.Sums = filtered(d.Sums, func(s Sum) bool { return metrics[s.Metric] })
 	return d
 }

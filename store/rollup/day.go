@@ -16,16 +16,8 @@ type Point struct {
 	Last float64
 	// Hour is that hour, 0 to 23 UTC.
 	Hour uint8
-	// Slot is what the samples had. Hours are those that had a value, sorted, if it
-	// is ByHour.
-	Slot  Slotting
-	Hours []Slot
-}
-
-// Equal tells whether two points are the same.
-func (p Point) Equal(o Point) bool {
-	return p.Series == o.Series && p.Peak == o.Peak && p.Last == o.Last && p.Hour == o.Hour &&
-		p.Slot == o.Slot && slices.Equal(p.Hours, o.Hours)
+	// Slot is what the samples had.
+	Slot Slotting
 }
 
 // Sum is the peak of one report's sum over all series of a metric. It differs
@@ -48,6 +40,8 @@ type Day struct {
 	// entry in Sums.
 	Points []Point
 	Sums   []Sum
+	// Hours are the slots of the points that are ByHour, sorted by series.
+	Hours []HourSlots
 }
 
 // FromReport returns the day of an instance that has sent this one report.
@@ -61,10 +55,11 @@ func FromReport(r Report) Day {
 	for i, s := range r.Samples {
 		d.Points[i] = Point{Series: s.Series, Peak: s.Value, Last: s.Value, Hour: hour, Slot: s.Slot}
 		if s.Slot == ByHour {
-			d.Points[i].Hours = []Slot{{uint16(hour), s.Value}}
+			d.Hours = append(d.Hours, HourSlots{s.Series, []Slot{{uint16(hour), s.Value}}})
 		}
 	}
 	slices.SortFunc(d.Points, comparePoints)
+	slices.SortFunc(d.Hours, compareHours)
 	d.Sums = SumPeaks(d.Points)
 	return d
 }
@@ -97,7 +92,8 @@ func (d Day) IsZero() bool { return len(d.Points) == 0 }
 
 // Equal tells whether two days are the same.
 func (d Day) Equal(o Day) bool {
-	return d.First == o.First && d.Last == o.Last && slices.EqualFunc(d.Points, o.Points, Point.Equal) && slices.Equal(d.Sums, o.Sums)
+	return d.First == o.First && d.Last == o.Last && slices.Equal(d.Points, o.Points) && slices.Equal(d.Sums, o.Sums) &&
+		slices.EqualFunc(d.Hours, o.Hours, HourSlots.equal)
 }
 
 // Merge returns the day of an instance that has sent what both days hold. It is
@@ -115,6 +111,7 @@ func (d Day) Merge(o Day) Day {
 		Last:   max(d.Last, o.Last),
 		Points: mergeSorted(d.Points, o.Points, comparePoints, mergePoint),
 		Sums:   mergeSorted(d.Sums, o.Sums, compareSums, mergeSum),
+		Hours:  mergeHours(d.Hours, o.Hours),
 	}
 }
 
@@ -125,7 +122,7 @@ func mergePoint(a, b Point) Point {
 	if cmp.Or(cmp.Compare(a.Hour, b.Hour), cmp.Compare(a.Last, b.Last)) < 0 {
 		last = b
 	}
-	return Point{a.Series, max(a.Peak, b.Peak), last.Last, last.Hour, max(a.Slot, b.Slot), mergeSlots(a.Hours, b.Hours)}
+	return Point{a.Series, max(a.Peak, b.Peak), last.Last, last.Hour, max(a.Slot, b.Slot)}
 }
 
 func compareSums(a, b Sum) int { return strings.Compare(a.Metric, b.Metric) }

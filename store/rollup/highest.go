@@ -38,6 +38,9 @@ func (h Highest) With(day uint8, v float64) Highest {
 // Merge returns the two highest days of both. It is commutative, associative and
 // idempotent: a day that comes third never comes back, since values only grow.
 func (h Highest) Merge(o Highest) Highest {
+	if h.Peak == 0 && h.PeakDay == 0 { // so there is no second day either
+		return o
+	}
 	return h.With(o.PeakDay, o.Peak).With(o.SecondDay, o.Second)
 }
 

@@ -65,6 +65,9 @@ func TestMergeLeavesItsArgumentsAlone(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := day().Draw(t, "a"), day().Draw(t, "b")
 		before := rollup.Day{First: a.First, Last: a.Last, Points: slices.Clone(a.Points), Sums: slices.Clone(a.Sums)}
+		for _, h := range a.Hours {
+			before.Hours = append(before.Hours, rollup.HourSlots{Series: h.Series, Slots: slices.Clone(h.Slots)})
+		}
 		a.Merge(b).Merge(b)
 		if !sameDay(a, before) {
 			t.Fatalf("merging changed %+v into %+v", before, a)
@@ -82,6 +85,9 @@ func TestDayInvariants(t *testing.T) {
 		metrics := make(map[string]bool)
 		for _, p := range d.Points {
 			metrics[p.Series.Metric()] = true
+			if hours := d.HoursOf(p.Series); (p.Slot == rollup.ByHour) != (len(hours) > 0) {
+				t.Errorf("%+v has the hours %v", p, hours)
+			}
 			if p.Last > p.Peak || p.Hour < d.First || p.Hour > d.Last {
 				t.Errorf("%+v does not fit into hours %d to %d", p, d.First, d.Last)
 			}

@@ -63,7 +63,7 @@ func FromDay(dayOfMonth int, d Day) Month {
 			Series:  p.Series,
 			Highest: Highest{}.With(uint8(dayOfMonth), p.Peak),
 			Seen:    monthHour(dayOfMonth, uint16(p.Hour)),
-			Slots:   slotsOf(dayOfMonth, p),
+			Slots:   d.monthSlots(dayOfMonth, p),
 		}
 	}
 	for i, s := range d.Sums {

@@ -92,9 +92,10 @@ func (m *monthSum) endDays(series []meaning) error {
 	}
 	days := m.alike
 	m.alike = 0
+	two := lastTwoOf(days)
 	err := m.takeDays(m.like, series, days)
 	for _, place := range m.dayMetrics {
-		m.metric(place, lastTwoOf(days).raise(rollup.Highest{}, m.daySums[place]), days)
+		m.metric(place, two.with(m.daySums[place]), days)
 		m.daySums[place] = notSeen
 	}
 	m.dayMetrics = m.dayMetrics[:0]
@@ -113,11 +114,11 @@ func lastTwoOf(days rollup.DaySet) lastTwo {
 	return t
 }
 
-// raise returns the two highest when these days had a value, too.
-func (t lastTwo) raise(h rollup.Highest, v float64) rollup.Highest {
-	h = h.With(t.last, v)
+// with returns the two highest of days that all had a value.
+func (t lastTwo) with(v float64) rollup.Highest {
+	h := rollup.Highest{Peak: v, PeakDay: t.last, SecondDay: t.second}
 	if t.second != 0 {
-		h = h.With(t.second, v)
+		h.Second = v
 	}
 	return h
 }
@@ -138,7 +139,7 @@ func (m *monthSum) takeDays(b []byte, series []meaning, days rollup.DaySet) erro
 			continue
 		}
 		sum := m.at(s.series)
-		sum.Highest = two.raise(sum.Highest, p.Peak)
+		sum.Highest = sum.Merge(two.with(p.Peak))
 		sum.seen = max(sum.seen, firstHour+uint16(p.Hour))
 		if m.daySums[s.metric] == notSeen {
 			m.dayMetrics = append(m.dayMetrics, s.metric)
@@ -205,8 +206,9 @@ func (s *seriesSum) slot(days rollup.DaySet, hour uint16, v float64) {
 // addMonth takes a month's record.
 func (m *monthSum) addMonth(b []byte, series []meaning) error {
 	r := record.ReadMonth(b)
+	var p record.NumberedPeak
 	for range r.Count() {
-		p := r.Peak()
+		r.Peak(&p)
 		if p.Number >= uint64(len(series)) {
 			return fmt.Errorf("%w: series %d of %d", dberrors.ErrDamaged, p.Number, len(series))
 		}
@@ -247,15 +249,14 @@ func (m *monthSum) metric(place int32, highest rollup.Highest, days rollup.DaySe
 // take fills a month with what was added since the last take, in the order of the
 // index. What the month had is written over.
 func (m *monthSum) take(x *Index, into *rollup.Month) {
-	into.Peaks, into.Metrics = into.Peaks[:0], into.Metrics[:0]
 	slices.Sort(m.touched)
-	for _, place := range m.touched {
-		sum := m.series[m.found[place]]
-		into.Peaks = append(into.Peaks, rollup.Peak{
-			Series: x.series[place], Highest: sum.Highest, Seen: sum.seen, Slots: rollup.JoinSlots(sum.slots),
-		})
+	into.Peaks = slices.Grow(into.Peaks[:0], len(m.touched))[:len(m.touched)]
+	for i, place := range m.touched {
+		p, sum := &into.Peaks[i], &m.series[m.found[place]]
+		p.Series, p.Highest, p.Seen, p.Slots = x.series[place], sum.Highest, sum.seen, rollup.JoinSlots(sum.slots)
 		m.found[place] = notFound
 	}
+	into.Metrics = into.Metrics[:0]
 	slices.Sort(m.reported)
 	for _, place := range m.reported {
 		s := m.metrics[place]

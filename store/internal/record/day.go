@@ -44,7 +44,7 @@ func EncodeDay(d rollup.Day, dict *Dictionary) ([]byte, error) {
 		b = binary.AppendUvarint(b, uint64(id))
 		b = appendValue(b, s.Peak)
 	}
-	return appendMarks(b, d.Points, order), nil
+	return appendMarks(b, d, order), nil
 }
 
 func appendPoint(b []byte, delta uint64, p rollup.Point, lastHour uint8) []byte {
@@ -148,7 +148,7 @@ func DecodeDay(b []byte, dict *Dictionary) (rollup.Day, error) {
 	if err := replaceSums(&r, d.Sums, dict); err != nil {
 		return rollup.Day{}, err
 	}
-	if err := takeMarks(&r, points, d.Points, dict); err != nil {
+	if err := takeMarks(&r, points, &d, dict); err != nil {
 		return rollup.Day{}, err
 	}
 	return d, r.Done()

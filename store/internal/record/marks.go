@@ -18,10 +18,10 @@ const (
 	markFlagBits = iota
 )
 
-// appendMarks writes the marks of points, which stand in the order of the record.
-func appendMarks(b []byte, points []rollup.Point, order []numberedIndex) []byte {
+// appendMarks writes the marks of a day's points, in the order of the record.
+func appendMarks(b []byte, d rollup.Day, order []numberedIndex) []byte {
 	marked := 0
-	for _, p := range points {
+	for _, p := range d.Points {
 		if p.Slot != 0 {
 			marked++
 		}
@@ -32,13 +32,14 @@ func appendMarks(b []byte, points []rollup.Point, order []numberedIndex) []byte 
 	b = binary.AppendUvarint(b, uint64(marked))
 	skipped := uint64(0)
 	for _, n := range order {
-		switch p := points[n.index]; p.Slot {
+		switch p := d.Points[n.index]; p.Slot {
 		case rollup.ByDay:
 			b, skipped = binary.AppendUvarint(b, skipped<<markFlagBits), 0
 		case rollup.ByHour:
 			b, skipped = binary.AppendUvarint(b, skipped<<markFlagBits|flagHours), 0
-			b = binary.AppendUvarint(b, uint64(len(p.Hours)))
-			for _, s := range p.Hours {
+			hours := d.HoursOf(p.Series)
+			b = binary.AppendUvarint(b, uint64(len(hours)))
+			for _, s := range hours {
 				b = appendValue(append(b, byte(s.At)), s.Value)
 			}
 		default:
@@ -97,32 +98,33 @@ func (m *MarkReader) Slot() rollup.Slot {
 	return rollup.Slot{At: uint16(m.day.hour()), Value: m.day.value()}
 }
 
-// takeMarks reads the marks of points, which are sorted by series.
-func takeMarks(r *DayReader, before DayReader, points []rollup.Point, dict *Dictionary) error {
-	marks := r.Marks(before, len(points))
-	for {
-		marked, slotting, count, ok := marks.Next()
-		if !ok {
-			return nil
-		}
-		series, err := dict.lookup(marked.Number)
+// takeMarks reads the marks of a day, whose points are sorted by series. before is the
+// reader as it was before them.
+func takeMarks(r *DayReader, before DayReader, d *rollup.Day, dict *Dictionary) error {
+	marks := r.Marks(before, len(d.Points))
+	for p, slotting, n, ok := marks.Next(); ok; p, slotting, n, ok = marks.Next() {
+		series, err := dict.lookup(p.Number)
 		if err != nil {
 			return err
 		}
-		i, _ := slices.BinarySearchFunc(points, series, func(p rollup.Point, s rollup.Series) int {
+		i, _ := slices.BinarySearchFunc(d.Points, series, func(p rollup.Point, s rollup.Series) int {
 			return strings.Compare(string(p.Series), string(s))
 		})
-		points[i].Slot = slotting
-		points[i].Hours, err = readSlots(count, marks.Slot)
-		if err != nil {
-			return err
+		d.Points[i].Slot = slotting
+		if slotting == rollup.ByHour {
+			slots, err := readSlots(n, marks.Slot)
+			if err != nil {
+				return err
+			}
+			d.Hours = append(d.Hours, rollup.HourSlots{Series: series, Slots: slots})
 		}
 	}
+	slices.SortFunc(d.Hours, func(a, b rollup.HourSlots) int { return strings.Compare(string(a.Series), string(b.Series)) })
+	return nil
 }
 
 // readSlots reads some slots, which are in their order.
-func readSlots(n int, next func() rollup.Slot) ([]rollup.Slot, error) {
-	var slots []rollup.Slot
+func readSlots(n int, next func() rollup.Slot) (slots []rollup.Slot, err error) {
 	for i := range n {
 		s := next()
 		if i > 0 && s.At <= slots[i-1].At {

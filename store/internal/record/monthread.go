@@ -37,14 +37,19 @@ type NumberedPeak struct {
 }
 
 // Peak reads the next peak.
-func (r *MonthReader) Peak() NumberedPeak {
+func (r *MonthReader) Peak(p *NumberedPeak) {
 	head := r.number()
-	p := NumberedPeak{Number: r.next + head>>monthFlagBits, Seen: r.seen}
+	p.Number = r.next + head>>monthFlagBits
 	r.next = p.Number + 1
 	p.Highest = r.usual()
-	if head&flagDetails == 0 {
-		return p
+	p.Seen, p.Slots = r.seen, 0
+	if head&flagDetails != 0 {
+		r.peakDetails(p)
 	}
+}
+
+// peakDetails reads what differs from the usual peak.
+func (r *MonthReader) peakDetails(p *NumberedPeak) {
 	flags := r.byte()
 	r.details(&p.Highest, flags)
 	if flags&detailSeen != 0 {
@@ -60,7 +65,6 @@ func (r *MonthReader) Peak() NumberedPeak {
 	if flags&^(detailHighest|detailSeen|detailSlots) != 0 {
 		r.fail()
 	}
-	return p
 }
 
 // Slot reads the next slot of a peak.
@@ -123,7 +127,7 @@ func (r *MonthReader) details(h *rollup.Highest, flags byte) {
 		h.SecondDay = r.byte()
 	}
 	mixed := flags&detailUnknown != 0 && flags&detailHighest != detailUnknown
-	if mixed || h.PeakDay > 31 || h.SecondDay > 31 || (rollup.Highest{}).Merge(*h) != *h {
+	if mixed || h.PeakDay > 31 || h.SecondDay > 31 || (rollup.Highest{}).With(h.PeakDay, h.Peak).With(h.SecondDay, h.Second) != *h {
 		r.fail()
 	}
 }
@@ -132,8 +136,9 @@ func (r *MonthReader) details(h *rollup.Highest, flags byte) {
 func DecodeMonth(b []byte, dict *Dictionary) (rollup.Month, error) {
 	r := ReadMonth(b)
 	m := rollup.Month{Peaks: make([]rollup.Peak, r.Count())}
+	var p NumberedPeak
 	for i := range m.Peaks {
-		p := r.Peak()
+		r.Peak(&p)
 		s, err := dict.lookup(p.Number)
 		if err != nil {
 			return rollup.Month{}, err

@@ -3,6 +3,7 @@ package product
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Figure is one row of what a month shows of a product.
@@ -63,6 +64,22 @@ const (
 	// to are in neither.
 	Adoption
 )
+
+// String names the ways as docs/products.md does.
+func (s Show) String() string {
+	var names []string
+	for i, name := range []string{
+		"sum", "median", "90th percentile", "percent", "what was seen last", "all that were seen", "range", "adoption",
+	} {
+		if s&(1<<i) != 0 {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// Shared tells whether the figure stands in the shares, and not in the metrics only.
+func (s Show) Shared() bool { return s&(Newest|Members|InBuckets|Adoption) != 0 }
 
 // numbers are the ways that may be joined.
 const numbers = Sum | Median | P90

@@ -25,7 +25,7 @@ func (w *walk) headers(header func(name string) string) {
 
 // text takes the string that was read.
 func (w *walk) text(n *node) error {
-	n, err := w.wanted(n, Text, Name, Schema)
+	n, err := w.wanted(n, aText)
 	if n == nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func (w *walk) takeText(i int, text string) error {
 
 // number takes the number that was read.
 func (w *walk) number(n *node, star string) error {
-	n, err := w.wanted(n, Gauge, Daily, Difference, LastHour)
+	n, err := w.wanted(n, aNumber)
 	if n == nil {
 		return err
 	}
@@ -99,7 +99,7 @@ func (w *walk) word(n *node, first byte) error {
 	if err := w.readWord(rest); err != nil {
 		return err
 	}
-	n, err := w.wanted(n, Bool)
+	n, err := w.wanted(n, aBool)
 	if n == nil {
 		return err
 	}

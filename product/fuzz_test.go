@@ -169,7 +169,7 @@ func (f Field) oracle(p Product, v any, star string, values map[rollup.Series]fl
 	case json.Number:
 		n, err := v.Float64()
 		switch whole := n == math.Trunc(n) || f.Fraction; {
-		case err != nil || !f.Kind.numeric() || !whole:
+		case err != nil || f.Kind.class() != aNumber || !whole:
 		case f.starred() && f.Words(star) != "":
 			values[labelled(star)] += n
 		case !f.starred():

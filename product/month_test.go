@@ -254,8 +254,9 @@ func TestKubeAtlasMonth(t *testing.T) {
 	report("2026-04-30T00", a, `"kubeatlas_version":"1.6.0","cluster_count":1`)
 
 	f.check(f.figures("2026-03", "2026-03"), product.Figures{
-		Days:    2,
-		Metrics: metrics{product.SessionDays: 3, product.SessionsMean: 1.5, product.SessionsHighest: 2},
+		Instances: 3, // two of one day, one of another
+		Days:      2,
+		Metrics:   metrics{product.SessionsMean: 1.5, product.SessionsHighest: 2},
 		Shares: shares{
 			"version":    {"1.5.0": 2, "1.6.0": 1},
 			"kubernetes": {"1.31": 1},
@@ -268,10 +269,10 @@ func TestKubeAtlasMonth(t *testing.T) {
 	})
 	// A window joins nothing: the process of April is another session.
 	got := f.figures("2026-03", "2026-04")
-	if want := (metrics{product.SessionDays: 4, product.SessionsMean: 4.0 / 3, product.SessionsHighest: 2}); !maps.Equal(got.Metrics, want) {
+	if want := (metrics{product.SessionsMean: 4.0 / 3, product.SessionsHighest: 2}); !maps.Equal(got.Metrics, want) {
 		t.Errorf("the window has %v", got.Metrics)
 	}
-	if want := map[string]int64{"1.5.0": 2, "1.6.0": 2}; got.Instances != 0 || !maps.Equal(got.Shares["version"], want) {
+	if want := map[string]int64{"1.5.0": 2, "1.6.0": 2}; got.Instances != 4 || !maps.Equal(got.Shares["version"], want) {
 		t.Errorf("the window has %d instances, %v", got.Instances, got.Shares["version"])
 	}
 }

@@ -89,8 +89,27 @@ func (k Kind) Slot() rollup.Slotting {
 	return 0
 }
 
-// numeric tells whether the kind is that of a JSON number.
-func (k Kind) numeric() bool { return k >= Gauge && k <= LastHour }
+// class is the type of JSON that a kind is read of.
+type class uint8
+
+const (
+	aNumber class = iota
+	aBool
+	aText
+	anArray
+)
+
+func (k Kind) class() class {
+	switch k {
+	case Bool:
+		return aBool
+	case Text, Name, Schema:
+		return aText
+	case Set, Length:
+		return anArray
+	}
+	return aNumber
+}
 
 // Field is one row of a product's table: where a value stands in a report, and which
 // series it becomes.

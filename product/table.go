@@ -54,7 +54,7 @@ func (f Field) check() error {
 		return errors.New("a header is a text")
 	case strings.Count(f.Path, "*") > 1:
 		return errors.New("has two asterisks")
-	case f.starred() && !f.Kind.numeric():
+	case f.starred() && f.Kind.class() != aNumber:
 		return errors.New("only numbers are taken by an asterisk")
 	case sample != word.MatchString(f.Metric):
 		return errors.New("needs the name of a metric, unless it is no sample")

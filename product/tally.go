@@ -12,21 +12,19 @@ import (
 const (
 	SessionsMean    = "sessions_per_day_mean"
 	SessionsHighest = "sessions_per_day_highest"
-	SessionDays     = "session_days"
 )
 
 // Figures are what a month, or a window of months, shows of a product.
 type Figures struct {
-	// Instances is how many have reported; 0 for a product of sessions, which nobody can
-	// count beyond a day.
+	// Instances is how many have reported; of a product of sessions, those of each day
+	// added up, for nobody can tell them apart beyond it.
 	Instances int64
 	// Days is on how many days any has.
 	Days int
 	// Metrics are numbers by the names of their figures. What can't be known, such as the
 	// median of nothing, is not there.
 	Metrics map[string]float64
-	// Shares are counts of instances by figure and value; of sessions, the sessions of
-	// each day added up.
+	// Shares are counts of instances by figure and value.
 	Shares map[string]map[string]int64
 }
 
@@ -116,20 +114,20 @@ func (t *Tally) Figures() Figures {
 		c.show(f)
 	}
 	if t.product.Sessions {
-		t.showSessions(f)
+		t.showSessions(&f)
 	}
 	return f
 }
 
-func (t *Tally) showSessions(f Figures) {
-	var all, highest int64
+func (t *Tally) showSessions(f *Figures) {
+	var highest int64
 	for n := range maps.Values(t.sessions) {
-		all += n
+		f.Instances += n
 		highest = max(highest, n)
 	}
-	f.Metrics[SessionDays], f.Metrics[SessionsHighest] = float64(all), float64(highest)
-	if all > 0 {
-		f.Metrics[SessionsMean] = float64(all) / float64(len(t.sessions))
+	f.Metrics[SessionsHighest] = float64(highest)
+	if len(t.sessions) > 0 {
+		f.Metrics[SessionsMean] = float64(f.Instances) / float64(len(t.sessions))
 	}
 }
 

@@ -90,21 +90,26 @@ func plant(rows []row) (*node, error) {
 		}
 		n.rows = append(n.rows, i)
 	}
-	return root, root.check()
+	return root, root.check(rows)
 }
 
-// check finds places that have a value and others below.
-func (n *node) check() error {
+// check finds places that have a value and others below, and values of two types.
+func (n *node) check(rows []row) error {
 	if n.inner() && len(n.rows) > 0 {
 		return fmt.Errorf("product: %s has fields below", n.path)
 	}
+	for _, i := range n.rows {
+		if rows[i].Kind.class() != rows[n.rows[0]].Kind.class() {
+			return fmt.Errorf("product: %s has different types", n.path)
+		}
+	}
 	for _, s := range n.starred {
-		if err := s.node.check(); err != nil {
+		if err := s.node.check(rows); err != nil {
 			return err
 		}
 	}
 	for _, child := range n.keys {
-		if err := child.check(); err != nil {
+		if err := child.check(rows); err != nil {
 			return err
 		}
 	}

@@ -102,7 +102,7 @@ func (w *walk) object(n *node, star string) error {
 
 // array reads an array, behind its bracket.
 func (w *walk) array(n *node) error {
-	n, err := w.wanted(n, Set, Length)
+	n, err := w.wanted(n, anArray)
 	if err != nil {
 		return err
 	}
@@ -146,13 +146,13 @@ func (w *walk) element(n *node) error {
 	return nil
 }
 
-// wanted returns the node if what stands there has one of the kinds, nil if nothing is
+// wanted returns the node if its fields are of the type that was read, nil if nothing is
 // wanted there. Anything else is left out.
-func (w *walk) wanted(n *node, kinds ...Kind) (*node, error) {
+func (w *walk) wanted(n *node, read class) (*node, error) {
 	if n == nil {
 		return nil, nil
 	}
-	if len(n.rows) > 0 && slices.Contains(kinds, w.rows[n.rows[0]].Kind) {
+	if len(n.rows) > 0 && w.rows[n.rows[0]].Kind.class() == read {
 		return n, nil
 	}
 	return nil, w.wrongType(n)

@@ -62,7 +62,7 @@ func refusal(resp *http.Response) error {
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, 1000))
 	err := fmt.Errorf("the server answers %s: %s", resp.Status, strings.TrimSpace(string(text)))
 	if wait, bad := time.ParseDuration(resp.Header.Get("Retry-After") + "s"); bad == nil {
-		err = fmt.Errorf("%w; try again in %v", err, wait)
+		err = fmt.Errorf("%w; try again in %s", err, cli.DurationText(wait))
 	}
 	return err
 }

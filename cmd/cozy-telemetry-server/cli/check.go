@@ -56,9 +56,17 @@ func CheckOneOf(flag, value string, choices ...string) error {
 // CheckRange refuses what is below least or above most.
 func CheckRange[T int | int64 | time.Duration](flag string, value, least, most T) error {
 	if value < least || value > most {
-		return fmt.Errorf("--%s: %v is not between %v and %v", flag, value, least, most)
+		return fmt.Errorf("--%s: %s is not between %s and %s", flag, text(value), text(least), text(most))
 	}
 	return nil
+}
+
+// text writes what a flag may have.
+func text(value any) string {
+	if d, ok := value.(time.Duration); ok {
+		return DurationText(d)
+	}
+	return fmt.Sprint(value)
 }
 
 // OrNever turns a flag's 0, which means none, into what a Config means by none.

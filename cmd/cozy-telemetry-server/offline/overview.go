@@ -66,7 +66,7 @@ if it had no vmselect. The file is only read.`,
 	f.StringVar((*string)(&figures.aggregate), "aggregate", string(d.Aggregate), "how quarter and year are formed: average or distinct")
 	f.StringVar((*string)(&figures.publish), "publish", string(d.Publish), "which figures are published: seen, or confirmed where there are such")
 	f.IntVar(&figures.confirmDays, "confirm-days", d.ConfirmDays, "on how many days a cluster must be seen to be confirmed")
-	f.DurationVar(&figures.finalGrace, "final-grace", d.FinalGrace, "how long after its end a month becomes final")
+	cli.DurationVar(f, &figures.finalGrace, "final-grace", d.FinalGrace, "how long after its end a month becomes final")
 	f.IntVar(&figures.replicas, "replicas", d.Replicas, "how many servers share the clusters; above 1, rollups are never complete")
 	return cli.Checked(cmd, func() error {
 		return errors.Join(checkMonth("month", month, rollup.MonthOf(env.Now())), figures.check())

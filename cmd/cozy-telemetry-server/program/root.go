@@ -95,6 +95,7 @@ with monthly statistics. Without a command it serves.`,
 	root.AddCommand(newVersion(), newHealthcheck(), backup.Command(env), backfill.Command(env), anomalies.Command(env))
 	root.AddCommand(offline.Commands(env)...)
 	for _, cmd := range append(root.Commands(), root) {
+		cli.TakeBothNames(cmd)
 		cli.BindTwins(cmd, env.Getenv)
 	}
 	root.PersistentPreRun = func(*cobra.Command, []string) {

@@ -73,3 +73,36 @@ func commandIn(env map[string]string, cmd string) *cobra.Command {
 	}
 	return root
 }
+
+// The file has two flags, which are taken for one another by every command that has either,
+// and their twins are not.
+func TestBothNamesOfTheFile(t *testing.T) {
+	served, still := 0, 0
+	for _, cmd := range append(newRoot(cli.Environment{}).Commands(), newRoot(cli.Environment{})) {
+		name := "db"
+		if cmd.Flag("db") == nil {
+			continue
+		}
+		if cmd.Flag("db").Name == "db-path" {
+			name = "db-path"
+			served++
+		} else {
+			still++
+		}
+		for _, given := range []string{"--db=x.db", "--db-path=x.db"} {
+			c := commandIn(map[string]string{}, cmd.Name())
+			if err := c.ParseFlags([]string{given}); err != nil || c.Flag(name).Value.String() != "x.db" || !c.Flags().Changed(name) {
+				t.Errorf("%s %s: %v, %q", cmd.Name(), given, err, c.Flag(name).Value)
+			}
+		}
+		other := map[string]string{"db": "TELEMETRY_DB_PATH", "db-path": "TELEMETRY_DB"}[name]
+		c := commandIn(map[string]string{other: "other.db"}, cmd.Name())
+		_ = c.PreRunE(c, nil) // other flags may be needed
+		if got := c.Flag(name).Value.String(); got == "other.db" {
+			t.Errorf("%s takes %s", cmd.Name(), other)
+		}
+	}
+	if served < 2 || still < 6 {
+		t.Errorf("%d commands on a served file, %d on one that lies still", served, still)
+	}
+}

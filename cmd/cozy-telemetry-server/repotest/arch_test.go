@@ -66,7 +66,7 @@ var imports = map[string][]string{
 	server + "/serve": {
 		rooms + "backup", rooms + "backfill", rooms + "anomalies", rooms + "limits", rooms + "lobby", rooms + "private", rooms + "cli",
 		module + "store", module + "ingest", module + "ingest/forward", module + "overview", module + "appsource", module + "ingest/jsonerror",
-		"github.com/labstack/echo/v4", "github.com/prometheus/client_golang/prometheus", "github.com/prometheus/common/model",
+		"github.com/labstack/echo/v4", "github.com/prometheus/client_golang/prometheus",
 		"github.com/rs/zerolog", pflagModule, "golang.org/x/sync",
 	},
 	server + "/offline": {
@@ -85,7 +85,7 @@ var imports = map[string][]string{
 	server + "/lobby":   {},
 	server + "/private": {module + "ingest/jsonerror"},
 	server + "/cli": {
-		module + "store", cobraModule, pflagModule, "github.com/mattn/go-isatty", "github.com/schollz/progressbar/v3",
+		module + "store", cobraModule, pflagModule, "github.com/prometheus/common/model", "github.com/mattn/go-isatty", "github.com/schollz/progressbar/v3",
 	},
 	server + "/repotest": {},
 	server + "/e2e":      {},

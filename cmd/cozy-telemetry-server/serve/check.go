@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/prometheus/common/model"
 	"github.com/rs/zerolog"
 
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
@@ -52,7 +51,7 @@ func (c Config) Check() error {
 		cli.CheckRange("backup-every", c.backupEvery, time.Second, 366*24*time.Hour),
 		cli.CheckRange("backup-keep", c.backupKeep, 1, 10_000),
 		checkMaxBytes(c.dbMaxBytes),
-		checkRetention(time.Duration(c.rollupRetention), time.Duration(c.monthRetention)),
+		checkRetention(c.rollupRetention, c.monthRetention),
 	)
 }
 
@@ -116,7 +115,7 @@ func checkMaxBytes(value int64) error {
 // checkRetention holds that a month is kept at least as long as its days.
 func checkRetention(days, months time.Duration) error {
 	if days != 0 && days < leastRetention {
-		return fmt.Errorf("--rollup-retention: %v is less than %v", model.Duration(days), model.Duration(leastRetention))
+		return fmt.Errorf("--rollup-retention: %s is less than %s", cli.DurationText(days), cli.DurationText(leastRetention))
 	}
 	if months != 0 && (days == 0 || months < days) {
 		return errors.New("--month-retention: must not be shorter than --rollup-retention")

@@ -22,8 +22,8 @@ func (l connectionLimits) lobby() *lobby.Lobby { return lobby.New(l.most, l.body
 
 func bindConnectionFlags(f *pflag.FlagSet, l *connectionLimits) {
 	f.IntVar(&l.most, "max-connections", 4096, "most connections of the public listener; one more takes the place of an idle one, or waits")
-	f.DurationVar(&l.headerTimeout, "header-timeout", 10*time.Second, "how long a request's header may take")
-	f.DurationVar(&l.bodyTimeout, "body-timeout", 30*time.Second, "how long a whole request may take, its header too")
+	cli.DurationVar(f, &l.headerTimeout, "header-timeout", 10*time.Second, "how long a request's header may take")
+	cli.DurationVar(f, &l.bodyTimeout, "body-timeout", 30*time.Second, "how long a whole request may take, its header too")
 }
 
 func (l connectionLimits) check() error {

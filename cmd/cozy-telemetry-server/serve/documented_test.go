@@ -17,7 +17,7 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store"
 )
 
-// The defaults may be spelled as a person would: 1h is 1h0m0s.
+// The defaults are spelled as the program shows them.
 func TestDocumentedFlags(t *testing.T) {
 	flags, documented := newFlags(), newFlags()
 	var names []string

@@ -3,7 +3,6 @@ package serve
 import (
 	"time"
 
-	"github.com/prometheus/common/model"
 	"github.com/spf13/pflag"
 
 	"github.com/cozystack/cozystack-telemetry-server/appsource"
@@ -47,8 +46,8 @@ type Config struct {
 	dbMaxBytes            int64
 	init, setAsideDamaged bool
 	setAsideMirror        bool
-	rollupRetention       model.Duration
-	monthRetention        model.Duration
+	rollupRetention       time.Duration
+	monthRetention        time.Duration
 
 	backupDir   string
 	backupEvery time.Duration
@@ -75,13 +74,13 @@ func (c *Config) Bind(f *pflag.FlagSet) {
 	d := overview.DefaultConfig()
 	f.StringVar((*string)(&c.aggregate), "aggregate", string(d.Aggregate), "how quarter and year are formed: average or distinct")
 	f.StringVar((*string)(&c.publish), "publish", string(d.Publish), "which figures are published: seen, or confirmed where there are such")
-	f.DurationVar(&c.finalGrace, "final-grace", d.FinalGrace, "how long after its end a month becomes final")
-	f.DurationVar(&c.currentTTL, "current-ttl", d.CurrentTTL, "how long vmselect's answer for the current month is kept")
-	f.DurationVar(&c.queryTimeout, "query-timeout", d.QueryBudget, "how long vmselect may take for a month, at most 25s")
+	cli.DurationVar(f, &c.finalGrace, "final-grace", d.FinalGrace, "how long after its end a month becomes final")
+	cli.DurationVar(f, &c.currentTTL, "current-ttl", d.CurrentTTL, "how long vmselect's answer for the current month is kept")
+	cli.DurationVar(f, &c.queryTimeout, "query-timeout", d.QueryBudget, "how long vmselect may take for a month, at most 25s")
 	f.IntVar(&c.confirmDays, "confirm-days", d.ConfirmDays, "on how many days a cluster must be seen to be confirmed")
 	f.IntVar(&c.replicas, "replicas", d.Replicas, "how many servers share the clusters; above 1, rollups are never complete")
 	f.StringVar(&c.appsURL, "apps-url", appsource.DefaultURL, "GitHub's list of application folders; empty: the built-in list")
-	f.DurationVar(&c.mirrorEvery, "mirror-every", mirror.DefaultEvery, "how often changed days are mirrored as JSON")
+	cli.DurationVar(f, &c.mirrorEvery, "mirror-every", mirror.DefaultEvery, "how often changed days are mirrored as JSON")
 	f.Int64Var(&c.mirrorMaxBytes, "mirror-max-bytes", 4<<30, "most bytes of all days of the mirror; the oldest days are left out; 0: no bound")
 	f.Int64Var(&c.minFreeBytes, "min-free-bytes", 256<<20, "while the volume has less free, mirror and backups wait, so that reports go on; 0: they never do")
 
@@ -97,12 +96,11 @@ func (c *Config) Bind(f *pflag.FlagSet) {
 	f.BoolVar(&c.init, "init", false, "start with a new file although the mirror has data")
 	f.BoolVar(&c.setAsideDamaged, "set-aside-damaged", false, "rename a damaged file to NAME.damaged-TIME and start anew")
 	f.BoolVar(&c.setAsideMirror, "set-aside-mirror", false, "move the days of a mirror that is ahead of the file into its folder ahead-TIME and start")
-	c.rollupRetention, c.monthRetention = model.Duration(400*day), model.Duration(5*365*day)
-	f.Var(&c.rollupRetention, "rollup-retention", "how long days are kept; 0: for ever")
-	f.Var(&c.monthRetention, "month-retention", "how long months are kept by cluster; 0: for ever")
+	cli.DurationVar(f, &c.rollupRetention, "rollup-retention", 400*day, "how long days are kept; 0: for ever")
+	cli.DurationVar(f, &c.monthRetention, "month-retention", 5*365*day, "how long months are kept by cluster; 0: for ever")
 
 	f.StringVar(&c.backupDir, "backup-dir", "", "where backups are written by themselves; empty: none are")
-	f.DurationVar(&c.backupEvery, "backup-every", 24*time.Hour, "how often a backup is written to --backup-dir")
+	cli.DurationVar(f, &c.backupEvery, "backup-every", 24*time.Hour, "how often a backup is written to --backup-dir")
 	f.IntVar(&c.backupKeep, "backup-keep", 7, "how many backups are kept in --backup-dir; the oldest are removed")
 
 	f.StringVar(&c.logLevel, "log-level", "info", "debug, info, warn or error")

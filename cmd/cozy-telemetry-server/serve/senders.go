@@ -15,11 +15,11 @@ import (
 func bindSenderFlags(f *pflag.FlagSet, c *Config) {
 	l, d := &c.senders, ingest.DefaultSenderLimits()
 	f.IntVar(&l.Burst, "id-burst", d.Burst, "how many reports of one cluster are taken at once")
-	f.DurationVar(&l.Every, "id-every", d.Every, "how long until one more of them is")
+	cli.DurationVar(f, &l.Every, "id-every", d.Every, "how long until one more of them is")
 	f.IntVar(&l.NewBurst, "new-ids-burst", d.NewBurst, "how many new cluster ids are taken at once")
-	f.DurationVar(&l.NewEvery, "new-ids-every", d.NewEvery, "how long until one more of them is")
+	cli.DurationVar(f, &l.NewEvery, "new-ids-every", d.NewEvery, "how long until one more of them is")
 	f.IntVar(&l.NetworkNewBurst, "network-new-ids-burst", d.NetworkNewBurst, "how many new cluster ids of one network (IPv4 /24, IPv6 /48) are taken at once")
-	f.DurationVar(&l.NetworkNewEvery, "network-new-ids-every", d.NetworkNewEvery, "how long until one more of them is")
+	cli.DurationVar(f, &l.NetworkNewEvery, "network-new-ids-every", d.NetworkNewEvery, "how long until one more of them is")
 	f.StringSliceVar(&c.trustedProxies, "trusted-proxies", nil, "addresses and networks of proxies whose X-Forwarded-For counts")
 }
 

@@ -85,7 +85,7 @@ func newServer(cfg Config, env cli.Environment, log zerolog.Logger) (*server, er
 	}
 	s.retention = &retention{
 		store: s.store, now: env.Now, log: log, removed: s.metrics.onRemoved,
-		days: time.Duration(cfg.rollupRetention), months: time.Duration(cfg.monthRetention),
+		days: cfg.rollupRetention, months: cfg.monthRetention,
 	}
 	s.anomalies = anomalies.NewWatch(s.store, s.tally, anomalies.Config{Now: env.Now, Log: log, OnLook: s.metrics.onLook})
 	s.metrics.observeStore(s.store, cfg.dbMaxBytes)

@@ -74,7 +74,7 @@ func (g Group) finding(d Day, figure Figure, most float64) Finding {
 		What: fmt.Sprintf("%d clusters report the same series with the same values, and have %.0f %% of all %s; up to %.0f %% are usual",
 			g.Count, 100*part, figure, 100*most),
 		Examples: []string{g.Example},
-		Next:     excludeLike(g.Example),
+		Next:     excludeLike(g.Example, g.From, g.To),
 	}
 }
 

@@ -23,14 +23,16 @@ const (
 	topGroups = 20
 )
 
-// gatherDay groups the instances of a day by what they have reported.
-func gatherDay(ctx context.Context, s Store, date rollup.Date) (Day, error) {
+// gatherDay groups the instances of a day by what they have reported. Of those without a
+// first day nothing is a figure.
+func gatherDay(ctx context.Context, s Store, firstSeen func(string) rollup.Date, date rollup.Date) (Day, error) {
 	d := Day{Date: date}
 	groups := make(map[uint64]Group)
 	prints := fingerprints{seed: maphash.MakeSeed()}
 	excluded := s.Exclusions(rollup.Cozystack).Instances
 	err := s.InstancesOf(ctx, rollup.Cozystack, date, func(instance string, day rollup.Day) error {
-		if _, ok := slices.BinarySearch(excluded, instance); ok {
+		first := firstSeen(instance)
+		if _, ok := slices.BinarySearch(excluded, instance); ok || first == 0 {
 			return nil
 		}
 		each := figuresOfDay(day)
@@ -40,10 +42,11 @@ func gatherDay(ctx context.Context, s Store, date rollup.Date) (Day, error) {
 		hash := prints.of(day)
 		g, ok := groups[hash]
 		if !ok {
-			g = Group{Each: each, Example: instance}
+			g = Group{Each: each, Example: instance, From: first, To: first}
 		}
 		g.Count++
 		g.Example = min(g.Example, instance)
+		g.From, g.To = min(g.From, first), max(g.To, first)
 		groups[hash] = g
 		return nil
 	})

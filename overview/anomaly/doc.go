@@ -8,6 +8,6 @@
 // size (robust.go). Growth is usual too, and nothing is found where there is no history:
 // a file's first weeks. docs/decisions.md says why the bounds are as they are.
 //
-// Memory grows by some 20 bytes for each instance of the last months, and while a day is
+// Memory grows by some 30 bytes for each instance of the last months, and while a day is
 // read by some 150 for each instance of it.
 package anomaly

@@ -99,6 +99,9 @@ type Group struct {
 	Count   int
 	Each    Figures
 	Example string
+	// From and To are the days on which the first and the last of them was seen for the
+	// first time.
+	From, To rollup.Date
 }
 
 // part returns how much of a day's total the group has, 0 to 1.
@@ -122,13 +125,17 @@ type Traffic struct {
 // Gather reads the facts of a file up to a day. Later days, of a wrong clock, are not
 // looked at. Traffic stays empty. Facts of a file without a report have no months.
 func Gather(ctx context.Context, s Store, upTo rollup.Date) (Facts, error) {
-	f, err := gatherMonths(ctx, s, upTo)
-	if err != nil || len(f.Months) == 0 {
+	months, err := readMonths(ctx, s, upTo)
+	if err != nil {
 		return Facts{}, err
+	}
+	f := months.facts()
+	if len(f.Months) == 0 {
+		return f, nil
 	}
 	for date := f.Today; date > f.Today-recentDays && err == nil; date-- {
 		var d Day
-		d, err = gatherDay(ctx, s, date)
+		d, err = gatherDay(ctx, s, months.firstSeen, date)
 		f.Days = append(f.Days, d)
 	}
 	if !f.anyLargeGroup() {
@@ -139,7 +146,7 @@ func Gather(ctx context.Context, s Store, upTo rollup.Date) (Facts, error) {
 			break
 		}
 		var d Day
-		d, err = gatherDay(ctx, s, f.Today-7*(week+1))
+		d, err = gatherDay(ctx, s, months.firstSeen, f.Today-7*(week+1))
 		if d.Totals[Clusters] > 0 {
 			f.Usual = append(f.Usual, d)
 		}

@@ -109,12 +109,11 @@ func TestMonthsWithFewDaysAreNoHistory(t *testing.T) {
 	}
 }
 
-// What the command line has of ids is what a shell takes as they are.
+// No id is taken for a flag.
 func TestCommandOfIDs(t *testing.T) {
 	for want, got := range map[string]string{
-		"cozy-telemetry-server exclude a b":        exclude([]string{"a", "b"}),
-		"cozy-telemetry-server exclude -- a --yes": exclude([]string{"a", "--yes"}),
-		"cozy-telemetry-server exclude --like=--a": excludeLike("--a"),
+		"cozy-telemetry-server exclude --cluster=a,--apply":                                                    exclude([]string{"a", "--apply"}),
+		"cozy-telemetry-server exclude --like=--apply --first-seen-from 2026-01-01 --first-seen-to 2026-01-02": excludeLike("--apply", january.First(), january.First()+1),
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)

@@ -25,19 +25,19 @@ type monthReader struct {
 	months []Month
 	upTo   rollup.Date
 	seed   maphash.Seed
-	// seen are the hashes of the instances of all months so far.
-	seen map[uint64]struct{}
-	new  map[rollup.Date]*Newcomers
+	// first has the first day of each instance of all months so far, by its hash.
+	first map[uint64]rollup.Date
+	new   map[rollup.Date]*Newcomers
 }
 
-func gatherMonths(ctx context.Context, s Store, upTo rollup.Date) (Facts, error) {
+func readMonths(ctx context.Context, s Store, upTo rollup.Date) (*monthReader, error) {
+	r := &monthReader{
+		upTo: upTo, seed: maphash.MakeSeed(),
+		first: make(map[uint64]rollup.Date), new: make(map[rollup.Date]*Newcomers),
+	}
 	first, ok, err := s.FirstMonth(rollup.Cozystack)
 	if err != nil || !ok {
-		return Facts{}, err
-	}
-	r := monthReader{
-		upTo: upTo, seed: maphash.MakeSeed(),
-		seen: make(map[uint64]struct{}), new: make(map[rollup.Date]*Newcomers),
+		return r, err
 	}
 	for id := max(first, upTo.Month()-historyMonths); id <= upTo.Month(); id++ {
 		m := Month{Month: id}
@@ -46,11 +46,11 @@ func gatherMonths(ctx context.Context, s Store, upTo rollup.Date) (Facts, error)
 			return nil
 		})
 		if err != nil {
-			return Facts{}, err
+			return nil, err
 		}
 		r.months = append(r.months, m)
 	}
-	return r.facts(), nil
+	return r, nil
 }
 
 // add counts what an instance has in a month.
@@ -63,9 +63,10 @@ func (r *monthReader) add(m *Month, instance string, month rollup.Month) {
 		return // days of a wrong clock alone
 	}
 	m.Days |= days
-	if hash := maphash.String(r.seed, instance); !has(r.seen, hash) {
-		r.seen[hash] = struct{}{}
-		r.newcomer(m.Month.First()+rollup.Date(days.First()-1), instance)
+	hash := maphash.String(r.seed, instance)
+	if _, known := r.first[hash]; !known {
+		r.first[hash] = m.Month.First() + rollup.Date(days.First()-1)
+		r.newcomer(r.first[hash], instance)
 	}
 	for f, value := range figuresOfMonth(month) {
 		m.Totals[f] += value
@@ -75,9 +76,9 @@ func (r *monthReader) add(m *Month, instance string, month rollup.Month) {
 	}
 }
 
-func has(set map[uint64]struct{}, hash uint64) bool {
-	_, ok := set[hash]
-	return ok
+// firstSeen returns the first day of an instance, 0 if it has nothing of any figure.
+func (r *monthReader) firstSeen(instance string) rollup.Date {
+	return r.first[maphash.String(r.seed, instance)]
 }
 
 func (r *monthReader) newcomer(date rollup.Date, instance string) {

@@ -25,8 +25,8 @@ cozy_application_count{kind="Postgres"} %d
 // attackDays are how old a fleet is when it is attacked.
 const attackDays = 100
 
-// attacked returns a fleet's world on the day before an attack.
-func attacked(t *testing.T, clusters int) (*world, *fleet.Fleet) {
+// before returns a fleet and its world on the day before an attack.
+func before(t *testing.T, clusters int) (*world, *fleet.Fleet) {
 	t.Helper()
 	w := newWorld()
 	f := fleet.New(fleet.Config{Seed: 21, Clusters: clusters, Steps: 200, UpgradeShare: 0.5, BirthShare: 0.3, DeathShare: 0.2})
@@ -40,6 +40,10 @@ func attacked(t *testing.T, clusters int) (*world, *fleet.Fleet) {
 // Each attack is found on its first day, at its end.
 func TestA10AttacksAreFoundWithinADay(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
+	worlds, fleets := make(map[int]*world), make(map[int]*fleet.Fleet)
+	for _, clusters := range []int{3, 10, 500} {
+		worlds[clusters], fleets[clusters] = before(t, clusters)
+	}
 	for name, c := range map[string]struct {
 		clusters int
 		want     string
@@ -90,8 +94,8 @@ func TestA10AttacksAreFoundWithinADay(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w, fleet := attacked(t, c.clusters)
 			date := begin + attackDays
+			w, fleet := worlds[c.clusters].copy(date), fleets[c.clusters]
 			w.live(t, fleet, date, attackDays)
 			honest := slices.Collect(maps.Keys(w.days[date]))
 			c.report(w, fleet, date)
@@ -128,7 +132,7 @@ func TestA10SlowAttackIsFound(t *testing.T) {
 		"each with its own": {"month", 20, func(i int) int { return i }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w, fleet := attacked(t, 500)
+			w, fleet := before(t, 500)
 			for day := range c.days {
 				date := begin + rollup.Date(attackDays+day)
 				w.live(t, fleet, date, attackDays+day)

@@ -45,7 +45,7 @@ Without --db it asks the server on this machine. A file is only read.`,
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
-	f.StringVar(&db, "db", "", "the file to look at; empty: the server is asked")
+	f.StringVar(&db, "db", "", "the database file; empty: a server is asked")
 	f.StringVar(&admin, "admin-addr", cli.DefaultAdminAddr, "the server's private listener")
 	f.StringVar(&tokenFile, "admin-token-file", "", "file with the token that it asks for")
 	f.BoolVar(&asJSON, "json", false, "print JSON in place of text")

@@ -3,6 +3,7 @@ package anomalies
 import (
 	"bytes"
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -125,6 +126,15 @@ func (w *world) live(t *testing.T, f *fleet.Fleet, date rollup.Date, step int) {
 			}
 		}
 	}
+}
+
+// copy returns a world with the same past and a month and a day of its own.
+func (w *world) copy(date rollup.Date) *world {
+	c := *w
+	c.months, c.days, c.last = maps.Clone(w.months), maps.Clone(w.days), maps.Clone(w.last)
+	c.months[date.Month()] = maps.Clone(w.months[date.Month()])
+	c.days[date] = maps.Clone(w.days[date])
+	return &c
 }
 
 // look looks at the end of a day.

@@ -38,7 +38,7 @@ func TestA10AnomaliesOfAServer(t *testing.T) {
 	for _, want := range []string{
 		"new_ids ", fmt.Sprintf("%d clusters were seen for the first time; up to", made),
 		"month ", "alike ", "\n  such as: made-up-00",
-		"\n  next: cozy-telemetry-server exclude --like=made-up-00\n",
+		"\n  next: cozy-telemetry-server exclude --like=made-up-00 --first-seen-from ",
 	} {
 		if !strings.Contains(r.out, want) {
 			t.Errorf("%q is not in\n%s", want, r.out)

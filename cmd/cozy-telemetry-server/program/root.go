@@ -12,6 +12,7 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/backfill"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/backup"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/exclude"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/offline"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/serve"
 )
@@ -93,6 +94,7 @@ with monthly statistics. Without a command it serves.`,
 	root.SuggestionsMinimumDistance = 2 // letters
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(newVersion(), newHealthcheck(), backup.Command(env), backfill.Command(env), anomalies.Command(env))
+	root.AddCommand(exclude.Commands(env)...)
 	root.AddCommand(offline.Commands(env)...)
 	for _, cmd := range append(root.Commands(), root) {
 		cli.TakeBothNames(cmd)

@@ -126,6 +126,7 @@ func (s *server) admin() http.Handler {
 	mux.Handle("GET /metrics", s.metrics.handler())
 	s.backfill.Register(mux)
 	s.anomalies.Register(mux)
+	s.excluder.Register(mux, s.log)
 	mux.Handle(backup.Path, s.backups)
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)

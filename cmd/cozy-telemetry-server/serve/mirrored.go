@@ -66,3 +66,13 @@ func (m mirroredStore) OfferSnapshot(ctx context.Context, s rollup.Snapshot) (ro
 	}
 	return kept, nil
 }
+
+// mirrorMonths mirrors at once what was excluded, and the months that show it.
+func (s *server) mirrorMonths() {
+	if s.mirror == nil {
+		return
+	}
+	if err := s.mirror.WriteMonths(); err != nil {
+		s.log.Warn().Err(err).Msg("what is excluded is stored but not mirrored; it will be tried again")
+	}
+}

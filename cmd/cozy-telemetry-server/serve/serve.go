@@ -15,6 +15,7 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/backfill"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/backup"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/exclude"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/lobby"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/private"
 	"github.com/cozystack/cozystack-telemetry-server/ingest"
@@ -38,6 +39,7 @@ type server struct {
 	overview     *overview.Overview
 	ingest       *ingest.Handler
 	backfill     *backfill.Loop
+	excluder     *exclude.Excluder
 	retention    *retention
 	backups      *backup.Backups
 	anomalies    *anomalies.Watch
@@ -147,6 +149,7 @@ func (s *server) buildOverview(env cli.Environment) (err error) {
 
 		OldestQueued: s.oldestQueued,
 	})
+	s.excluder = &exclude.Excluder{Store: s.store, Overview: s.overview, Now: env.Now, Mirror: s.mirrorMonths}
 	return err
 }
 

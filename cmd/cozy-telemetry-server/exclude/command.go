@@ -52,19 +52,21 @@ func Commands(env cli.Environment) []*cobra.Command {
   cozy-telemetry-server exclude --first-seen-from 2026-10-03T08 --first-seen-to 2026-10-03T11 --max-days 1
   cozy-telemetry-server exclude --like 3f2504e0-4f89-41d3-9a0c-0305e82c3301 --reason "flood of 3 October" --apply`),
 		include.cobra("include", "Let the figures have excluded clusters again", longInclude,
-			"  cozy-telemetry-server include --cluster 3f2504e0-4f89-41d3-9a0c-0305e82c3301 --apply"),
+			"  cozy-telemetry-server include 3f2504e0-4f89-41d3-9a0c-0305e82c3301 --apply"),
 	}
 }
 
 func (c *command) cobra(name, short, long, example string) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: name, Short: short, Long: long, Example: example,
-		Args: cli.NoArguments,
+		Use: name + " [ID...]", Short: short, Long: long, Example: example,
+		Args: func(_ *cobra.Command, args []string) error {
+			c.request.Clusters = args
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.run(cmd.Context()) },
 	}
 	f := cmd.Flags()
-	f.StringSliceVar(&c.request.Clusters, "cluster", nil, "ids of clusters")
-	f.StringVar(&c.file, "cluster-file", "", "file with ids, one a line; # begins a comment")
+	f.StringVar(&c.file, "cluster-file", "", "file with more ids, one a line; # begins a comment")
 	f.StringVar(&c.request.FirstSeenFrom, "first-seen-from", "", "those first seen from this day or hour (UTC) on, such as 2026-03-01T15")
 	f.StringVar(&c.request.FirstSeenTo, "first-seen-to", "", "those first seen up to this day or hour, it included")
 	f.IntVar(&c.request.MaxDays, "max-days", 0, "those seen on at most so many days; 0: any")

@@ -108,40 +108,47 @@ func (e *Excluder) outside(ctx context.Context, when span, all map[string]seen) 
 func (e *Excluder) look(ctx context.Context, like string) (map[string]seen, error) {
 	all := make(map[string]seen)
 	first, ok, err := e.Store.FirstMonth(rollup.Cozystack)
-	if err != nil || !ok {
-		return all, err
+	if err != nil {
+		return nil, err
 	}
 	seed := maphash.MakeSeed()
-	for month := first; month <= e.lastMonth(); month++ {
-		prints := make(map[string]uint64)
-		err := e.Store.FoldAll(ctx, rollup.Cozystack, month, month, nil, func(id string, months []rollup.Month) error {
-			s, m := all[id], months[0]
-			if s.days == 0 {
-				s.first = month.First() + rollup.Date(m.Days().First()) - 1
-			}
-			s.days += m.Days().Len()
-			s.nodes = max(s.nodes, nodesOf(m))
-			all[id] = s
-			if like != "" {
-				prints[id] = fingerprint(seed, m)
-			}
-			return nil
-		})
-		if err != nil {
+	for month := first; ok && month <= e.lastMonth(); month++ {
+		if err := e.lookAt(ctx, month, all, seed, like); err != nil {
 			return nil, err
 		}
-		if want, ok := prints[like]; ok {
-			for id, print := range prints {
-				s := all[id]
-				s.like = s.like || print == want
-				all[id] = s
-			}
-		}
 	}
-	if _, ok := all[like]; like != "" && !ok {
+	if _, known := all[like]; like != "" && !known {
 		return nil, usage{fmt.Errorf("like: the file has no report of %s", like)}
 	}
 	return all, nil
+}
+
+// lookAt adds a month to what is known of all clusters.
+func (e *Excluder) lookAt(ctx context.Context, month rollup.MonthID, all map[string]seen, seed maphash.Seed, like string) error {
+	prints := make(map[string]uint64)
+	err := e.Store.FoldAll(ctx, rollup.Cozystack, month, month, nil, func(id string, months []rollup.Month) error {
+		s, m := all[id], months[0]
+		if s.days == 0 {
+			s.first = month.First() + rollup.Date(m.Days().First()) - 1
+		}
+		s.days += m.Days().Len()
+		s.nodes = max(s.nodes, nodesOf(m))
+		all[id] = s
+		if like != "" {
+			prints[id] = fingerprint(seed, m)
+		}
+		return nil
+	})
+	want, ok := prints[like]
+	if err != nil || !ok {
+		return err
+	}
+	for id, print := range prints {
+		s := all[id]
+		s.like = s.like || print == want
+		all[id] = s
+	}
+	return nil
 }
 
 // lastMonth is the last one that may have reports: a clock may have been ahead.

@@ -142,16 +142,25 @@ func (e *exporter) folded(ctx context.Context, t tableWriter, from, to rollup.Mo
 // instances calls fn for every record of a day under the name that the cluster
 // shall have. Under another name than its own the order must be another one too:
 // else who knows the ids could count them off.
+// Those that figures leave out are left out too, as from all tables.
 func (e *exporter) instances(ctx context.Context, date rollup.Date, fn func(product, instance string, d rollup.Day) error) error {
+	each := func(fn func(product, instance string, d rollup.Day) error) error {
+		return e.store.Instances(ctx, date, func(product, instance string, d rollup.Day) error {
+			if _, out := slices.BinarySearch(e.store.Exclusions(product).Instances, instance); out {
+				return nil
+			}
+			return fn(product, instance, d)
+		})
+	}
 	if e.Alias == nil {
-		return e.store.Instances(ctx, date, fn)
+		return each(fn)
 	}
 	type record struct {
 		product, name string
 		day           rollup.Day
 	}
 	var records []record
-	err := e.store.Instances(ctx, date, func(product, instance string, d rollup.Day) error {
+	err := each(func(product, instance string, d rollup.Day) error {
 		d.Points, d.Sums = slices.Clone(d.Points), slices.Clone(d.Sums)
 		records = append(records, record{product, e.Alias(instance), d})
 		return nil

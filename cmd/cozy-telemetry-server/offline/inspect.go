@@ -29,6 +29,7 @@ type inspection struct {
 	Gaps       []gap    `json:"gaps"`
 	LastReport string   `json:"last_report_hour,omitempty"`
 	Snapshots  int      `json:"snapshots"`
+	Excluded   int      `json:"excluded"`
 	Queue      queued   `json:"queue"`
 	Months     []seen   `json:"months"`
 }
@@ -50,7 +51,7 @@ type queued struct {
 type seen struct {
 	Month   string `json:"month"`
 	Product string `json:"product"`
-	// Instances counts those that have reported anything.
+	// Instances counts those that have reported anything, the excluded too.
 	Instances  int `json:"instances"`
 	Days       int `json:"days"`
 	Folded     int `json:"days_folded"`
@@ -99,7 +100,7 @@ func inspect(cmd *cobra.Command, s *store.Store) (inspection, error) {
 	found := inspection{
 		Database: st.DatabaseID, Schema: st.Schema,
 		FileBytes: st.FileBytes, UsedBytes: st.UsedBytes, FreeBytes: st.FreeBytes, FreePages: st.FreePages,
-		Products: append([]string{}, st.Products...), Days: st.Days, Gaps: []gap{}, Snapshots: st.Snapshots,
+		Products: append([]string{}, st.Products...), Days: st.Days, Gaps: []gap{}, Snapshots: st.Snapshots, Excluded: st.Excluded,
 		Queue: queued{Blocks: st.Queue.Blocks, Bytes: st.Queue.Bytes}, Months: []seen{},
 	}
 	if st.Days > 0 {
@@ -116,7 +117,7 @@ func inspect(cmd *cobra.Command, s *store.Store) (inspection, error) {
 	}
 	for _, m := range st.Months {
 		row := seen{Month: m.Month.String(), Product: m.Product, Days: m.Days, Folded: m.Closed, DayRecords: m.DayRecords, Series: m.Series}
-		err := s.Fold(cmd.Context(), m.Product, m.Month, m.Month, nil, func(string, []rollup.Month) error {
+		err := s.FoldAll(cmd.Context(), m.Product, m.Month, m.Month, nil, func(string, []rollup.Month) error {
 			row.Instances++
 			return nil
 		})
@@ -146,6 +147,9 @@ func (f inspection) write(w io.Writer) error {
 		fmt.Fprintf(t, "no report\tfrom %s to %s\n", g.First, g.Last)
 	}
 	fmt.Fprintf(t, "snapshots\t%d\n", f.Snapshots)
+	if f.Excluded > 0 {
+		fmt.Fprintf(t, "excluded\t%d, which the figures leave out\n", f.Excluded)
+	}
 	fmt.Fprintf(t, "queue\t%s, %s%s\n", cli.CountOf(f.Queue.Blocks, "block"), cli.BytesText(f.Queue.Bytes), f.Queue.since())
 	if len(f.Months) > 0 {
 		fmt.Fprintf(t, "\nMONTH\tPRODUCT\tCLUSTERS\tDAYS\tFOLDED\tDAY RECORDS\tSERIES\n")

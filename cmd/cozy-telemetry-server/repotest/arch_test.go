@@ -91,6 +91,7 @@ var imports = map[string][]string{
 	server + "/cli": {
 		module + "store", cobraModule, pflagModule, "github.com/prometheus/common/model", "github.com/mattn/go-isatty", "github.com/schollz/progressbar/v3",
 	},
+	server + "/products": {module + "product"},
 	server + "/repotest": {},
 	server + "/e2e":      {},
 	".ci":                {},

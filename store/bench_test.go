@@ -91,7 +91,7 @@ func BenchmarkPlainUpdate(b *testing.B) {
 	dict := emptyDictionary(b)
 	encoded, err := record.EncodeDay(rollup.FromReport(r), dict)
 	must(b, err)
-	block, err := (&writer{blocks: record.NewBlockEncoder()}).encodeBlock([]*request{{report: &r, lines: fleetLines(r)}})
+	_, block, err := (&writer{blocks: record.NewBlockEncoder()}).encodeBlock([]*request{{report: &r, lines: fleetLines(r)}})
 	must(b, err)
 	b.ReportAllocs()
 	for n := 0; b.Loop(); n++ {

@@ -39,7 +39,7 @@ func (s *Store) Exclusions(product string) rollup.Exclusions {
 // have. Stored figures of the months that have any of them are stale when it returns, by
 // [rollup.Exclusions.Stale]; all others are of the new set.
 func (s *Store) Exclude(ctx context.Context, all []rollup.Exclusion) (added int, err error) {
-	if slices.ContainsFunc(all, func(x rollup.Exclusion) bool { return !isName(x.Product) || !isName(x.Instance) }) {
+	if slices.ContainsFunc(all, func(x rollup.Exclusion) bool { return !isProduct(x.Product) || !isName(x.Instance) }) {
 		return 0, fmt.Errorf("store: exclude: %w", dberrors.ErrNameless)
 	}
 	products := make(map[string]bool)

@@ -185,7 +185,7 @@ func TestForgetInABlockOfMany(t *testing.T) {
 		must(t, err)
 		must(t, s.update(t.Context(), func(tx *bolt.Tx) error {
 			q := tx.Bucket(layout.BucketQueue)
-			return errors.Join(q.SetSequence(1), q.Put(record.BlockKey(1), value))
+			return errors.Join(q.SetSequence(1), q.Put(record.BlockKey(1, "cozystack"), value))
 		}))
 	})
 	removed, err := rewrite.Forget(t.Context(), path, "cozystack", "g", nil)

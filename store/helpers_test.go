@@ -2,11 +2,12 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"fmt"
 	"io"
-	"math"
+	"maps"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -125,12 +126,17 @@ func randomReport(product, instance string, received time.Time) *rapid.Generator
 	})
 }
 
-// allBlocks returns the whole queue.
-func allBlocks(t fatal, s *Store) []rollup.Block {
+// allBlocks returns the whole queue, of all products.
+func allBlocks(t fatal, s *Store) (all []rollup.Block) {
 	t.Helper()
-	blocks, err := s.Peek(math.MaxInt)
-	must(t, err)
-	return blocks
+	s.queue.mu.Lock()
+	products := slices.Collect(maps.Keys(s.queue.products))
+	s.queue.mu.Unlock()
+	for _, product := range products {
+		all = append(all, waitingFor(t, s, product)...)
+	}
+	slices.SortFunc(all, func(a, b rollup.Block) int { return cmp.Compare(a.Seq, b.Seq) })
+	return all
 }
 
 // text unpacks blocks as one gzip stream, with the standard library's reader.

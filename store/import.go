@@ -25,7 +25,7 @@ import (
 // ErrDamaged, all but those that the error names are; after any other error it is
 // unknown which are. days must not be changed afterwards.
 func (s *Store) MergeDays(ctx context.Context, product string, date rollup.Date, days []rollup.InstanceDay) error {
-	if !isName(product) || slices.ContainsFunc(days, func(d rollup.InstanceDay) bool { return !isName(d.Instance) }) {
+	if !isProduct(product) || slices.ContainsFunc(days, func(d rollup.InstanceDay) bool { return !isName(d.Instance) }) {
 		return fmt.Errorf("store: merge %s: %w", date, dberrors.ErrNameless)
 	}
 	var unreadable error

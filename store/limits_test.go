@@ -156,7 +156,7 @@ func TestNameless(t *testing.T) { synctest.Test(t, testNameless) }
 func testNameless(t *testing.T) {
 	s := open(t, Options{})
 	long := strings.Repeat("x", bolt.MaxKeySize+1)
-	bad := []rollup.Report{report("", march, "a"), report(long, march, "a"), {Product: "", Instance: "x", Received: march}}
+	bad := []rollup.Report{report("", march, "a"), report(long, march, "a"), {Product: "", Instance: "x", Received: march}, of(long[:bolt.MaxKeySize-7], report("x", march, "a"))}
 	release := holdWriter(t, s)
 	var wg sync.WaitGroup
 	errs := make([]error, len(bad)+2)

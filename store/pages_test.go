@@ -55,7 +55,7 @@ func openDamaged(t *testing.T, content []byte) error {
 	}
 	month := rollup.MonthOf(march)
 	err = errors.Join(err, s.Fold(t.Context(), "cozystack", month-1, month+1, nil, func(string, []rollup.Month) error { return nil }))
-	_, peekErr := s.Peek(1 << 30)
+	_, peekErr := s.QueueOf("cozystack").Peek(1 << 30)
 	if err = errors.Join(err, peekErr); err != nil && !errors.Is(err, dberrors.ErrDamaged) {
 		t.Errorf("reading: %v", err)
 	}

@@ -78,7 +78,7 @@ func TestPeekIsBounded(t *testing.T) {
 	for maxBytes, want := range map[int]int{
 		0: 1, 1: 1, size(1): 1, size(2) - 1: 1, size(2): 2, size(5) - 1: 4, size(5): 5, size(5) + 1: 5,
 	} {
-		blocks, err := s.Peek(maxBytes)
+		blocks, err := s.QueueOf("cozystack").Peek(maxBytes)
 		if err != nil || len(blocks) != want {
 			t.Errorf("%d bytes: %d blocks, %v; want %d", maxBytes, len(blocks), err, want)
 		}
@@ -172,7 +172,7 @@ func TestReportsWithoutLinesAreNotQueued(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	select {
-	case <-s.Queued():
+	case <-s.QueueOf("cozystack").Queued():
 		t.Error("signalled")
 	default:
 	}
@@ -181,20 +181,20 @@ func TestReportsWithoutLinesAreNotQueued(t *testing.T) {
 func TestQueuedSignals(t *testing.T) {
 	s := open(t, Options{})
 	queueUp(t, s, 0, 3)
-	<-s.Queued()
+	<-s.QueueOf("cozystack").Queued()
 	select {
-	case <-s.Queued():
+	case <-s.QueueOf("cozystack").Queued():
 		t.Error("one signal stands for all that waits")
 	default:
 	}
 	must(t, s.Remove(t.Context(), allBlocks(t, s)))
 	select {
-	case <-s.Queued():
+	case <-s.QueueOf("cozystack").Queued():
 		t.Error("removing is signalled")
 	default:
 	}
 	queueUp(t, s, 3, 1)
-	<-s.Queued()
+	<-s.QueueOf("cozystack").Queued()
 }
 
 // The oldest blocks make room, and each report and sample of them is counted.
@@ -342,7 +342,9 @@ func spoil(t *testing.T, s *Store, seqs ...uint64) {
 	db, err := bolt.Open(s.path, 0o600, nil)
 	must(t, err)
 	for _, seq := range seqs {
-		must(t, db.Update(func(tx *bolt.Tx) error { return tx.Bucket(layout.BucketQueue).Put(record.BlockKey(seq), []byte{0x80}) }))
+		must(t, db.Update(func(tx *bolt.Tx) error {
+			return tx.Bucket(layout.BucketQueue).Put(record.BlockKey(seq, "cozystack"), []byte{0x80})
+		}))
 	}
 	must(t, db.Close())
 }

@@ -28,7 +28,7 @@ import (
 // Report and lines are not kept after the return, unless the error is that of
 // ctx: then they must not be changed any more.
 func (s *Store) Record(ctx context.Context, report rollup.Report, lines []byte) error {
-	if !isName(report.Product) || !isName(report.Instance) {
+	if !isProduct(report.Product) || !isName(report.Instance) {
 		return fmt.Errorf("store: record: %w", dberrors.ErrNameless)
 	}
 	if err := s.submit(ctx, &request{report: &report, lines: lines}); err != nil {
@@ -37,9 +37,13 @@ func (s *Store) Record(ctx context.Context, report rollup.Report, lines []byte) 
 	return nil
 }
 
-// isName tells whether a product or an instance can be a key. bbolt refuses any
-// other with the whole transaction.
+// isName tells whether an instance can be a key. bbolt refuses any other with the whole
+// transaction.
 func isName(s string) bool { return s != "" && len(s) <= bolt.MaxKeySize }
+
+// isProduct tells whether a product can be a key, also behind the eight bytes of a
+// block's number or of "removed/".
+func isProduct(s string) bool { return s != "" && len(s) <= bolt.MaxKeySize-8 }
 
 // change is a report that may change its instance's day.
 type change struct {

@@ -27,7 +27,7 @@ func (s *Store) ProductSnapshot(product string, month rollup.MonthID) (snap roll
 }
 
 // isOther tells whether a product has ProductSnapshots.
-func isOther(product string) bool { return isName(product) && product != rollup.Cozystack }
+func isOther(product string) bool { return isProduct(product) && product != rollup.Cozystack }
 
 func snapshot[S rollup.Snapshot | rollup.ProductSnapshot](s *Store, product string, month rollup.MonthID) (snap S, ok bool, err error) {
 	err = s.view(func(tx *bolt.Tx) error {

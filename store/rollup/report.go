@@ -26,11 +26,13 @@ type Report struct {
 	Digest uint64
 }
 
-// Block is a stretch of the forward queue: the samples of the reports that one
-// commit brought, ready to be sent.
+// Block is a stretch of the forward queue: the samples of the reports of one product that
+// one commit brought, ready to be sent.
 type Block struct {
 	// Seq orders the blocks; it only grows.
 	Seq uint64
+	// Product is the product of all its reports.
+	Product string
 	// Received is when the block's first report arrived.
 	Received time.Time
 	// Reports and Samples count what the block holds.

@@ -51,7 +51,7 @@ func testOutage(t *testing.T, path string) {
 	receiver := &outageReceiver{begin: time.Now()}
 	ctx, cancel := context.WithCancel(t.Context())
 	var loops sync.WaitGroup
-	forwarder := forward.New(db, "http://vminsert/", forward.Config{Transport: receiver})
+	forwarder := forward.New(db.QueueOf(rollup.Cozystack), "http://vminsert/", forward.Config{Transport: receiver})
 	loops.Go(func() { forwarder.Run(ctx, zerolog.Nop()) })
 	handler, err := ingest.NewHandler(db, ingest.Config{Now: time.Now, Lines: forward.AppendLines})
 	if err != nil {
@@ -226,7 +226,7 @@ func TestG1ReceiverThatHangs(t *testing.T) {
 			t.Fatal(err)
 		}
 		attempts := make(chan forward.Attempt, 100)
-		forwarder := forward.New(db, "http://vminsert/", forward.Config{
+		forwarder := forward.New(db.QueueOf(rollup.Cozystack), "http://vminsert/", forward.Config{
 			Transport: hanging{}, OnForward: func(a forward.Attempt) { attempts <- a },
 		})
 		ctx, cancel := context.WithCancel(t.Context())

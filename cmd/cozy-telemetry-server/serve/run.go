@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cozystack/cozystack-telemetry-server/ingest/forward"
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
 // The shares of the 10 seconds within which a stopped server is gone.
@@ -53,7 +54,7 @@ func (s *server) start(ctx context.Context, loops *errgroup.Group) {
 		loop(func() { s.backups.Run(ctx) })
 	}
 	if s.cfg.forwardURL != "" {
-		forwarder := forward.New(s.store, s.cfg.forwardURL, forward.Config{OnForward: s.metrics.onForward})
+		forwarder := forward.New(s.store.QueueOf(rollup.Cozystack), s.cfg.forwardURL, forward.Config{OnForward: s.metrics.onForward})
 		loop(func() { forwarder.Run(ctx, s.log) })
 	}
 }

@@ -198,12 +198,13 @@ func (s *server) buildIngest(env cli.Environment) error {
 	return err
 }
 
-// oldestQueued returns when the oldest report came that will still be forwarded.
+// oldestQueued returns when the oldest report of a cluster came that will still be
+// forwarded.
 func (s *server) oldestQueued() time.Time {
 	if s.cfg.forwardURL == "" {
 		return time.Time{}
 	}
-	return s.store.Queue().Oldest
+	return s.store.QueueOf(rollup.Cozystack).Oldest()
 }
 
 // importMonths takes over the months that another server has left. What fails is

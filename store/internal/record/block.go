@@ -14,8 +14,26 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-// BlockKey returns the key of a block.
-func BlockKey(seq uint64) []byte { return binary.BigEndian.AppendUint64(nil, seq) }
+// seqLen is the length of a block's number in its key.
+const seqLen = 8
+
+// BlockKey returns the key of a block: its number, and behind it the name of its product,
+// which is left out for cozystack. Without a product it is that before all of the number.
+func BlockKey(seq uint64, product string) []byte {
+	key := binary.BigEndian.AppendUint64(nil, seq)
+	if product == rollup.Cozystack {
+		return key
+	}
+	return append(key, product...)
+}
+
+// BlockProduct returns the product whose block has a key.
+func BlockProduct(key []byte) string {
+	if len(key) <= seqLen {
+		return rollup.Cozystack
+	}
+	return string(key[seqLen:])
+}
 
 // BlockEncoder writes blocks. It is kept from block to block, for a compressor is
 // dear to make.
@@ -60,11 +78,12 @@ func DecodeBlock(key, value []byte) (rollup.Block, error) {
 	r := reader{b: value}
 	received := int64(r.uvarint()) // before 1970 too, if that is what the clock said
 	reports, samples := r.number(), r.number()
-	if r.Failed || len(key) != 8 {
+	if r.Failed || len(key) < seqLen || string(key[seqLen:]) == rollup.Cozystack {
 		return rollup.Block{}, fmt.Errorf("%w: a queue block does not decode", dberrors.ErrDamaged)
 	}
 	return rollup.Block{
 		Seq:      binary.BigEndian.Uint64(key),
+		Product:  BlockProduct(key),
 		Received: time.UnixMilli(received).UTC(),
 		Reports:  int(reports),
 		Samples:  int(samples),

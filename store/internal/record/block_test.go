@@ -14,7 +14,7 @@ func TestBlockWithoutEnd(t *testing.T) {
 	for size, want := range map[int]error{maxBlockText: nil, maxBlockText + 1: dberrors.ErrDamaged} {
 		value, err := NewBlockEncoder().Encode(rollup.Block{Reports: 1}, slices.Values([][]byte{make([]byte, size)}))
 		must(t, err)
-		b, err := DecodeBlock(BlockKey(1), value)
+		b, err := DecodeBlock(BlockKey(1, "cozystack"), value)
 		must(t, err)
 		if lines, err := UnpackBlock(b); !errors.Is(err, want) || err == nil && len(lines) != size {
 			t.Errorf("%d bytes: %d, %v", size, len(lines), err)

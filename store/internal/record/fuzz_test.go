@@ -18,13 +18,15 @@ func FuzzQueueBlock(f *testing.F) {
 	for _, lines := range []string{"a 1 1\n", "a 1 1\nb 2 2\n", strings.Repeat("a 1 1\n", 300)} {
 		b, err := encoder.Encode(rollup.Block{Reports: 1, Samples: strings.Count(lines, "\n")}, slices.Values([][]byte{[]byte(lines)}))
 		must(f, err)
-		f.Add(BlockKey(1), b)
-		f.Add(BlockKey(1<<63), b[:3])
+		f.Add(BlockKey(1, "cozystack"), b)
+		f.Add(BlockKey(1<<63, "cozystack"), b[:3])
 		f.Add([]byte{1}, b)
+		f.Add(BlockKey(2, "synapse"), b)
+		f.Add(append(BlockKey(3, ""), "cozystack"...), b)
 	}
-	f.Add(BlockKey(0), []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 1, 1})
-	f.Add(BlockKey(0), []byte{1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 1})
-	f.Add(BlockKey(0), []byte{1, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1})
+	f.Add(BlockKey(0, "cozystack"), []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 1, 1})
+	f.Add(BlockKey(0, "cozystack"), []byte{1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 1})
+	f.Add(BlockKey(0, "cozystack"), []byte{1, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1})
 	f.Fuzz(func(t *testing.T, key, value []byte) {
 		b, err := DecodeBlock(key, value)
 		if err != nil {
@@ -36,8 +38,8 @@ func FuzzQueueBlock(f *testing.F) {
 		if b.Reports < 0 || b.Samples < 0 {
 			t.Fatalf("%+v", b)
 		}
-		again, err := DecodeBlock(BlockKey(b.Seq), append(appendBlockHead(nil, b), b.Lines...))
-		if err != nil || again.Seq != b.Seq || !again.Received.Equal(b.Received) || again.Reports != b.Reports ||
+		again, err := DecodeBlock(BlockKey(b.Seq, b.Product), append(appendBlockHead(nil, b), b.Lines...))
+		if err != nil || !bytes.Equal(BlockKey(b.Seq, b.Product), key) || again.Seq != b.Seq || !again.Received.Equal(b.Received) || again.Reports != b.Reports ||
 			again.Samples != b.Samples || !bytes.Equal(again.Lines, b.Lines) {
 			t.Fatalf("%+v became %+v, %v", b, again, err)
 		}

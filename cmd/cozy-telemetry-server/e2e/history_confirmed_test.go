@@ -81,6 +81,9 @@ func TestConfirmedAgreesAtItsEdges(t *testing.T) {
 					t.Errorf("%s, %s, %s: %v confirmed of %v, from %v, want %v",
 						source, aggregate, name, got[name]["confirmed_clusters"], got[name]["unique_clusters"], got[name]["source"], n)
 				}
+				if figures, ok := got[name]["confirmed"].(map[string]any); aggregate == overview.Distinct && (!ok || figures["clusters"] != n) {
+					t.Errorf("%s, %s: the confirmed figures are %v, want of %v clusters", source, name, got[name]["confirmed"], n)
+				}
 			}
 		}
 	}

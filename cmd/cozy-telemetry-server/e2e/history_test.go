@@ -195,9 +195,27 @@ func checkTruth(t *testing.T, id rollup.MonthID, got map[string]any, want load.M
 			t.Errorf("%s: %s is %v, in truth %d", id, name, got[name], figure)
 		}
 	}
-	for app, n := range got["apps"].(map[string]any) {
-		if n != float64(want.Apps[app]) {
-			t.Errorf("%s: %v of %s, in truth %d", id, n, app, want.Apps[app])
+	checkApps(t, id, got["apps"], want.Apps)
+	confirmed, ok := got["confirmed"].(map[string]any)
+	if !ok {
+		t.Fatalf("%s has no confirmed figures", id)
+	}
+	for name, figure := range map[string]int64{
+		"clusters": want.ConfirmedFigures.Clusters, "total_nodes": want.ConfirmedFigures.TotalNodes,
+		"total_tenants": want.ConfirmedFigures.TotalTenants,
+	} {
+		if confirmed[name] != float64(figure) {
+			t.Errorf("%s: confirmed %s is %v, in truth %d", id, name, confirmed[name], figure)
+		}
+	}
+	checkApps(t, id, confirmed["apps"], want.ConfirmedFigures.Apps)
+}
+
+func checkApps(t *testing.T, id rollup.MonthID, got any, want map[string]int64) {
+	t.Helper()
+	for app, n := range got.(map[string]any) {
+		if n != float64(want[app]) {
+			t.Errorf("%s: %v of %s, in truth %d", id, n, app, want[app])
 		}
 	}
 }

@@ -23,12 +23,40 @@ type Truth struct{ clusters map[int]*seen }
 type seen struct {
 	// days are those with a report that had cozy_cluster_info; sorted.
 	days []int
-	// nodes is the peak of one report's sum, kernels are the series' own peaks.
-	nodes      int64
+	// nodes is of one report's sum, kernels are the series' own peaks.
+	nodes      highest
 	kernels    [generations]int64
-	oldTenants int64
-	kinds      [len(kinds)]int64
+	oldTenants highest
+	kinds      [len(kinds)]highest
 }
+
+// highest has the values of the two highest days; a month of many clusters has many of
+// them, so they are small. Days that are less than 2^16 apart are told apart.
+type highest struct {
+	peak, second       int32
+	peakDay, secondDay uint16
+}
+
+func (h *highest) add(value int32, day uint16) {
+	switch {
+	case day == h.peakDay:
+		h.peak = max(h.peak, value)
+	case value > h.peak:
+		*h = highest{value, h.peak, day, h.peakDay}
+	case day == h.secondDay:
+		h.second = max(h.second, value)
+	case value > h.second:
+		h.second, h.secondDay = value, day
+	}
+}
+
+func (h *highest) merge(o highest) {
+	h.add(o.peak, o.peakDay)
+	h.add(o.second, o.secondDay)
+}
+
+func peak(h highest) int64   { return int64(h.peak) }
+func second(h highest) int64 { return int64(h.second) }
 
 // Add tells of one report that a server has accepted, and on which day. Days
 // may be counted from anywhere.
@@ -36,7 +64,7 @@ func (t *Truth) Add(c *Cluster, client Client, step, day int) {
 	s := t.of(c.index)
 	if c.HasNodes(client) {
 		s.addDay(day)
-		s.nodes = max(s.nodes, c.Nodes(step))
+		s.nodes.add(int32(c.Nodes(step)), uint16(day))
 		for i, n := range c.nodes(step) {
 			s.kernels[i] = max(s.kernels[i], n)
 		}
@@ -44,9 +72,9 @@ func (t *Truth) Add(c *Cluster, client Client, step, day int) {
 	switch {
 	case client != Controller:
 	case c.v0:
-		s.oldTenants = max(s.oldTenants, c.oldTenants(step))
+		s.oldTenants.add(int32(c.oldTenants(step)), uint16(day))
 	default:
-		c.eachKind(step, func(kind int, count int64) { s.kinds[kind] = max(s.kinds[kind], count) })
+		c.eachKind(step, func(kind int, count int64) { s.kinds[kind].add(int32(count), uint16(day)) })
 	}
 }
 
@@ -77,30 +105,42 @@ func (t *Truth) Merge(o *Truth) {
 		for _, day := range from.days {
 			s.addDay(day)
 		}
-		s.nodes = max(s.nodes, from.nodes)
-		s.oldTenants = max(s.oldTenants, from.oldTenants)
+		s.nodes.merge(from.nodes)
+		s.oldTenants.merge(from.oldTenants)
 		for i, n := range from.kernels {
 			s.kernels[i] = max(s.kernels[i], n)
 		}
-		for i, n := range from.kinds {
-			s.kinds[i] = max(s.kinds[i], n)
+		for i, h := range from.kinds {
+			s.kinds[i].merge(h)
 		}
 	}
 }
 
 // Figures returns the figures of all that was seen, under the name of a month.
-func (t *Truth) Figures(month string) Figures {
-	f := Figures{Month: month, Clusters: t.Confirmed(1), Apps: make(map[string]int64)}
+func (t *Truth) Figures(month string) Figures { return t.figures(month, 0, peak) }
+
+// ConfirmedFigures returns those of the clusters that were seen on at least so many
+// days, each with its second-highest day.
+func (t *Truth) ConfirmedFigures(month string, days int) Figures {
+	return t.figures(month, days, second)
+}
+
+func (t *Truth) figures(month string, days int, value func(highest) int64) Figures {
+	f := Figures{Month: month, Clusters: t.Confirmed(max(days, 1)), Apps: make(map[string]int64)}
 	for _, s := range t.clusters {
-		tenants := max(s.kinds[tenantKind], s.oldTenants)
-		f.TotalNodes += s.nodes
+		if len(s.days) < days {
+			continue
+		}
+		tenants := max(value(s.kinds[tenantKind]), value(s.oldTenants))
+		f.TotalNodes += value(s.nodes)
 		f.TotalTenants += tenants
-		for kind, peak := range s.kinds {
+		for kind, h := range s.kinds {
+			n := value(h)
 			if kind == tenantKind {
-				peak = tenants // clients before v1.0 count them, but not as an application
+				n = tenants // clients before v1.0 count them, but not as an application
 			}
-			if peak > 0 {
-				f.Apps[kinds[kind].app] += peak
+			if n > 0 {
+				f.Apps[kinds[kind].app] += n
 			}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,12 +21,15 @@ type counted struct {
 	tenants map[string]float64            // by cluster
 	kinds   map[string]map[string]float64 // by kind and cluster
 	days    map[string]map[int]bool       // with cozy_cluster_info, by cluster
+	// byDay has the peak of each day: of a report's nodes, of old tenants, of each kind.
+	byDay map[string]map[string]map[int]float64 // by what it is of, and cluster
 }
 
 func newCounted() *counted {
 	return &counted{
 		make(map[string]float64), make(map[string]float64), make(map[string]map[string]bool),
 		make(map[string]float64), make(map[string]map[string]float64), make(map[string]map[int]bool),
+		make(map[string]map[string]map[int]float64),
 	}
 }
 
@@ -50,6 +54,50 @@ func (o *counted) add(t *testing.T, id string, day int, report []byte) {
 		}
 	}
 	o.nodes[id] = max(o.nodes[id], nodes)
+	o.see("nodes", id, day, nodes)
+}
+
+func (o *counted) see(what, id string, day int, value float64) {
+	if o.byDay[what] == nil {
+		o.byDay[what] = make(map[string]map[int]float64)
+	}
+	if o.byDay[what][id] == nil {
+		o.byDay[what][id] = make(map[int]float64)
+	}
+	o.byDay[what][id][day] = max(o.byDay[what][id][day], value)
+}
+
+// second is the value of the second-highest day.
+func (o *counted) second(what, id string) int64 {
+	values := slices.Sorted(maps.Values(o.byDay[what][id]))
+	if len(values) < 2 {
+		return 0
+	}
+	return int64(values[len(values)-2])
+}
+
+// confirmedFigures counts what is confirmed.
+func (o *counted) confirmedFigures(month string, days int) Figures {
+	f := Figures{Month: month, Apps: make(map[string]int64)}
+	for id, seen := range o.days {
+		if len(seen) < days {
+			continue
+		}
+		f.Clusters++
+		f.TotalNodes += o.second("nodes", id)
+		tenants := max(o.second("cozy_tenants_count", id), o.second("Tenant", id))
+		f.TotalTenants += tenants
+		for kind := range o.kinds {
+			n := o.second(kind, id)
+			if kind == "Tenant" {
+				n = tenants
+			}
+			if n > 0 {
+				f.Apps[appOfKind(kind)] += n
+			}
+		}
+	}
+	return f
 }
 
 func (o *counted) sample(id string, day int, name string, labels map[string]string, m *dto.Metric) {
@@ -69,8 +117,10 @@ func (o *counted) sample(id string, day int, name string, labels map[string]stri
 		o.kernels[id][labels["kernel"]] = true
 	case "cozy_tenants_count":
 		o.tenants[id] = max(o.tenants[id], value)
+		o.see(name, id, day, value)
 	case "cozy_application_count":
 		kind := labels["kind"]
+		o.see(kind, id, day, value)
 		if o.kinds[kind] == nil {
 			o.kinds[kind] = make(map[string]float64)
 		}
@@ -148,6 +198,9 @@ func checkTruth(t *testing.T, truth *Truth, o *counted) {
 		if got, want := truth.Confirmed(days), o.confirmed(days); got != want {
 			t.Errorf("confirmed on %d days %d, want %d", days, got, want)
 		}
+		if got, want := truth.ConfirmedFigures("m", days), o.confirmedFigures("m", days); fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("confirmed figures on %d days:\n got %v\nwant %v", days, got, want)
+		}
 	}
 }
 
@@ -203,6 +256,9 @@ func TestTruthMerges(t *testing.T) {
 	second.Merge(&first)
 	if got, want := second.Figures("m"), whole.Figures("m"); fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("merged %v, want %v", got, want)
+	}
+	if got, want := second.ConfirmedFigures("m", 5), whole.ConfirmedFigures("m", 5); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("confirmed and merged %v, want %v", got, want)
 	}
 	if second.Confirmed(15) != whole.Confirmed(15) || second.Upgraded() != whole.Upgraded() || second.NodesUpper() != whole.NodesUpper() {
 		t.Error("days or kernels differ after the merge")

@@ -11,6 +11,9 @@ import (
 type Month struct {
 	fleet.Figures
 	Confirmed int64 `json:"confirmed_clusters"`
+	// ConfirmedFigures are those of the confirmed clusters, each with its second-highest
+	// day.
+	ConfirmedFigures fleet.Figures `json:"confirmed"`
 	// Upgraded counts the clusters that reported two kernels in the month.
 	Upgraded int64 `json:"upgraded"`
 	// NodesUpper are the nodes that are counted from the peaks of the series of
@@ -42,7 +45,10 @@ func (t truths) merge(o truths) {
 func (t truths) months(confirmDays int) map[rollup.MonthID]Month {
 	months := make(map[rollup.MonthID]Month)
 	for m, truth := range t {
-		months[m] = Month{truth.Figures(m.String()), truth.Confirmed(confirmDays), truth.Upgraded(), truth.NodesUpper()}
+		months[m] = Month{
+			truth.Figures(m.String()), truth.Confirmed(confirmDays), truth.ConfirmedFigures(m.String(), confirmDays),
+			truth.Upgraded(), truth.NodesUpper(),
+		}
 	}
 	return months
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"os"
@@ -81,6 +82,22 @@ func (m *Mirror) syncDays(ctx context.Context, matches func(string, dayEntry) bo
 	m.removeDropped(list, versions, failed)
 	m.removeLeftOut(&list, versions, failed)
 	failed.add(m.writeManifest(list))
+}
+
+// Behind returns how many days of the store the folder lacks, or has an older version of,
+// by its manifest. Those that are left out are not meant.
+func (m *Mirror) Behind() (days int, err error) {
+	versions, err := m.store.DayVersions(rollup.Cozystack)
+	if err != nil {
+		return 0, fmt.Errorf("mirror: %w", err)
+	}
+	list := m.readManifest()
+	for day, version := range versions {
+		if e, ok := list.Days[day.String()]; !list.LeftOut.leaves(day) && (!ok || e.Version != version) {
+			days++
+		}
+	}
+	return days, nil
 }
 
 // dayTurn is what is to be done for a day.

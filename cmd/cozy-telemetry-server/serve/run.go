@@ -14,7 +14,7 @@ import (
 // The shares of the 10 seconds within which a stopped server is gone.
 const (
 	drainTime  = 4 * time.Second // requests in flight get their answers
-	mirrorTime = 2 * time.Second // what changed last is mirrored
+	mirrorTime = 4 * time.Second // what changed last is mirrored, the newest days first
 )
 
 // run serves until ctx ends or a listener breaks: first the listeners stop, then
@@ -63,13 +63,22 @@ func (s *server) start(ctx context.Context, loops *errgroup.Group) {
 func (s *server) close() error {
 	s.overview.Close()
 	if s.mirror != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), mirrorTime)
-		defer cancel()
-		if err := s.mirror.Sync(ctx); err != nil {
-			s.log.Warn().Err(err).Msg("the mirror is behind; it is repaired at the next start")
-		}
+		s.syncLast()
 	}
 	return s.letGo()
+}
+
+// syncLast does a last turn of the mirror, as far as it comes: the newest days first. What
+// it has written is whole.
+func (s *server) syncLast() {
+	ctx, cancel := context.WithTimeout(context.Background(), mirrorTime)
+	defer cancel()
+	err := s.mirror.Sync(ctx)
+	if err == nil {
+		return
+	}
+	behind, _ := s.mirror.Behind() // of a file that can't be read the cause is told
+	s.log.Warn().Err(err).Int("days", behind).Msg("the mirror is behind: it lacks days, or has older ones; it is repaired at the next start")
 }
 
 // letGo lets others have the mirror, and then the file: who waits for the file finds

@@ -236,3 +236,32 @@ func TestDecodeFromBrokenStream(t *testing.T) {
 		}
 	}
 }
+
+// What is skipped must be JSON all the same.
+func TestScannerTakesWhatJSONIs(t *testing.T) {
+	decoder, err := NewDecoder(fuzzed(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken := 0
+	for _, value := range []string{
+		`0`, `-0`, `10`, `1.5`, `1e5`, `1E+5`, `1e-05`, `00`, `01`, `-`, `+1`, `.5`, `1.`, `1.e5`, `1e`, `1e+`, `0x1`, `Infinity`, `NaN`,
+		`true`, `false`, `null`, `tru`, `True`, `falsey`, `nul`, `nulll`, ``, `,`, `undefined`,
+		`""`, `"\"\\\/\b\f\n\r\t"`, `"\u00e9\uD83D\uDE00\ud83d"`, `"\ud83dx"`, `"\ud83d\n"`, `"\ud83d\ud83d"`, `"\udc00"`, `"\u12"`, `"\u12g4"`, `"\x41"`, `"\`, `"a`,
+		"\"\x01\"", "\"\t\"", "\"\x7f\"", "\"\xff\"", `'a'`,
+		`[]`, `[1]`, `[1,2]`, `[1,]`, `[,1]`, `[1 2]`, `[`, `]`, `[}`,
+		`{}`, `{"a":1}`, `{"a":1,"b":2}`, `{"a":1,}`, `{"a"}`, `{"a" 1}`, `{a:1}`, `{1:1}`, `{`, `{"a":`, `{"a":1]`, `{"a":1 "b":2}`,
+	} {
+		body := []byte(`{"id":"x","u":` + value + `}`)
+		_, err := decoder.Decode(nil, body, func(string) string { return "" })
+		if (err == nil) != json.Valid(body) {
+			t.Errorf("%s: %v", body, err)
+		}
+		if err == nil {
+			taken++
+		}
+	}
+	if taken < 20 {
+		t.Errorf("only %d were taken", taken)
+	}
+}

@@ -245,3 +245,29 @@ func forgetOne(t *testing.T, path, product, instance string) {
 	_, err := rewrite.Forget(t.Context(), path, product, instance, nil)
 	must(t, err)
 }
+
+// A product's bounds are its own, and kinds are cozystack's.
+func TestBoundsByProduct(t *testing.T) {
+	s := open(t, Options{
+		Bounds:   rollup.Bounds{Series: 6, Kinds: 2},
+		BoundsOf: map[string]rollup.Bounds{"synapse": {Series: 3}, "coroot": {}},
+	})
+	var series []rollup.Series
+	for i := range 8 {
+		series = append(series, rollup.NewSeries(rollup.MetricApplications, []rollup.Label{{Name: rollup.LabelKind, Value: string(rune('A' + i))}}))
+	}
+	for product, want := range map[string]int{"cozystack": 2, "synapse": 3, "coroot": 8, "other": 6} {
+		must(t, s.Record(t.Context(), of(product, report(uuid(1), march, series...)), nil))
+		must(t, s.InstancesOf(t.Context(), product, rollup.DateOf(march), func(_ string, day rollup.Day) error {
+			if len(day.Points) != want {
+				t.Errorf("%s keeps %d series, want %d", product, len(day.Points), want)
+			}
+			return nil
+		}))
+	}
+	month := rollup.MonthOf(march)
+	must(t, s.CloseDays(t.Context(), month, month.Last()))
+	if got := folded(t, s, "coroot", month, month, nil); len(got) != 1 || len(got[0].months[0].Peaks) != 8 {
+		t.Errorf("the month has %s", showFolds(got))
+	}
+}

@@ -31,6 +31,8 @@ type Options struct {
 	// month. What is above them is left out, and counted in Commit. The zero Bounds
 	// are none.
 	Bounds rollup.Bounds
+	// BoundsOf are the bounds of products that have others. Kinds is of cozystack alone.
+	BoundsOf map[string]rollup.Bounds
 	// Dictionary bounds the series of a product's month over all instances: every
 	// reader of the month holds them in memory. Series above it are left out and
 	// counted as above. A file that has more already keeps them. 0 means no bound.

@@ -90,7 +90,7 @@ func newWriter(s *Store) (*writer, error) {
 	room, err := boltfile.OpenRoom(s.path)
 	w := &writer{store: s, recent: newRecentCache(), blocks: record.NewBlockEncoder(), room: room}
 	w.dicts.Limits = layout.Limits{
-		Bounds: s.opts.Bounds, Dictionary: s.opts.Dictionary, Lasting: s.opts.Lasting,
+		Bounds: s.opts.Bounds, BoundsOf: s.opts.BoundsOf, Dictionary: s.opts.Dictionary, Lasting: s.opts.Lasting,
 		Known: setOf(s.opts.Known), ConfirmDays: s.opts.ConfirmDays,
 	}
 	return w, err

@@ -19,8 +19,8 @@ type Bounds struct {
 	// room, the metrics in the order of their names. So a flood of one metric's
 	// series leaves the others alone.
 	Series int
-	// Kinds is how many kinds of applications are kept, the first ones in the order
-	// of their names. It comes before Series.
+	// Kinds is how many kinds of cozystack's applications are kept, the first ones in the
+	// order of their names. It comes before Series.
 	Kinds int
 }
 

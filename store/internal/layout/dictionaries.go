@@ -1,14 +1,16 @@
 package layout
 
 import (
+	"slices"
+
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/record"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-// maxCachedDictionaries bounds the cache: this month's, at its beginning the last
-// one's too, and a few for imports.
+// maxCachedDictionaries bounds the cache of each product: this month's, at its beginning
+// the last one's too, and a few for imports.
 const maxCachedDictionaries = 4
 
 // dictionaryName tells the dictionaries of a file apart.
@@ -82,17 +84,27 @@ func (c *Dictionaries) partition(tx *bolt.Tx, parent *bolt.Bucket, name dictiona
 	}
 	dict.Put = Growing(series)
 	kept := func() map[rollup.Series]struct{} { return c.kept(tx, name) }
-	return Partition{records, dict, &c.Limits, kept}, nil
+	return Partition{records, dict, &c.Limits, c.Limits.of(name.product), kept}, nil
 }
 
 func (c *Dictionaries) add(name dictionaryName, dict *record.Dictionary) {
 	if c.dicts == nil {
 		c.dicts = make(map[dictionaryName]*record.Dictionary)
 	}
-	if len(c.names) == maxCachedDictionaries {
-		delete(c.dicts, c.names[0])
-		c.names = c.names[1:]
+	same := func(n dictionaryName) bool { return n.product == name.product }
+	if oldest := slices.IndexFunc(c.names, same); countOf(c.names, same) == maxCachedDictionaries {
+		delete(c.dicts, c.names[oldest])
+		c.names = slices.Delete(c.names, oldest, oldest+1)
 	}
 	c.names = append(c.names, name)
 	c.dicts[name] = dict
+}
+
+func countOf[E any](all []E, is func(E) bool) (n int) {
+	for _, e := range all {
+		if is(e) {
+			n++
+		}
+	}
+	return n
 }

@@ -8,8 +8,9 @@ import (
 
 // Limits are what the writer keeps out of records. They belong to its goroutine.
 type Limits struct {
-	rollup.Bounds
-	Dictionary  int // 0 means no bound
+	Bounds      rollup.Bounds
+	BoundsOf    map[string]rollup.Bounds // of the products that have others
+	Dictionary  int                      // 0 means no bound
 	Lasting     []string
 	Known       map[rollup.Series]struct{}
 	ConfirmDays int
@@ -17,10 +18,22 @@ type Limits struct {
 	LeftOut int
 }
 
+// of returns the bounds of a product. Kinds of applications are cozystack's.
+func (l *Limits) of(product string) rollup.Bounds {
+	b, ok := l.BoundsOf[product]
+	if !ok {
+		b = l.Bounds
+	}
+	if product != rollup.Cozystack {
+		b.Kinds = 0
+	}
+	return b
+}
+
 // day returns what is kept of a day.
 func (l *Limits) day(d rollup.Day, p Partition) rollup.Day {
 	before := len(d.Points)
-	d, _ = d.Bound(l.Bounds)
+	d, _ = d.Bound(p.bounds)
 	if name := l.room(p, len(d.Points)); name != nil {
 		d = d.Rename(name)
 	}
@@ -31,7 +44,7 @@ func (l *Limits) day(d rollup.Day, p Partition) rollup.Day {
 // month returns what is kept of a month. Its series are those of days, which were
 // counted there.
 func (l *Limits) month(m rollup.Month, p Partition) rollup.Month {
-	m, _ = m.Bound(l.Bounds)
+	m, _ = m.Bound(p.bounds)
 	if name := l.room(p, len(m.Peaks)); name != nil {
 		m = m.Rename(name)
 	}

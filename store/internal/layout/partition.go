@@ -19,6 +19,7 @@ type Partition struct {
 	Records *bolt.Bucket // by the keys of package record
 	Dict    *record.Dictionary
 	limits  *Limits
+	bounds  rollup.Bounds
 	kept    func() map[rollup.Series]struct{} // of Dictionaries
 }
 

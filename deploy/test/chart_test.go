@@ -13,6 +13,7 @@ import (
 	"helm.sh/helm/v3/pkg/lint"
 	"helm.sh/helm/v3/pkg/lint/support"
 	"helm.sh/helm/v3/pkg/releaseutil"
+	apps "k8s.io/api/apps/v1"
 	"sigs.k8s.io/yaml"
 )
 
@@ -128,6 +129,73 @@ func TestChartFlags(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("the arguments are\n%q, want\n%q", got, want)
 	}
+}
+
+// TestChartBoundsFollowTheVolume holds that file and mirror have their shares of the volume
+// that the chart makes, and that a flag says otherwise.
+func TestChartBoundsFollowTheVolume(t *testing.T) {
+	for values, want := range map[string][]string{
+		"":                                   {"--db-max-bytes=4294967296", "--mirror-max-bytes=2147483648"},
+		"persistence: {size: 1.5Ti}":         {"--db-max-bytes=659706976665", "--mirror-max-bytes=329853488332"},
+		"persistence: {size: 20G}":           {"--db-max-bytes=8000000000", "--mirror-max-bytes=4000000000"},
+		"persistence: {size: '1000000000'}":  {"--db-max-bytes=400000000", "--mirror-max-bytes=200000000"},
+		"persistence: {size: 50Mi}":          {"--db-max-bytes=33554432", "--mirror-max-bytes=10485760"},
+		"persistence: {existingClaim: mine}": nil,
+		"snapshot: {existingClaim: mine}":    {"--db-max-bytes=4294967296"},
+		"flags: {db-max-bytes: 0, mirror-max-bytes: 5000000000}": {"--db-max-bytes=0", "--mirror-max-bytes=5000000000"},
+	} {
+		var got []string
+		for _, arg := range arguments(t, values) {
+			if strings.Contains(arg, "-max-bytes=") {
+				got = append(got, arg)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", values, got, want)
+		}
+	}
+}
+
+// TestChartTrustsTheIngress holds that the pods of common ingress controllers are trusted
+// where nobody else can come from such an address.
+func TestChartTrustsTheIngress(t *testing.T) {
+	const private = "--trusted-proxies=10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,100.64.0.0/10,fc00::/7"
+	for values, want := range map[string]string{
+		"": "",
+		"ingress: {enabled: true, host: a.example, ingressClassName: nginx}":                                  private,
+		"{ingress: {enabled: true, host: a.example}, trustedProxies: [10.244.0.0/16]}":                        "--trusted-proxies=10.244.0.0/16",
+		"{ingress: {enabled: true, host: a.example}, service: {type: NodePort}}":                              "",
+		"{ingress: {enabled: true, host: a.example}, service: {type: LoadBalancer}, trustedProxies: ['::1']}": "--trusted-proxies=::1",
+	} {
+		got := ""
+		args := arguments(t, values)
+		for _, arg := range args {
+			if strings.HasPrefix(arg, "--trusted-proxies") {
+				got = arg
+			}
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", values, got, want)
+		}
+		checkCommandLine(t, args, nil)
+	}
+}
+
+// arguments are the server's for some values.
+func arguments(t *testing.T, values string) []string {
+	t.Helper()
+	manifests, _, err := render(values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range manifests {
+		var d apps.Deployment
+		if err := yaml.Unmarshal([]byte(m), &d); err == nil && d.Kind == "Deployment" {
+			return d.Spec.Template.Spec.Containers[0].Args
+		}
+	}
+	t.Fatal("there is no deployment")
+	return nil
 }
 
 // TestChartMovesDistinctFigures holds that quarter and year stay what they are for

@@ -33,6 +33,43 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end -}}
 {{- end -}}
 
+{{- /* Behind an ingress, with a service that is not to be reached from outside, whoever
+connects is a pod or a node: of the ingress controller, if it is from outside. */ -}}
+{{- define "telemetry.trusted" -}}
+{{- $private := list "10.0.0.0/8" "172.16.0.0/12" "192.168.0.0/16" "100.64.0.0/10" "fc00::/7" -}}
+{{- if .Values.trustedProxies -}}
+{{- toJson .Values.trustedProxies -}}
+{{- else if and .Values.ingress.enabled (eq .Values.service.type "ClusterIP") -}}
+{{- toJson $private -}}
+{{- else -}}
+[]
+{{- end -}}
+{{- end -}}
+
+{{- /* A quantity in bytes. */ -}}
+{{- define "telemetry.bytes" -}}
+{{- $units := dict "K" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "P" 1e15
+  "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 "Pi" 1125899906842624 -}}
+{{- $unit := regexFind "[A-Z]i?$" . -}}
+{{- mulf (trimSuffix $unit . | float64) (get $units $unit | default 1) | int64 -}}
+{{- end -}}
+
+{{- /* Shares of the volume that the chart makes, in percent: the rest is for backups. The
+least is the server's. */ -}}
+{{- define "telemetry.bounds" -}}
+{{- $bounds := dict -}}
+{{- if not .Values.persistence.existingClaim -}}
+{{- $size := include "telemetry.bytes" .Values.persistence.size | int64 -}}
+{{- if not (hasKey .Values.flags "db-max-bytes") -}}
+{{- $_ := set $bounds "db-max-bytes" (div (mul $size 40) 100 | max 33554432) -}}
+{{- end -}}
+{{- if not (or (hasKey .Values.flags "mirror-max-bytes") .Values.snapshot.existingClaim) -}}
+{{- $_ := set $bounds "mirror-max-bytes" (div (mul $size 20) 100) -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $bounds -}}
+{{- end -}}
+
 {{- /* All flags as one map, so that a flag is given once. */ -}}
 {{- define "telemetry.flags" -}}
 {{- $flags := dict
@@ -42,9 +79,10 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
   "snapshot-dir" .Values.config.snapshotDir
   "db-path" .Values.config.dbPath
   "admin-addr" .Values.config.adminAddr -}}
-{{- if .Values.trustedProxies -}}
-{{- $_ := set $flags "trusted-proxies" .Values.trustedProxies -}}
+{{- with include "telemetry.trusted" . | fromJsonArray -}}
+{{- $_ := set $flags "trusted-proxies" . -}}
 {{- end -}}
+{{- $_ := merge $flags (include "telemetry.bounds" . | fromJson) -}}
 {{- if .Values.backup.enabled -}}
 {{- $_ := merge $flags (dict "backup-dir" .Values.backup.dir "backup-every" .Values.backup.every "backup-keep" .Values.backup.keep) -}}
 {{- end -}}

@@ -31,6 +31,9 @@ type dayPoint struct {
 	Peak float64 `json:"peak"`
 	Last float64 `json:"last"`
 	Hour uint8   `json:"hour"`
+	// Slot and Hours are those of a series with a slotting, which Cozystack's lack.
+	Slot  string            `json:"slot,omitempty"`
+	Hours map[uint8]float64 `json:"hours,omitempty"`
 }
 
 // EncodeLine returns the day of one instance as a line of JSON, without a
@@ -43,7 +46,7 @@ func EncodeLine(product, instance string, d rollup.Day) ([]byte, error) {
 		Sums:   make(map[string]float64, len(d.Sums)),
 	}
 	for _, p := range d.Points {
-		l.Series[p.Series] = dayPoint{p.Peak, p.Last, p.Hour}
+		l.Series[p.Series] = dayPoint{p.Peak, p.Last, p.Hour, slotNames[p.Slot], hoursOf(d, p)}
 	}
 	for _, s := range d.Sums {
 		l.Sums[s.Metric] = s.Peak
@@ -85,7 +88,10 @@ func (l record) day() rollup.Day {
 	d := rollup.Day{First: l.FirstHour, Last: l.LastHour}
 	for _, s := range slices.Sorted(maps.Keys(l.Series)) {
 		p := l.Series[s]
-		d.Points = append(d.Points, rollup.Point{Series: s, Peak: p.Peak, Last: p.Last, Hour: p.Hour})
+		d.Points = append(d.Points, rollup.Point{Series: s, Peak: p.Peak, Last: p.Last, Hour: p.Hour, Slot: slottingOf(p.Slot)})
+		if slottingOf(p.Slot) == rollup.ByHour {
+			d.Hours = append(d.Hours, rollup.HourSlots{Series: s, Slots: slotsOf(p.Hours)})
+		}
 	}
 	for _, metric := range slices.Sorted(maps.Keys(l.Sums)) {
 		d.Sums = append(d.Sums, rollup.Sum{Metric: metric, Peak: l.Sums[metric]})
@@ -109,6 +115,9 @@ func checkDay(d rollup.Day) error {
 			return fmt.Errorf("series %q: peak %v, last %v", p.Series, p.Peak, p.Last)
 		case p.Hour < d.First || p.Hour > d.Last:
 			return fmt.Errorf("series %q: hour %d", p.Series, p.Hour)
+		}
+		if err := checkHours(d, p); err != nil {
+			return err
 		}
 	}
 	want := rollup.SumPeaks(d.Points)

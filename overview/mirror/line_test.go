@@ -32,7 +32,8 @@ func drawReport(t *rapid.T) rollup.Report {
 	}))
 	r := rollup.Report{Received: time.Unix(rapid.Int64Range(0, 1<<31).Draw(t, "received"), 0)}
 	for s := range rapid.MapOfN(rapid.Custom(drawSeries), value, 1, 8).Draw(t, "samples") {
-		r.Samples = append(r.Samples, rollup.Sample{Series: s, Value: value.Draw(t, "value")})
+		slot := map[string]rollup.Slotting{"a_b": rollup.ByDay, "a:b": rollup.ByHour}[s.Metric()]
+		r.Samples = append(r.Samples, rollup.Sample{Series: s, Value: value.Draw(t, "value"), Slot: slot})
 	}
 	slices.SortFunc(r.Samples, func(a, b rollup.Sample) int { return strings.Compare(string(a.Series), string(b.Series)) })
 	return r
@@ -64,11 +65,19 @@ func TestLineRoundTrip(t *testing.T) {
 const goodLine = `{"product":"cozystack","instance":"c","first_hour":1,"last_hour":2,` +
 	`"series":{"a":{"peak":3,"last":2,"hour":2},"a{x=\"1\",y=\"\\\"\"}":{"peak":0.5,"last":0,"hour":1}},"sums":{"a":3.5}}`
 
+// slotLine has a series by hour and one by day.
+const slotLine = `{"product":"p","instance":"c","first_hour":1,"last_hour":12,` +
+	`"series":{"a":{"peak":3,"last":2,"hour":12,"slot":"hour","hours":{"1":3,"12":2}},"b":{"peak":1,"last":1,"hour":1,"slot":"day"}},"sums":{"a":3,"b":1}}`
+
 func TestDecodeLineRefuses(t *testing.T) {
 	if _, _, _, err := DecodeLine([]byte(goodLine)); err != nil {
 		t.Fatalf("the good line: %v", err)
 	}
+	if _, _, d, err := DecodeLine([]byte(slotLine)); err != nil || len(d.Hours) != 1 || d.Points[1].Slot != rollup.ByDay {
+		t.Fatalf("the good line with slots: %+v, %v", d, err)
+	}
 	edit := func(old, new string) string { return strings.Replace(goodLine, old, new, 1) }
+	editSlots := func(old, new string) string { return strings.Replace(slotLine, old, new, 1) }
 	for name, line := range map[string]string{
 		"cut off":               edit(`}}`, ``),
 		"something behind":      edit(`"sums":{"a":3.5}}`, `"sums":{"a":3.5}} `),
@@ -104,11 +113,18 @@ func TestDecodeLineRefuses(t *testing.T) {
 		"empty braces":          edit(`a{x=\"1\",y=\"\\\"\"}`, `a{}`),
 		"a brace alone":         edit(`a{x=\"1\",y=\"\\\"\"}`, `a{`),
 		"no UTF-8":              edit(`\\\"\"}`, "\xff\\\"}"),
+		"hours out of order":    editSlots(`"1":3,"12":2`, `"12":2,"1":3`),
+		"a slot of hour 13":     editSlots(`"12":2`, `"13":2`),
+		"a slot above the peak": editSlots(`"1":3`, `"1":4`),
+		"no slots":              editSlots(`"hours":{"1":3,"12":2}`, `"hours":{}`),
+		"slots of a day":        editSlots(`"slot":"hour"`, `"slot":"day"`),
+		"an unknown slot":       editSlots(`"slot":"day"`, `"slot":"week"`),
+		"slots by nothing":      editSlots(`"slot":"hour",`, ``),
 		"no series": edit(`"series":{"a":{"peak":3,"last":2,"hour":2},"a{x=\"1\",y=\"\\\"\"}":{"peak":0.5,"last":0,"hour":1}},"sums":{"a":3.5}`,
 			`"series":{},"sums":{}`),
 	} {
 		t.Run(name, func(t *testing.T) {
-			if line == goodLine {
+			if line == goodLine || line == slotLine {
 				t.Fatal("the edit changes nothing")
 			}
 			if _, _, d, err := DecodeLine([]byte(line)); !errors.Is(err, ErrLine) {
@@ -129,6 +145,7 @@ func TestEncodeLineRefusesWhatJSONLacks(t *testing.T) {
 
 func FuzzDecodeLine(f *testing.F) {
 	f.Add([]byte(goodLine))
+	f.Add([]byte(slotLine))
 	f.Add([]byte(`{"product":"p","instance":"i","first_hour":0,"last_hour":0,"series":{"a{":{"peak":0,"last":0,"hour":0}},"sums":{"a":0}}`))
 	f.Add([]byte(`null`))
 	f.Fuzz(func(t *testing.T, line []byte) {

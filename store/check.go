@@ -209,16 +209,6 @@ func (c *checker) month(tx *bolt.Tx, month rollup.MonthID, product string, b *bo
 	return c.folds(tx, month, product)
 }
 
-// checkMonth looks at a month's record, which can't be of a day that was never to be
-// closed.
-func checkMonth(v []byte, dict *record.Dictionary, pending rollup.DaySet) error {
-	m, err := record.DecodeMonth(v, dict)
-	if err == nil && m.Days()&^pending != 0 {
-		err = errors.New("it has a day that is not folded")
-	}
-	return err
-}
-
 func (c *checker) daySets(b *bolt.Bucket, month rollup.MonthID, where string) {
 	_ = b.ForEach(func(k, v []byte) error { // nothing fails
 		if v == nil {

@@ -42,19 +42,23 @@ func TestCheckFinds(t *testing.T) {
 		return layout.RecordsOf(layout.MonthBucket(tx, february), "cozystack"),
 			layout.RecordsOf(layout.DayBucket(tx, rollup.DateOf(day)), "cozystack"), layout.SeriesOf(layout.MonthBucket(tx, february), "cozystack")
 	}
-	// raise changes a record of a month by what f does to it.
-	raise := func(month rollup.MonthID, f func(m *rollup.Month)) func(tx *bolt.Tx) error {
+	// raiseOf changes an instance's record of a month by what f does to it. Instance 5
+	// has three days of February, none of which was removed.
+	raiseOf := func(n int, month rollup.MonthID, f func(m *rollup.Month)) func(tx *bolt.Tx) error {
 		return func(tx *bolt.Tx) error {
 			own := layout.RecordsOf(layout.MonthBucket(tx, month), "cozystack")
 			dict, err := layout.LoadDictionary(layout.SeriesOf(layout.MonthBucket(tx, month), "cozystack"))
 			must(t, err)
-			m, err := record.DecodeMonth(own.Get(record.Key(uuid(4))), dict)
+			m, err := record.DecodeMonth(own.Get(record.Key(uuid(n))), dict)
 			must(t, err)
 			f(&m)
 			b, err := record.EncodeMonth(m, dict)
 			must(t, err)
-			return own.Put(record.Key(uuid(4)), b)
+			return own.Put(record.Key(uuid(n)), b)
 		}
+	}
+	raise := func(month rollup.MonthID, f func(m *rollup.Month)) func(tx *bolt.Tx) error {
+		return raiseOf(4, month, f)
 	}
 	tests := map[string]struct {
 		change func(tx *bolt.Tx) error
@@ -88,6 +92,18 @@ func TestCheckFinds(t *testing.T) {
 		"a month without an instance": {func(tx *bolt.Tx) error { m, _, _ := parts(tx); return m.Delete(record.Key(uuid(3))) }, ProblemFold, uuid(3)},
 		"a lower peak":                {raise(february, func(m *rollup.Month) { m.Peaks[0].Peak = 0 }), ProblemFold, "lacks"},
 		"a higher peak":               {raise(february-1, func(m *rollup.Month) { m.Peaks[1].Peak += 5 }), ProblemFold, "more than its days"},
+		"a lower second":              {raiseOf(5, february, func(m *rollup.Month) { m.Peaks[1].Second = 0.5 }), ProblemFold, "lacks"},
+		"another day of the peak":     {raiseOf(5, february, func(m *rollup.Month) { m.Peaks[1].PeakDay = 20 }), ProblemRecord, "not reported"},
+		"another second day":          {raiseOf(5, february, func(m *rollup.Month) { m.Peaks[1].SecondDay = 1 }), ProblemRecord, "not reported"},
+		"seen in an earlier hour":     {raiseOf(5, february, func(m *rollup.Month) { m.Peaks[1].Seen-- }), ProblemFold, "lacks"},
+		"seen in a later hour":        {raise(february-1, func(m *rollup.Month) { m.Peaks[1].Seen++ }), ProblemFold, "more than its days"},
+		"seen on another day":         {raiseOf(5, february, func(m *rollup.Month) { m.Peaks[1].Seen += 5 * 24 }), ProblemRecord, "not reported"},
+		"a slot less":                 {raiseOf(5, february, func(m *rollup.Month) { m.Peaks[0].Slots = m.Peaks[0].Slots[1:] }), ProblemFold, "lacks"},
+		"a lower slot of a day":       {raiseOf(5, february, func(m *rollup.Month) { m.Peaks[1].Slots[0].Value = 0 }), ProblemFold, "lacks"},
+		"a higher slot":               {raise(february-1, func(m *rollup.Month) { m.Peaks[0].Slots[0].Value++ }), ProblemFold, "more than its days"},
+		"a slot of another day":       {raiseOf(5, february, func(m *rollup.Month) { m.Peaks[0].Slots[0].At = 0 }), ProblemRecord, "not reported"},
+		"a sum's lower second":        {raiseOf(5, february, func(m *rollup.Month) { m.Metrics[1].Second = 0 }), ProblemFold, "lacks"},
+		"a sum of another day":        {raiseOf(5, february, func(m *rollup.Month) { m.Metrics[1].PeakDay = 20 }), ProblemRecord, "not reported"},
 		"a lower sum":                 {raise(february, func(m *rollup.Month) { m.Metrics[0].Peak = 0 }), ProblemFold, "lacks"},
 		"a day less":                  {raise(february, func(m *rollup.Month) { m.Metrics[1].Days &= 1 }), ProblemFold, "lacks"},
 		"a metric less":               {raise(february, func(m *rollup.Month) { m.Metrics = m.Metrics[1:] }), ProblemFold, "lacks"},

@@ -30,6 +30,7 @@ func fixture(t *testing.T) (path string) {
 			at := march.AddDate(0, 0, day+2*(i%2)).Add(time.Duration(i%10) * time.Hour)
 			r := report(uuid(i), at, "cozy_cluster_info", "cozy_nodes_count", rollup.Series(`a{x="`+uuid(i)[:8]+`"}`))
 			r.Samples[0].Value = float64(i % 7)
+			r.Samples[0].Slot, r.Samples[1].Slot = rollup.ByHour, rollup.ByDay
 			must(t, s.Record(t.Context(), r, forwarded(r)))
 		}
 	}

@@ -180,6 +180,21 @@ func TestRecordsAreSmall(t *testing.T) {
 	}
 }
 
+// A month in which nothing changes takes no bytes for its second days and hours.
+func TestRecordsOfSteadyMonthsAreSmall(t *testing.T) {
+	dict := fixedDictionary()
+	var m rollup.Month
+	for day := range 31 {
+		m = m.Merge(rollup.FromDay(day+1, rollup.FromReport(report("x", march, fixedSeries...))))
+	}
+	b, err := record.EncodeMonth(m, dict)
+	must(t, err)
+	metrics := 4
+	if want := 5 + 2 + 1 + 2*len(fixedSeries) + 1 + 2*metrics; len(b) != want {
+		t.Errorf("%d series of %d metrics take %d bytes, want %d: %x", len(fixedSeries), metrics, len(b), want, b)
+	}
+}
+
 // FuzzDayRecord decodes any bytes with a fixed dictionary. What decodes can be
 // written again, and then stands for the same; the fold never takes what the
 // decoder refuses, but for a sum that is named by a labelled series.
@@ -191,6 +206,10 @@ func FuzzDayRecord(f *testing.F) {
 	}
 	f.Add([]byte{0, 1, 1, 1 << 2, 2, 1, 1, 2})
 	f.Add([]byte{0, 1, 0, 1, 0, 2})
+	f.Add([]byte{0, 1, 2, 0, 2, 0, 2, 0, 2, 0, 1, 2, 0, 2, 1, 4}) // marks of two points
+	f.Add([]byte{0, 1, 2, 0, 2, 0, 2, 0, 1, 3, 2, 0, 2, 1, 4})    // of the second
+	f.Add([]byte{0, 1, 1, 0, 2, 0, 1, 1, 0})                      // without hours
+	f.Add([]byte{0, 1, 0, 1, 0, 1, 1, 0})                         // of a point that is not there
 	f.Add([]byte{0, 1, 2, 0, 1, 0x3f, 0xb9, 0x99, 0x99, 0x99, 0x99, 0x99, 0x9a, 0, 2, 0})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		day, err := record.DecodeDay(b, fixedDictionary())
@@ -223,8 +242,10 @@ func FuzzMonthRecord(f *testing.F) {
 		must(f, err)
 		f.Add(b)
 	}
-	f.Add([]byte{1, 2, 1, 2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 0})
-	f.Add([]byte{1, 0, 2, 3 << 1, 2, 0, 2})
+	f.Add([]byte{1, 0, 2, 2, 2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 0})
+	f.Add([]byte{1, 0, 0, 2, 3 << 1, 2, 0, 2})
+	f.Add([]byte{3, 30, 1, 1, 4, 31, 2, 1, 2, 5, 2, 0, 2, 3, 2, 1, 7, 6, 36, 1, 2}) // all details
+	f.Add([]byte{3, 30, 1, 1, 4, 64, 0})                                            // of a day that is not known
 	f.Fuzz(func(t *testing.T, b []byte) {
 		month, err := record.DecodeMonth(b, fixedDictionary())
 		if err != nil {

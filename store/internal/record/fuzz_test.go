@@ -59,3 +59,24 @@ func FuzzInstanceKey(f *testing.F) {
 		}
 	})
 }
+
+// FuzzMonthOfSchema2 makes records of today of any bytes. They decode, or are damaged,
+// and nothing of them is of a day that is known.
+func FuzzMonthOfSchema2(f *testing.F) {
+	f.Add([]byte{0b11 << 2, 2, 1, 6, 1, 0, 1, 3<<1 | 1, 8, 1 << 3})
+	f.Add([]byte{1, 0, 1, 3 << 1, 2})
+	f.Fuzz(func(t *testing.T, old []byte) {
+		m, err := DecodeMonth(MonthOfSchema2(old), unusualDictionary())
+		if err != nil {
+			if !errors.Is(err, dberrors.ErrDamaged) {
+				t.Fatal(err)
+			}
+			return
+		}
+		for _, p := range m.Peaks {
+			if p.Highest != (rollup.Highest{Peak: p.Peak}) || p.Seen != 0 || p.Slots != nil {
+				t.Fatalf("%+v", p)
+			}
+		}
+	})
+}

@@ -305,10 +305,12 @@ func openFiles(t *testing.T, path string) (n int) {
 }
 
 // A month that is still counted is counted without the instance; a final one, one of
-// the original server, and one that never had the instance keep their figures.
+// the original server, and one that never had the instance keep their figures, but no
+// confirmed ones: those come from the records alone, and are counted anew from them.
 func TestForgetAndFigures(t *testing.T) {
 	month := rollup.MonthOf(march)
-	had := rollup.Snapshot{Clusters: 2, Source: rollup.SourceVictoriaMetrics, CollectedAt: march}
+	had := rollup.Snapshot{Clusters: 2, Source: rollup.SourceVictoriaMetrics, CollectedAt: march,
+		Confirmed: &rollup.Confirmed{Clusters: 2, DaysWithData: 20}}
 	for name, tc := range map[string]struct {
 		change func(*rollup.Snapshot)
 		want   int64 // after one cluster was counted
@@ -333,7 +335,7 @@ func TestForgetAndFigures(t *testing.T) {
 			kept, err := s.OfferSnapshot(t.Context(), rollup.Snapshot{
 				Month: stored.Month, Clusters: 1, Source: rollup.SourceRollups, CollectedAt: march.Add(-time.Hour),
 			})
-			if err != nil || kept.Clusters != tc.want {
+			if err != nil || kept.Clusters != tc.want || (kept.Confirmed != nil) != (stored.Month != month) {
 				t.Errorf("kept %+v, %v", kept, err)
 			}
 		})

@@ -13,7 +13,8 @@ import (
 // figures empties the snapshot of a month that had the instance and is not final. It
 // is counted anew, and must not stand against a count without the instance. It is not
 // removed, or the mirror would bring it back. What is final, or the original server's,
-// stays: a sum over all instances that nothing would count again.
+// stays: a sum over all instances that nothing would count again; but not its confirmed
+// figures, which are counted anew from the records that are left.
 func (f *forgetter) figures(month rollup.MonthID) error {
 	return f.write(func(tx *bolt.Tx, _ *layout.Dictionaries) error {
 		b := layout.SnapshotsOf(tx, rollup.Cozystack)
@@ -29,10 +30,15 @@ func (f *forgetter) figures(month rollup.MonthID) error {
 			return err
 		}
 		counted := s.Source == rollup.SourceRollups || s.Source == rollup.SourceVictoriaMetrics
-		if s.Final || !counted {
+		switch {
+		case counted && !s.Final:
+			s = rollup.Snapshot{Month: month, CollectedAt: s.CollectedAt, Source: s.Source}
+		case s.Confirmed != nil:
+			s.Confirmed = nil
+		default:
 			return nil
 		}
-		v, err := json.Marshal(rollup.Snapshot{Month: month, CollectedAt: s.CollectedAt, Source: s.Source})
+		v, err := json.Marshal(s)
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"encoding/json"
 	"path/filepath"
 	"regexp"
@@ -26,21 +27,27 @@ func TestOverviewOfAFileIsTheServers(t *testing.T) {
 	}
 	final, running := thisMonth()-1, thisMonth()
 	served := map[string]string{}
-	for _, aggregate := range []string{"average", "distinct"} {
+	aggregates := []string{"average", "distinct", "average&publish=confirmed"}
+	for _, aggregate := range aggregates {
 		// For a second the rollups' answer may be one from before the last report.
-		eventually(t, "both reports are seen", func() bool { return strings.Contains(ask(running, aggregate), `"postgres":5`) })
+		eventually(t, "both reports are seen", func() bool { return strings.Contains(ask(running, "average"), `"postgres":5`) })
 		served["final "+aggregate] = ask(final, aggregate)
 		served["running "+aggregate] = ask(running, aggregate)
 	}
 	live := filepath.Join(t.TempDir(), "live.db")
 	succeed(t, "backup", "--admin-addr", strings.TrimPrefix(server.Admin, "http://"), "-o", live)
 	server.stop(t, syscall.SIGTERM)
+	if served["final average"] == served["final average&publish=confirmed"] {
+		t.Error("what is confirmed is not published")
+	}
 	for _, copy := range []string{live, db} {
-		for _, aggregate := range []string{"average", "distinct"} {
-			if got := succeed(t, "overview", "--db", copy, "--month", final.String(), "--aggregate", aggregate, "--confirm-days", "1"); got != served["final "+aggregate] {
+		for _, aggregate := range aggregates {
+			name, confirmed, _ := strings.Cut(aggregate, "&publish=")
+			flags := []string{"--aggregate", name, "--publish", cmp.Or(confirmed, "seen"), "--confirm-days", "1"}
+			if got := succeed(t, append([]string{"overview", "--db", copy, "--month", final.String()}, flags...)...); got != served["final "+aggregate] {
 				t.Errorf("%s %s:\n%swas served as\n%s", aggregate, final, got, served["final "+aggregate])
 			}
-			got := succeed(t, "overview", "--db", copy, "--month", running.String(), "--aggregate", aggregate, "--confirm-days", "1")
+			got := succeed(t, append([]string{"overview", "--db", copy, "--month", running.String()}, flags...)...)
 			if generatedAt.ReplaceAllString(got, "") != generatedAt.ReplaceAllString(served["running "+aggregate], "") {
 				t.Errorf("%s %s:\n%swas served as\n%s", aggregate, running, got, served["running "+aggregate])
 			}

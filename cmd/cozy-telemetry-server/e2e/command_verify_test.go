@@ -19,19 +19,19 @@ import (
 func TestVerifyHoldsFiguresAgainstRollups(t *testing.T) {
 	db, _ := mirrored(t)
 	month := thisMonth() - 1
-	change := func(by int64) {
+	change := func(figure func(*rollup.Snapshot) *int64, by int64) {
 		t.Helper()
 		file, err := bolt.Open(db, 0o600, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		err = file.Update(func(tx *bolt.Tx) error {
-			b, key := tx.Bucket([]byte("snapshots")), []byte(month.String())
+			b, key := tx.Bucket([]byte("snapshots")).Bucket([]byte("cozystack")), []byte(month.String())
 			var snap rollup.Snapshot
 			if err := json.Unmarshal(b.Get(key), &snap); err != nil {
 				return err
 			}
-			snap.Clusters += by
+			*figure(&snap) += by
 			v, err := json.Marshal(snap)
 			return errors.Join(err, b.Put(key, v))
 		})
@@ -39,13 +39,19 @@ func TestVerifyHoldsFiguresAgainstRollups(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	change(-1)
+	clusters := func(s *rollup.Snapshot) *int64 { return &s.Clusters }
+	change(clusters, -1)
 	if out := succeed(t, "verify", "--db", db); !strings.Contains(out, "note: snapshot of "+month.String()+": the rollups have more") {
 		t.Errorf("more in the rollups: %s", out)
 	}
-	change(2)
+	change(clusters, 2)
 	if r := command(t, "verify", "--db", db); r.code != program.ExitFailure || !strings.Contains(r.out, "problem: snapshot of "+month.String()+": the rollups count less: clusters") {
 		t.Errorf("less in the rollups: %+v", r)
+	}
+	change(clusters, -1)
+	change(func(s *rollup.Snapshot) *int64 { return &s.Confirmed.TotalNodes }, 1)
+	if r := command(t, "verify", "--db", db); r.code != program.ExitFailure || !strings.Contains(r.out, "the rollups count less: total_nodes of confirmed") {
+		t.Errorf("less of confirmed in the rollups: %+v", r)
 	}
 }
 

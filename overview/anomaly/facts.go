@@ -71,10 +71,11 @@ type Month struct {
 	Top [numFigures][]Holder
 }
 
-// Holder is a cluster with its part of a figure.
+// Holder is a cluster with its part of a figure, and the day it was first seen.
 type Holder struct {
 	Instance string
 	Value    float64
+	First    rollup.Date
 }
 
 // Newcomers are the instances that were seen for the first time on a day.

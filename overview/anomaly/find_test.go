@@ -35,20 +35,22 @@ func TestShareIsKnownAfterTwoMonths(t *testing.T) {
 	for name, c := range map[string]struct {
 		before []float64 // the cluster's nodes in the months before, of 1000
 		total  float64
+		first  int // the day on which it was first seen
 		found  bool
 	}{
-		"new":                     {[]float64{0, 0}, 1000, true},
-		"of last month":           {[]float64{0, 300}, 1000, true},
-		"known":                   {[]float64{300, 300}, 1000, false},
-		"known, and has grown":    {[]float64{150, 200}, 1000, false},
-		"known, and has exploded": {[]float64{100, 100}, 1000, true},
-		"the first month":         {nil, 1000, true},
-		"a small part":            {[]float64{0, 0}, 1501, false},
+		"new":                     {[]float64{0, 0}, 1000, 70, true},
+		"of last month":           {[]float64{0, 300}, 1000, 40, true},
+		"known":                   {[]float64{300, 300}, 1000, 10, false},
+		"known, and has grown":    {[]float64{150, 200}, 1000, 10, false},
+		"known, and has exploded": {[]float64{100, 100}, 1000, 10, true},
+		"there from the start":    {nil, 1000, 2, false},
+		"of the first month":      {nil, 1000, 12, true},
+		"a small part":            {[]float64{0, 0}, 1501, 70, false},
 	} {
 		totals := Figures{Clusters: 50, Nodes: c.total, Tenants: 10, Apps: 10}
 		f := months(len(c.before)+1, totals)
 		for i, nodes := range append(c.before, 300) {
-			f.Months[i].Top[Nodes] = []Holder{{"large", nodes}, {"small", 3}}
+			f.Months[i].Top[Nodes] = []Holder{{"large", nodes, january.First() + rollup.Date(c.first)}, {"small", 3, january.First()}}
 		}
 		found := largeShares(f)
 		if (len(found) == 1) != c.found {
@@ -60,7 +62,7 @@ func TestShareIsKnownAfterTwoMonths(t *testing.T) {
 // A fleet in which somebody always has most of all is too small to tell.
 func TestShareInASmallFleet(t *testing.T) {
 	f := months(3, Figures{Clusters: 19, Nodes: 1000})
-	f.Months[2].Top[Nodes] = []Holder{{"large", 900}}
+	f.Months[2].Top[Nodes] = []Holder{{Instance: "large", Value: 900}}
 	if found := Find(f); len(found) != 0 {
 		t.Error(found)
 	}

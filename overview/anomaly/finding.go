@@ -2,6 +2,7 @@ package anomaly
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
@@ -53,8 +54,14 @@ type Finding struct {
 const excludeCommand = "cozy-telemetry-server exclude"
 
 // exclude returns the command line that leaves out some ids. These have letters, digits
-// and "._-" alone, so that a shell takes them as they are; with "=" none is a flag.
-func exclude(ids []string) string { return excludeCommand + " --cluster=" + strings.Join(ids, ",") }
+// and "._-" alone, so that a shell takes them as they are; but one may look like a flag.
+func exclude(ids []string) string {
+	command := excludeCommand
+	if slices.ContainsFunc(ids, func(id string) bool { return strings.HasPrefix(id, "-") }) {
+		command += " --"
+	}
+	return command + " " + strings.Join(ids, " ")
+}
 
 // excludeLike returns the one for those with the series of an id that were first seen
 // between two days: honest clusters may have the same series, with other values.

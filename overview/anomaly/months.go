@@ -71,7 +71,7 @@ func (r *monthReader) add(m *Month, instance string, month rollup.Month) {
 	for f, value := range figuresOfMonth(month) {
 		m.Totals[f] += value
 		if Figure(f) != Clusters {
-			m.Top[f] = addHolder(m.Top[f], Holder{instance, value})
+			m.Top[f] = addHolder(m.Top[f], Holder{instance, value, r.first[hash]})
 		}
 	}
 }

@@ -7,8 +7,9 @@ const (
 	// mostShare is for fleets of at least shareClusters: in a small one somebody has
 	// most of it.
 	mostShare, shareClusters = 0.2, 20
-	// A cluster that had half as much in each of so many months before is known.
-	shareMonths = 2
+	// A cluster that had half as much in each of so many months before is known. Where
+	// there are fewer, one that came in a file's first days is: it was there before.
+	shareMonths, shareDays = 2, 7
 )
 
 // largeShares finds clusters that have a large part of a month's total.
@@ -47,7 +48,7 @@ func largeShares(f Facts) (found []Finding) {
 // knownHolder tells whether a cluster had half of what it has in the months before.
 func (f Facts) knownHolder(i int, figure Figure, h Holder) bool {
 	if i < shareMonths {
-		return false
+		return h.First < f.firstDay()+shareDays
 	}
 	for _, before := range f.Months[i-shareMonths : i] {
 		had := 0.0

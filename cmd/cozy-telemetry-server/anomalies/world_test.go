@@ -29,7 +29,7 @@ type world struct {
 	last     map[string]rendered
 }
 
-// rendered is a report with its day: most repeat the one before.
+// rendered is what a cluster has sent, and its day: most repeat the one before.
 type rendered struct {
 	text []byte
 	day  rollup.Day
@@ -83,18 +83,21 @@ func (w *world) InstancesOf(_ context.Context, _ string, date rollup.Date, fn fu
 
 func (w *world) Exclusions(string) rollup.Exclusions { return rollup.NewExclusions(w.excluded) }
 
-// report records the text of a report.
-func (w *world) report(t *testing.T, id string, date rollup.Date, text []byte) {
+// report records the texts of a cluster's reports.
+func (w *world) report(t *testing.T, id string, date rollup.Date, texts ...[]byte) {
 	t.Helper()
-	key := id + string(text[:min(len(text), 40)])
-	r, ok := w.last[key]
-	if !ok || !bytes.Equal(r.text, text) {
-		samples, _, err := w.parser.Parse(nil, text)
-		if err != nil {
-			t.Fatal(err)
+	all := bytes.Join(texts, nil)
+	r, ok := w.last[id]
+	if !ok || !bytes.Equal(r.text, all) {
+		r = rendered{text: all}
+		for _, text := range texts {
+			samples, _, err := w.parser.Parse(nil, text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.day = r.day.Merge(rollup.FromReport(rollup.Report{Received: date.Start(), Samples: samples}))
 		}
-		r = rendered{slices.Clone(text), rollup.FromReport(rollup.Report{Received: date.Start(), Samples: samples})}
-		w.last[key] = r
+		w.last[id] = r
 	}
 	w.merge(id, date, r.day)
 }
@@ -116,14 +119,18 @@ func (w *world) merge(id string, date rollup.Date, day rollup.Day) {
 // live records a day of a fleet, a step.
 func (w *world) live(t *testing.T, f *fleet.Fleet, date rollup.Date, step int) {
 	t.Helper()
-	var text []byte
+	var texts [fleet.Clients][]byte
 	for i := range f.Len() {
 		c := f.Cluster(i)
+		var sent [][]byte
 		for client := range fleet.Clients {
 			if c.Sends(client, step) {
-				text = c.Report(text[:0], client, step)
-				w.report(t, c.ID(), date, text)
+				texts[client] = c.Report(texts[client][:0], client, step)
+				sent = append(sent, texts[client])
 			}
+		}
+		if len(sent) > 0 {
+			w.report(t, c.ID(), date, sent...)
 		}
 	}
 }

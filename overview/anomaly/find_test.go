@@ -114,7 +114,8 @@ func TestMonthsWithFewDaysAreNoHistory(t *testing.T) {
 // No id is taken for a flag.
 func TestCommandOfIDs(t *testing.T) {
 	for want, got := range map[string]string{
-		"cozy-telemetry-server exclude --cluster=a,--apply":                                                    exclude([]string{"a", "--apply"}),
+		"cozy-telemetry-server exclude a b":          exclude([]string{"a", "b"}),
+		"cozy-telemetry-server exclude -- a --apply": exclude([]string{"a", "--apply"}),
 		"cozy-telemetry-server exclude --like=--apply --first-seen-from 2026-01-01 --first-seen-to 2026-01-02": excludeLike("--apply", january.First(), january.First()+1),
 	} {
 		if got != want {

@@ -34,8 +34,8 @@ func largeShares(f Facts) (found []Finding) {
 				}
 				found = append(found, Finding{
 					Kind: KindShare, When: m.Month.String(), Figure: figure.String(), Found: part, Expected: mostShare,
-					What: fmt.Sprintf("one cluster has %.0f of %.0f %s, which is %.0f %%; up to %.0f %% are usual",
-						h.Value, total, figure, 100*part, 100*mostShare),
+					What: fmt.Sprintf("one cluster, first seen on %s, has %.0f of %.0f %s, which is %.0f %%; up to %.0f %% are usual",
+						h.First, h.Value, total, figure, 100*part, 100*mostShare),
 					Examples: []string{h.Instance},
 					Next:     exclude([]string{h.Instance}),
 				})

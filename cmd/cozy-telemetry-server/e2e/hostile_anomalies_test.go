@@ -12,6 +12,7 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/program"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/fleet"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/load"
+	"github.com/cozystack/cozystack-telemetry-server/overview/anomaly"
 )
 
 // A server that has a fleet's last months tells of a wave of made-up clusters at once:
@@ -56,11 +57,26 @@ func TestA10AnomaliesOfAServer(t *testing.T) {
 	if log := server.logged(t); strings.Count(log, "there are anomalies") != 1 || strings.Contains(log, "made-up-") {
 		t.Errorf("the log has\n%s", log)
 	}
-	anomaliesOfABackup(t, server)
+	look := anomaliesOfABackup(t, server)
+	for _, f := range look.Findings {
+		if f.Kind != anomaly.KindAlike {
+			continue
+		}
+		if did := excluding(t, server, append(strings.Fields(f.Next)[1:], "--apply")...); did.Count != made || did.Clusters[0].ID != "made-up-00" {
+			t.Errorf("%s has excluded %d clusters", f.Next, did.Count)
+		}
+	}
+	if out := succeed(t, ask...); !strings.HasPrefix(out, "no anomalies up to 2") {
+		t.Errorf("after the attack was undone: %s", out)
+	}
+	if server.metric(t, `anomalies{kind="new_ids"}`) != 0 {
+		t.Error("the metric still has the wave")
+	}
 }
 
-// anomaliesOfABackup holds that a copy says what its server says, also as JSON.
-func anomaliesOfABackup(t *testing.T, server *process) {
+// anomaliesOfABackup holds that a copy says what its server says, also as JSON, and
+// returns that.
+func anomaliesOfABackup(t *testing.T, server *process) anomalies.Look {
 	t.Helper()
 	db := filepath.Join(t.TempDir(), "copy.db")
 	succeed(t, "backup", "--admin-addr", server.adminAddr(), "-o", db)
@@ -78,4 +94,5 @@ func anomaliesOfABackup(t *testing.T, server *process) {
 	if fingerprint(t, db) != before {
 		t.Error("the file has changed")
 	}
+	return looks[0]
 }

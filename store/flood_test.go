@@ -71,3 +71,24 @@ func TestA5KeptSeriesFindRoom(t *testing.T) {
 	must(t, s.CloseDays(t.Context(), rollup.MonthOf(march), date))
 	compareFolds(t, folded(t, s, "cozystack", rollup.MonthOf(march), rollup.MonthOf(march), nil), now)
 }
+
+// What an excluded cluster had in the month before is not kept.
+func TestExcludedKeepNoSeries(t *testing.T) {
+	s := open(t, Options{Dictionary: 80, ConfirmDays: 1})
+	before := march.AddDate(0, -1, 0)
+	for _, name := range []string{"honest", "made-up"} {
+		must(t, s.Record(t.Context(), report(name, before, rollup.Series(`cozy_application_count{kind="`+name+`"}`)), nil))
+	}
+	month := rollup.MonthOf(before)
+	must(t, s.CloseDays(t.Context(), month, month.Last()))
+	if _, err := s.Exclude(t.Context(), []rollup.Exclusion{{Product: rollup.Cozystack, Instance: "made-up", At: march, Reason: "a flood"}}); err != nil {
+		t.Fatal(err)
+	}
+	must(t, s.Record(t.Context(), flood("attacker", march, 100), nil))
+	for _, name := range []string{"honest", "made-up"} {
+		must(t, s.Record(t.Context(), report("late", march, rollup.Series(`cozy_application_count{kind="`+name+`"}`)), nil))
+	}
+	if got := dayOf(t, s, "late", rollup.DateOf(march)); len(got.Points) != 1 || got.Points[0].Series != `cozy_application_count{kind="honest"}` {
+		t.Errorf("kept is %+v", got)
+	}
+}

@@ -5,7 +5,8 @@
 // rest, migrate.go brings an older one to the present. A month's bucket says which days
 // are closed into its records (days.go). A product's day, or its month's records, is a partition, with the dictionary of
 // the month (partition.go); who writes keeps [Dictionaries] (dictionaries.go) and [Limits] of
-// what comes into records (limits.go), and merges with [DayMerge] and [PutMonths]
+// what comes into records (limits.go; for which series there is room to the last, kept.go has),
+// and merges with [DayMerge] and [PutMonths]
 // (merge.go). Who reads all of a partition walks it in chunks, each in a transaction of
 // its own (walk.go).
 package layout

@@ -17,7 +17,8 @@ const keptShare = 4
 
 // kept returns the series for which a dictionary has room when others find none, beside
 // those that are always known: what the instances had in the month before that were seen
-// on ConfirmDays days of it, as far as that month is closed.
+// on ConfirmDays days of it, as far as that month is closed, but for those that are
+// excluded.
 //
 // All records of a month are read for it, so it is asked for only by a dictionary that has
 // come to its last part.
@@ -25,10 +26,15 @@ func (c *Dictionaries) kept(tx *bolt.Tx, name dictionaryName) map[rollup.Series]
 	if kept, ok := c.keptOf[name]; ok {
 		return kept
 	}
+	before := dictionaryName{name.month - 1, name.product}
+	records := RecordsOf(MonthBucket(tx, before.month), before.product)
+	if records == nil {
+		return nil // it may still be closed
+	}
 	if c.keptOf == nil || len(c.keptOf) == maxCachedDictionaries {
 		c.keptOf = make(map[dictionaryName]map[rollup.Series]struct{})
 	}
-	kept := c.Limits.heaviest(tx, dictionaryName{name.month - 1, name.product})
+	kept := c.Limits.heaviest(tx, before, records)
 	c.keptOf[name] = kept
 	return kept
 }
@@ -36,14 +42,14 @@ func (c *Dictionaries) kept(tx *bolt.Tx, name dictionaryName) map[rollup.Series]
 // heaviest reads a month for kept. What of it can't be read counts for nothing. Each
 // instance has one vote, which its series share: of more than there is room for, those
 // stay that many had, and those of who has few.
-func (l *Limits) heaviest(tx *bolt.Tx, name dictionaryName) map[rollup.Series]struct{} {
-	records := RecordsOf(MonthBucket(tx, name.month), name.product)
-	if records == nil {
-		return nil
-	}
+func (l *Limits) heaviest(tx *bolt.Tx, name dictionaryName, records *bolt.Bucket) map[rollup.Series]struct{} {
 	dict, votes := DictionaryOf(tx, name.month, name.product), make(map[rollup.Series]float64)
+	excluded := ExcludedKeys(tx, name.product)
 	cursor := records.Cursor()
 	for k, v := cursor.First(); k != nil; k, v = cursor.Next() {
+		if _, out := excluded[string(k)]; out {
+			continue
+		}
 		m, err := record.DecodeMonth(v, dict)
 		if err != nil || m.Days().Len() < l.ConfirmDays {
 			continue

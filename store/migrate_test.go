@@ -93,7 +93,7 @@ func TestOlderFileAtRest(t *testing.T) {
 	_, forgetErr := rewrite.Forget(t.Context(), path, "cozystack", "x", nil)
 	_, mergeErr := rewrite.Combine(t.Context(), path+".merged", []string{path}, nil)
 	for _, err := range []error{err, forgetErr, mergeErr} {
-		if !errors.Is(err, dberrors.ErrOlder) || !strings.Contains(err.Error(), "compact OLD NEW") {
+		if !errors.Is(err, dberrors.ErrOlder) || !strings.Contains(err.Error(), "compact --db OLD -o NEW") {
 			t.Errorf("got %v, want ErrOlder with the remedy", err)
 		}
 	}

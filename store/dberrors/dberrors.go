@@ -74,7 +74,7 @@ func RemedyAtRest(err error) string {
 	case errors.Is(err, ErrForeign):
 		return "; name the file that a server has as --db-path"
 	case errors.Is(err, ErrOlder):
-		return "; start the server on it once, or make a copy of this version with `cozy-telemetry-server compact OLD NEW`"
+		return "; start the server on it once, or take a copy that `cozy-telemetry-server compact --db OLD -o NEW` makes"
 	}
 	return Remedy(err)
 }

@@ -16,7 +16,7 @@ COPY --from=build /src/out/cozy-telemetry-server /cozy-telemetry-server
 USER 65532:65532
 VOLUME /data
 EXPOSE 8081 8082
-# It asks where TELEMETRY_LISTEN_ADDR says: the server's flags are not known to it. A large
-# file is looked through before the server answers.
-HEALTHCHECK --start-period=10m --timeout=10s CMD ["/cozy-telemetry-server", "healthcheck"]
+# It asks where the server, which is process 1, was told to listen by its flag or by
+# TELEMETRY_LISTEN_ADDR. A large file is looked through before the server answers.
+HEALTHCHECK --start-period=10m --timeout=10s CMD ["/cozy-telemetry-server", "healthcheck", "--of-pid=1"]
 ENTRYPOINT ["/cozy-telemetry-server"]

@@ -59,8 +59,8 @@ func TestComposeMemory(t *testing.T) {
 // waits as long for a first start.
 func TestImageHealthcheck(t *testing.T) {
 	check := composeProject(t).Services["server"].HealthCheck
-	want := fmt.Sprintf("\nHEALTHCHECK --start-period=%s --timeout=%s CMD [%q, %q]\n",
-		strings.TrimSuffix(check.StartPeriod.String(), "0s"), check.Timeout, check.Test[1], check.Test[2])
+	want := fmt.Sprintf("\nHEALTHCHECK --start-period=%s --timeout=%s CMD [%q, %q, %q]\n",
+		strings.TrimSuffix(check.StartPeriod.String(), "0s"), check.Timeout, check.Test[1], check.Test[2], check.Test[3])
 	if !strings.Contains(string(read(t, "Dockerfile")), want) {
 		t.Errorf("the Dockerfile has no %s", want)
 	}

@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -39,6 +40,13 @@ func TestHealthcheckInTheServersEnvironment(t *testing.T) {
 		}
 	}
 	nobody := map[string]string{"TELEMETRY_LISTEN_ADDR": "127.0.0.1:1"}
+	of := "--of-pid=" + strconv.Itoa(server.cmd.Process.Pid)
+	if r := commandWith(t, nobody, "healthcheck", of, "--listen-addr", "127.0.0.1:2"); r.code != program.ExitFailure || !strings.Contains(r.errs, "127.0.0.1:2") {
+		t.Errorf("a flag does not win over that of the process: %+v", r)
+	}
+	if r := commandWith(t, nobody, "healthcheck", of); r.code != program.ExitFailure || !strings.Contains(r.errs, "127.0.0.1:0") {
+		t.Errorf("the server's flag is not asked: %+v", r)
+	}
 	if r := commandWith(t, nobody, "healthcheck"); r.code != program.ExitFailure || !strings.Contains(r.errs, "127.0.0.1:1") {
 		t.Errorf("where nobody is: %+v", r)
 	}

@@ -3,6 +3,7 @@ package overview
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -145,6 +146,34 @@ func TestVMSelectLeavesOutTheExcluded(t *testing.T) {
 	}
 	if s, _, _ := r.store.Snapshot(id); s.CheckedAt.IsZero() {
 		t.Errorf("nobody is asked, and yet it is not checked: %+v", s)
+	}
+}
+
+// verify does not take figures of before for damage, nor those of now.
+func TestCompareOfStaleFigures(t *testing.T) {
+	r := newRig(t, "2026-05-02T12:00:00Z", Config{}, flooded("2026-03")...)
+	compare := func() string {
+		t.Helper()
+		s, _, err := r.store.Snapshot(monthID(t, "2026-03"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		note, err := r.Compare(s)
+		if err != nil {
+			t.Errorf("%+v: %v", s, err)
+		}
+		return note
+	}
+	r.ask(t, "2026-03", Average)
+	r.store.exclude(flood...)
+	if note := compare(); !strings.Contains(note, "will be counted again") {
+		t.Errorf("the note is %q", note)
+	}
+	if _, err := r.CountAgain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if note := compare(); note != "" {
+		t.Errorf("counted again, the note is %q", note)
 	}
 }
 

@@ -23,7 +23,7 @@ func TestChangesShowWhenAFoldChanges(t *testing.T) {
 		for range rapid.IntRange(1, 6).Draw(t, "steps") {
 			month := window + rollup.MonthID(rapid.IntRange(0, 2).Draw(t, "month"))
 			before, number := folded(t, s, "p", month, month, nil), s.Changes(month)
-			switch rapid.IntRange(0, 5).Draw(t, "step") {
+			switch rapid.IntRange(0, 7).Draw(t, "step") {
 			case 0, 1, 2:
 				recordSome(t, s, window, make(model))
 			case 3:
@@ -37,6 +37,12 @@ func TestChangesShowWhenAFoldChanges(t *testing.T) {
 			case 5:
 				day := rollup.FromReport(report("x", month.Start(), "a", "b"))
 				must(t, s.MergeDays(context.Background(), "p", month.First(), []rollup.InstanceDay{{Instance: "x", Day: day}}))
+			case 6:
+				_, err := s.Exclude(context.Background(), []rollup.Exclusion{{Product: "p", Instance: "x"}})
+				must(t, err)
+			case 7:
+				_, err := s.Include(context.Background(), "p", []string{"x"})
+				must(t, err)
 			}
 			if after := folded(t, s, "p", month, month, nil); !reflect.DeepEqual(before, after) && s.Changes(month) == number {
 				t.Fatalf("the number stays %d, but the fold of %s was\n%s\nand is\n%s", number, month, showFolds(before), showFolds(after))

@@ -53,7 +53,8 @@ type scene struct {
 	events []event
 	fold   [3]rollup.Date // through which day each server folds
 	late   int            // so many of the events come after that
-
+	// excluded are those that each of the first two excludes.
+	excluded [2][]string
 }
 
 func drawScene(t *rapid.T) scene {
@@ -69,6 +70,9 @@ func drawScene(t *rapid.T) scene {
 		sc.events = append(sc.events, event{r, [2]bool{who&1 != 0, who&2 != 0}})
 	}
 	sc.late = rapid.IntRange(0, len(sc.events)).Draw(t, "late")
+	for i := range sc.excluded {
+		sc.excluded[i] = rapid.SliceOfDistinct(rapid.SampledFrom(instances), rapid.ID[string]).Draw(t, "excluded")
+	}
 	for i := range sc.fold {
 		sc.fold[i] = first + rollup.Date(rapid.IntRange(-1, 45).Draw(t, "fold"))
 	}
@@ -88,6 +92,14 @@ func (sc scene) play(t fatal, s *Store, server int) {
 	record(sc.events[sc.late:])
 	foldThrough(t, s, sc.fold[server])
 	record(sc.events[:sc.late])
+	for i, instances := range sc.excluded {
+		for _, instance := range instances {
+			if server == 2 || server == i {
+				_, err := s.Exclude(context.Background(), []rollup.Exclusion{{Product: "cozystack", Instance: instance, At: march}})
+				must(t, err)
+			}
+		}
+	}
 }
 
 func foldThrough(t fatal, s *Store, date rollup.Date) {

@@ -129,6 +129,9 @@ func TestA2StrangersReportsAreUndone(t *testing.T) {
 	server.shows(t, honest)
 	server.stop(t, syscall.SIGTERM)
 	succeed(t, "verify", "--db", db, "--snapshot-dir", mirror)
+	if text := succeed(t, "inspect", "--db", db); !strings.Contains(text, fmt.Sprintf("%d, which the figures leave out", floodOf)) {
+		t.Errorf("inspect says %s", text)
+	}
 
 	server = startServer(t, dir, flags...)
 	if did := excluding(t, server, "include", "--all", "--apply"); did.Count != floodOf || did.Excluded != 0 {

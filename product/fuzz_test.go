@@ -265,3 +265,38 @@ func TestScannerTakesWhatJSONIs(t *testing.T) {
 		t.Errorf("only %d were taken", taken)
 	}
 }
+
+// Bounds of one report: brackets beside each other are not nested, a number that is too
+// long to be kept is not half of it, and what is added up ends where a value does.
+func TestBounds(t *testing.T) {
+	decoder, err := NewDecoder(fuzzed(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	many := strings.Repeat("[[{}]],", 1000) + "[]"
+	for body, want := range map[string]string{
+		`"u":[` + many + `],"a":{"gauge":1}`:                             "[{p_gauge 1 none}]",
+		`"u":` + strings.Repeat("[", 63) + strings.Repeat("]", 63):       "[]",
+		`"u":` + strings.Repeat("[", 64) + strings.Repeat("]", 64):       "the body is nested deeper than 64 levels",
+		`"a":{"gauge":1e` + strings.Repeat("0", maxText) + `2}`:          "the field a.gauge must be a number from 0 to 1000",
+		`"u":1e` + strings.Repeat("0", maxText) + `2`:                    "[]",
+		`"count_a":9007199254740992,"count_a":9007199254740992`:          `[{p_count{key="a"} 9007199254740992 by hour}]`,
+		`"text":"` + strings.Repeat("x", maxText+1) + `","u":"` + "\n\"": "the body is no JSON near byte",
+	} {
+		report, err := decoder.Decode(nil, []byte(`{"id":"x",`+body+`}`), func(string) string { return "" })
+		got := ""
+		var refused *Error
+		if errors.As(err, &refused) {
+			got = refused.Message()
+		} else {
+			var all []string
+			for _, s := range report.Samples {
+				all = append(all, fmt.Sprintf("{%s %.0f %s}", s.Series, s.Value, map[rollup.Slotting]string{0: "none", rollup.ByHour: "by hour"}[s.Slot]))
+			}
+			got = fmt.Sprint(all)
+		}
+		if !strings.HasPrefix(got, want) {
+			t.Errorf("%.60s: got %s, want %s", body, got, want)
+		}
+	}
+}

@@ -103,8 +103,8 @@ func (s *scanner) codePoint() error {
 		return nil
 	}
 	s.dropHigh()
-	if utf16.IsSurrogate(r) && r < 0xDC00 {
-		s.high = r
+	if utf16.IsSurrogate(r) {
+		s.high = r // if it is a second half, nothing completes it
 		return nil
 	}
 	s.keepRune(r)

@@ -18,6 +18,7 @@ func counted() Product {
 	p.Figures = []Figure{
 		{Name: "gauge", Of: "gauge", As: Sum | Median | P90},
 		{Name: "float", Of: "float", As: Sum},
+		{Name: "list", Of: "list", As: Sum},
 		{Name: "map", Of: "map", As: Sum, By: "key"},
 		{Name: "share", Of: "map", Beside: "count", As: Percent},
 		{Name: "text", Of: "text", As: Newest, Labels: []string{"text"}},
@@ -107,6 +108,29 @@ func TestNumbers(t *testing.T) {
 		if m["gauge_median"] != want.median || m["gauge_p90"] != want.p90 || m["gauge"] != float64(n*(n+1)/2) {
 			t.Errorf("of 1 to %d: %v", n, m)
 		}
+	}
+}
+
+// What a month makes of a value depends on its kind alone.
+func TestKinds(t *testing.T) {
+	var months []rollup.Month
+	for day, v := range []float64{4, 2} { // of one hour of two days
+		r := rollup.Report{}
+		for _, f := range fuzzed().Fields {
+			if f.Metric == "gauge" || f.Metric == "list" || f.Metric == "map" {
+				r.Samples = append(r.Samples, rollup.Sample{Series: rollup.Series("p_" + f.Metric), Value: v, Slot: f.Kind.Slot()})
+			}
+		}
+		months = append(months, rollup.FromDay(day+1, rollup.FromReport(r)))
+	}
+	tally := NewTally(counted())
+	tally.Add(0, rollup.InstanceMonth{Instance: "a", Month: months[0].Merge(months[1])})
+	got := tally.Figures().Metrics
+	if got["gauge"] != 4 || got["list"] != 3 || got["map_"] != 6 {
+		t.Errorf("got %v", got)
+	}
+	if _, there := got["map"]; there {
+		t.Error("a figure by a label has one of no label")
 	}
 }
 

@@ -1,9 +1,7 @@
 package product
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
@@ -21,7 +19,7 @@ type row struct {
 type node struct {
 	path string
 	// keys are the places below, by their keys; starred those whose key ends in an
-	// asterisk, the longest first.
+	// asterisk, of which the first that fits counts.
 	keys    map[string]*node
 	starred []starred
 	// rows are the numbers of the fields that stand here.
@@ -73,7 +71,6 @@ func (n *node) below(key string) *node {
 		}
 	}
 	n.starred = append(n.starred, starred{prefix, next})
-	slices.SortFunc(n.starred, func(a, b starred) int { return cmp.Compare(len(b.prefix), len(a.prefix)) })
 	return next
 }
 

@@ -48,8 +48,8 @@ const (
 	Median
 	// P90 is the value that nine in ten instances do not exceed: the nearest rank.
 	P90
-	// Percent is 100 times the sum over instances, divided by that sum and Beside's. Where
-	// both are 0 there is none.
+	// Percent is 100 times the sum over the instances that have both metrics, divided by
+	// the sum of both. Where that is 0 there is none.
 	Percent
 	// Newest counts instances by labels of the series that they sent last: each instance
 	// once.

@@ -123,8 +123,9 @@ func synapses(t *testing.T) *fleet {
 	// One is Dendrite, small, and seen on one day.
 	f.report("2026-03-02T23", "Dendrite/0.13.8", `{"homeserver":"b.example","version":"0.13.8","total_users":3,"monthly_active_users":1,
 		"daily_active_users":1,"total_room_count":0,"daily_messages":5,"daily_e2ee_messages":5,"database_engine":"SQLite","database_server_version":"3.45.1"}`)
-	// One has nobody, and is seen again in April.
-	f.report("2026-03-05T01", "Synapse/1.9.0", `{"homeserver":"c.example","total_users":0,"monthly_active_users":0,"daily_active_users":0,"database_engine":"sqlite3","database_server_version":"3.22.0"}`)
+	// One has nobody, and is seen again in April. It does not say what part is encrypted.
+	f.report("2026-03-05T01", "Synapse/1.9.0", `{"homeserver":"c.example","total_users":0,"monthly_active_users":0,"daily_active_users":0,"database_engine":"sqlite3","database_server_version":"3.22.0",
+		"daily_messages":7,"daily_active_e2ee_rooms":9}`)
 	f.report("2026-03-05T01", "Synapse/1.10.0", `{"homeserver":"c.example","total_users":0}`)
 	f.report("2026-04-01T01", "Synapse/1.158.0", `{"homeserver":"c.example","total_users":2,"monthly_active_users":2,"daily_active_users":2}`)
 	return f
@@ -141,7 +142,7 @@ func TestSynapseMonth(t *testing.T) {
 			"monthly_active_users":       31 + 1 + 0,
 			"daily_active_users":         (4.0+8)/2 + 1 + 0,
 			"rooms":                      340,
-			"messages_per_day":           (110.0+90)/2 + 5,
+			"messages_per_day":           (110.0+90)/2 + 5 + 7,
 			"encrypted_messages_per_day": (20.0+40)/2 + 5,
 			"encrypted_messages_percent": 100 * 35.0 / (35 + 105),
 			"encrypted_rooms_percent":    100 * 5.0 / (5 + 15),

@@ -122,10 +122,11 @@ func (w *walk) array(n *node) error {
 	}
 }
 
-// element reads an element of an array. Sets are of texts.
+// element reads an element of an array. Sets are of texts; whatever else has a length may
+// be of anything.
 func (w *walk) element(n *node) error {
 	if n == nil || w.peek() != '"' {
-		if n != nil {
+		if n != nil && w.rows[n.rows[0]].Kind == Set {
 			w.leaveOut(n.path)
 		}
 		return w.value(nil, "")

@@ -29,6 +29,6 @@
 //     forwarded; notes.go and snapshots.go.
 //   - What is read: days.go, fold.go, changes.go, stats.go; backup.go copies all of it.
 //   - What ages: closedays.go, prune.go, unreadable.go.
-//   - A file at rest: readonly.go; check.go with checkfold.go; build.go makes one. What makes
+//   - A file at rest: readonly.go; check.go with checkfold.go and checkrest.go; build.go makes one. What makes
 //     a file of files is store/rewrite.
 package store

@@ -119,9 +119,10 @@ func TestProductSnapshotsInRewrites(t *testing.T) {
 	tamper(t, damaged, func(tx *bolt.Tx) error {
 		b := layout.SnapshotsOf(tx, "synapse")
 		return errors.Join(b.Put([]byte("2026-02"), []byte("{")), b.Put([]byte("2026-01"), b.Get([]byte("2026-03"))),
+			layout.PutSnapshot(tx, "coroot", month, b.Get([]byte("2026-03"))),
 			tx.Bucket(layout.BucketSnapshots).Put([]byte("2026-03"), []byte("{}")))
 	})
-	if found := problems(t, damaged); len(found) != 3 {
+	if found := problems(t, damaged); len(found) != 4 {
 		t.Errorf("found %+v", found)
 	}
 }

@@ -24,7 +24,9 @@ func DecodeRanked(product string, v []byte) (snap rollup.Snapshot, err error) {
 		return snap, err
 	}
 	var of rollup.ProductSnapshot
-	err = DecodeSnapshot(v, &of)
+	if err = DecodeSnapshot(v, &of); err == nil && of.Product != product {
+		err = fmt.Errorf("%w: figures of %q, not of %s", dberrors.ErrDamaged, of.Product, product)
+	}
 	return of.Ranked(), err
 }
 

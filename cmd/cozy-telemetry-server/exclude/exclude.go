@@ -10,6 +10,7 @@ package exclude
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -81,37 +82,37 @@ func changed(before rollup.Exclusions, chosen []Cluster, include bool) rollup.Ex
 // recountTime is how long who asks waits for the months. What is left is counted soon.
 const recountTime = 20 * time.Second
 
-// apply carries it out. Once it is committed no error undoes it: a month that was not
-// counted again is stale, and is counted when it is asked for, or by the next look at
-// all months.
+// apply carries it out, and has the months counted again. Once it is committed no error
+// undoes it: a month that was not counted again is stale, and is counted when it is asked
+// for, or by the next look at all months.
 func (e *Excluder) apply(ctx context.Context, r Request, include bool, result *Result) error {
-	var ids []string
-	var all []rollup.Exclusion
-	now := e.Now().UTC().Truncate(time.Second)
-	for _, c := range result.Clusters {
-		ids = append(ids, c.ID)
-		all = append(all, rollup.Exclusion{Product: rollup.Cozystack, Instance: c.ID, At: now, Reason: r.Reason})
-	}
-	var err error
-	if include {
-		_, err = e.Store.Include(ctx, rollup.Cozystack, ids)
-	} else {
-		_, err = e.Store.Exclude(ctx, all)
-	}
-	if err != nil {
+	if err := e.commit(ctx, r, include, result.Clusters); err != nil {
 		return err
 	}
 	counting, cancel := context.WithTimeout(ctx, recountTime)
 	defer cancel()
 	kept, err := e.Overview.CountAgain(counting)
-	if counting.Err() != nil && ctx.Err() == nil {
-		err = nil
-	}
 	if e.Mirror != nil {
 		e.Mirror()
 	}
-	if err != nil {
-		return err
+	if err != nil && counting.Err() == nil {
+		return fmt.Errorf("it is done, but not all months are counted again yet: %w", err)
 	}
 	return e.settled(result, kept)
+}
+
+func (e *Excluder) commit(ctx context.Context, r Request, include bool, chosen []Cluster) (err error) {
+	var ids []string
+	var all []rollup.Exclusion
+	now := e.Now().UTC().Truncate(time.Second)
+	for _, c := range chosen {
+		ids = append(ids, c.ID)
+		all = append(all, rollup.Exclusion{Product: rollup.Cozystack, Instance: c.ID, At: now, Reason: r.Reason})
+	}
+	if include {
+		_, err = e.Store.Include(ctx, rollup.Cozystack, ids)
+	} else {
+		_, err = e.Store.Exclude(ctx, all)
+	}
+	return err
 }

@@ -15,32 +15,35 @@ const (
 // largeShares finds clusters that have a large part of a month's total.
 func largeShares(f Facts) (found []Finding) {
 	for _, i := range f.recentMonths() {
-		m := f.Months[i]
-		if m.Totals[Clusters] < shareClusters {
+		if f.Months[i].Totals[Clusters] < shareClusters {
 			continue
 		}
 		for figure := Nodes; figure < numFigures; figure++ {
-			total := m.Totals[figure]
-			if i > 0 { // a month that has just begun lacks most clusters
-				total = max(total, f.Months[i-1].Totals[figure])
-			}
-			for _, h := range m.Top[figure] {
-				part := share(h.Value, total)
-				if part <= mostShare {
-					break
-				}
-				if f.knownHolder(i, figure, h) {
-					continue
-				}
-				found = append(found, Finding{
-					Kind: KindShare, When: m.Month.String(), Figure: figure.String(), Found: part, Expected: mostShare,
-					What: fmt.Sprintf("one cluster, first seen on %s, has %.0f of %.0f %s, which is %.0f %%; up to %.0f %% are usual",
-						h.First, h.Value, total, figure, 100*part, 100*mostShare),
-					Examples: []string{h.Instance},
-					Next:     exclude([]string{h.Instance}),
-				})
-			}
+			found = append(found, f.largeHolders(i, figure)...)
 		}
+	}
+	return found
+}
+
+// largeHolders finds those of one figure of a month.
+func (f Facts) largeHolders(i int, figure Figure) (found []Finding) {
+	m := f.Months[i]
+	total := m.Totals[figure]
+	if i > 0 { // a month that has just begun lacks most clusters
+		total = max(total, f.Months[i-1].Totals[figure])
+	}
+	for _, h := range m.Top[figure] {
+		part := share(h.Value, total)
+		if part <= mostShare || f.knownHolder(i, figure, h) {
+			continue
+		}
+		found = append(found, Finding{
+			Kind: KindShare, When: m.Month.String(), Figure: figure.String(), Found: part, Expected: mostShare,
+			What: fmt.Sprintf("one cluster, first seen on %s, has %.0f of %.0f %s, which is %.0f %%; up to %.0f %% are usual",
+				h.First, h.Value, total, figure, 100*part, 100*mostShare),
+			Examples: []string{h.Instance},
+			Next:     exclude([]string{h.Instance}),
+		})
 	}
 	return found
 }

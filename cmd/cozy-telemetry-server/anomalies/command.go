@@ -11,6 +11,7 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
 	"github.com/cozystack/cozystack-telemetry-server/overview/anomaly"
 	"github.com/cozystack/cozystack-telemetry-server/store"
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 )
 
 // Command tells what is not usual, in a file or on a running server.
@@ -61,6 +62,9 @@ Without --db it asks the server on this machine. A file is only read.`,
 // lookAtFile looks at a file that no server has open.
 func lookAtFile(ctx context.Context, env cli.Environment, path string) (l Look, err error) {
 	s, err := store.OpenReadOnly(path)
+	if errors.Is(err, dberrors.ErrLocked) {
+		return l, fmt.Errorf("%w; or leave --db out, and the server is asked at --admin-addr", err)
+	}
 	if err != nil {
 		return l, err
 	}

@@ -82,6 +82,7 @@ func readCommands(db string) [][]string {
 		{"overview", "--db", db, "--month", month, "--aggregate", "distinct"},
 		{"inspect", "--db", db},
 		{"inspect", "--db", db, "--json"},
+		{"anomalies", "--db", db},
 		{"verify", "--db", db},
 		{"merge", db, db, "-o", "OUT"},
 		{"compact", "--db", db, "-o", "OUT"},

@@ -34,7 +34,7 @@ type Figures struct {
 // that it had last. Sessions are of one day, so a window of them has more of them, and
 // nothing that is joined.
 //
-// The order does not matter. It may not be used concurrently, and keeps some 50 bytes for
+// The order does not matter. It may not be used concurrently, and keeps some 60 bytes for
 // each series that a figure is made of.
 type Tally struct {
 	product Product

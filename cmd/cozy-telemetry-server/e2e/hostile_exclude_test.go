@@ -131,6 +131,12 @@ func TestA2StrangersReportsAreUndone(t *testing.T) {
 	server.shows(t, honest)
 	server.stop(t, syscall.SIGTERM)
 	succeed(t, "verify", "--db", db, "--snapshot-dir", mirror)
+	restored := filepath.Join(t.TempDir(), "restored.db")
+	succeed(t, "restore", "--snapshot-dir", mirror, "-o", restored)
+	succeed(t, "verify", "--db", restored, "--snapshot-dir", mirror)
+	if text := succeed(t, "exclude", "--list", "--db", restored); !strings.Contains(text, fmt.Sprintf("%d clusters excluded", floodOf)) {
+		t.Errorf("the restored file: %.200s", text)
+	}
 	if text := succeed(t, "inspect", "--db", db); !strings.Contains(text, fmt.Sprintf("%d, which the figures leave out", floodOf)) {
 		t.Errorf("inspect says %s", text)
 	}

@@ -18,7 +18,7 @@ import (
 func TestA6WebPageAtThePrivateListener(t *testing.T) {
 	server := startServer(t, t.TempDir(), "--admin-hosts=telemetry-admin,telemetry-admin.monitoring.svc")
 	server.post(t, "canary-cluster", "cozy_cluster_info 1\n")
-	for _, path := range []string{"GET /backup", "GET /metrics", "GET /backfill", "POST /backfill?from=2026-01&to=2026-01", "GET /debug/pprof/", "GET /nowhere"} {
+	for _, path := range []string{"GET /backup", "GET /metrics", "GET /backfill", "POST /backfill?from=2026-01&to=2026-01", "GET /exclude", "POST /exclude", "POST /include", "GET /debug/pprof/", "GET /nowhere"} {
 		for host, allowed := range map[string]bool{
 			"127.0.0.1": true, "127.0.0.1:8082": true, "10.1.2.3:80": true, "[::1]": true, "[::1]:8082": true, "[fd00::1]:9": true,
 			"localhost": true, "LOCALHOST:8082": true, "localhost.:8082": true,

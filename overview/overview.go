@@ -79,6 +79,10 @@ func (o *Overview) Close() {
 	o.tasks.close()
 }
 
+// Forget drops all that was computed of records that are there no more. Call it after they
+// were removed from the store.
+func (o *Overview) Forget() { o.forget() }
+
 // forget drops all that was computed from what was known before, and whatever is
 // being computed from it. Call it after what is stored of a month has changed.
 func (o *Overview) forget() {

@@ -15,7 +15,7 @@ func buildFile(path string, fill func(s *Store) error) error {
 	if err != nil {
 		return err
 	}
-	s.db.NoSync = true // before the first request, so the writer's goroutine sees it
+	s.db.db.NoSync = true // before the first request, so the writer's goroutine sees it
 	return errors.Join(fill(s), s.Close())
 }
 

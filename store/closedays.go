@@ -50,12 +50,22 @@ func (s *Store) closeProduct(ctx context.Context, product string, from, through 
 // with a part of its figures, and without the mark that makes the writer merge
 // late reports into it.
 func (s *Store) exclusively(ctx context.Context, f func() error) error {
+	leave, err := s.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return f()
+}
+
+// enter waits until no one does what is done exclusively. From then on the caller does,
+// until leave is called.
+func (s *Store) enter(ctx context.Context) (leave func(), err error) {
 	select {
 	case s.closingDays <- struct{}{}:
-		defer func() { <-s.closingDays }()
-		return f()
+		return func() { <-s.closingDays }, nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return nil, ctx.Err()
 	}
 }
 

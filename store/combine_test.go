@@ -27,7 +27,7 @@ func fileOf(t fatal, path string, fill func(s *Store)) string {
 	t.Helper()
 	s, err := Open(path, Options{})
 	must(t, err)
-	s.db.NoSync = true
+	s.db.db.NoSync = true
 	fill(s)
 	must(t, s.Close())
 	return path
@@ -335,7 +335,7 @@ func TestRewritesKeepTheEpoch(t *testing.T) {
 	combined := filepath.Join(dir, "combined.db")
 	_, err := rewrite.Combine(t.Context(), combined, []string{path}, nil)
 	must(t, err)
-	_, err = rewrite.Forget(t.Context(), path, "cozystack", "x", nil)
+	_, err = rewrite.Forget(t.Context(), path, selection("x"), march, nil)
 	must(t, err)
 	for file, want := range map[string]int{combined: 4, path: 2} {
 		s := openRead(t, file)

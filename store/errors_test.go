@@ -21,7 +21,7 @@ func TestErrorsSayOnceWhoseTheyAre(t *testing.T) {
 	none, out := filepath.Join(t.TempDir(), "none"), filepath.Join(t.TempDir(), "out")
 	_, readOnlyErr := OpenReadOnly(none)
 	_, mergeErr := rewrite.Combine(t.Context(), out, []string{none}, nil)
-	_, forgetErr := rewrite.Forget(t.Context(), none, "cozystack", "c", nil)
+	_, forgetErr := rewrite.Forget(t.Context(), none, selection("c"), march, nil)
 	errs := map[error]map[string]error{
 		fs.ErrNotExist: {
 			"read": readOnlyErr, "merge": mergeErr, "forget": forgetErr,

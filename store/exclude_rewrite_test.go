@@ -87,7 +87,7 @@ func TestForgetWhoIsExcluded(t *testing.T) {
 			Month: month, Clusters: 1, Source: rollup.SourceRollups, Final: true, Excluding: s.Exclusions("cozystack").Digest,
 		})
 	})
-	_, err := rewrite.Forget(t.Context(), path, "cozystack", "stranger", nil)
+	_, err := rewrite.Forget(t.Context(), path, selection("stranger"), march, nil)
 	must(t, err)
 	if found := traces(t, path, "stranger", "none"); len(found) != 0 {
 		t.Errorf("it is left in %s", strings.Join(found, ", "))

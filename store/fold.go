@@ -54,8 +54,10 @@ func (s *Store) fold(ctx context.Context, product string, from, to rollup.MonthI
 	close(parts)
 	group, ctx := errgroup.WithContext(ctx)
 	fn = oneByOne(ctx, fn)
+	db, done := s.db.use() // the same for all, whatever file comes in its place
+	defer done()
 	start := func(work func(tx *bolt.Tx) error) {
-		group.Go(func() error { return boltfile.Guard(func() error { return s.db.View(work) }) })
+		group.Go(func() error { return boltfile.Guard(func() error { return db.View(work) }) })
 	}
 	start(func(first *bolt.Tx) error {
 		indexes, err := fold.Indexes(first, product, from, to, metrics)

@@ -70,9 +70,9 @@ func TestWalksEndOnForeignKeys(t *testing.T) {
 	_, err := rewrite.Combine(ctx, filepath.Join(dir, "merged"), []string{path}, nil)
 	must(t, err)
 	checkClean(t, filepath.Join(dir, "merged"))
-	removed, err := rewrite.Forget(ctx, path, "cozystack", uuid(2), nil)
-	if must(t, err); removed != 2 {
-		t.Errorf("%d records were removed, want 2", removed)
+	found, err := rewrite.Forget(ctx, path, selection(uuid(2)), march, nil)
+	if must(t, err); found.Records != 2 {
+		t.Errorf("%d records were removed, want 2", found.Records)
 	}
 	checkClean(t, path)
 }

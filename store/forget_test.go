@@ -49,6 +49,15 @@ func traces(t *testing.T, path, instance, series string) (found []string) {
 	return found
 }
 
+// selection is of some instances, on all days.
+func selection(instances ...string) rollup.Selection {
+	sel := rollup.Selection{Product: rollup.Cozystack, Instances: make(map[string]struct{})}
+	for _, instance := range instances {
+		sel.Instances[instance] = struct{}{}
+	}
+	return sel
+}
+
 // Not one byte of an instance is left in the file, and all others have what they had.
 func TestForget(t *testing.T) {
 	month := rollup.MonthOf(march)
@@ -94,7 +103,7 @@ func TestForget(t *testing.T) {
 			had := stored(t, before)
 			must(t, before.Close())
 
-			removed, err := rewrite.Forget(t.Context(), path, "cozystack", gone, nil)
+			found, err := rewrite.Forget(t.Context(), path, selection(gone), march, nil)
 			must(t, err)
 			if got := traces(t, path, gone, string(private)); len(got) != 0 {
 				t.Errorf("the instance is still there as %v", got)
@@ -115,8 +124,8 @@ func TestForget(t *testing.T) {
 				}
 			}
 			// Two days' records, a month's own, and the lines: two of each report.
-			if want := 39 + 2 + 2*40; removed != want {
-				t.Errorf("%d were removed, want %d", removed, want)
+			if found.Records != 39+2 || found.Lines != 2*40 || found.Instances != 1 || found.NotFound != nil {
+				t.Errorf("it found %+v", found)
 			}
 			for _, f := range folded(t, s, "cozystack", month-1, month+1, nil) {
 				if f.instance == gone {
@@ -188,13 +197,13 @@ func TestForgetInABlockOfMany(t *testing.T) {
 			return errors.Join(q.SetSequence(1), q.Put(record.BlockKey(1, "cozystack"), value))
 		}))
 	})
-	removed, err := rewrite.Forget(t.Context(), path, "cozystack", "g", nil)
+	found, err := rewrite.Forget(t.Context(), path, selection("g"), march, nil)
 	must(t, err)
 	s := openRead(t, path)
 	defer s.Close()
 	blocks := allBlocks(t, s)
-	if removed != 3 || len(blocks) != 1 {
-		t.Fatalf("%d removed, %d blocks", removed, len(blocks))
+	if found.Lines != 3 || len(blocks) != 1 {
+		t.Fatalf("%+v, %d blocks", found, len(blocks))
 	}
 	b := blocks[0]
 	if b.Seq != 1 || b.Reports != 2 || b.Samples != 2 || b.Received.UnixMilli() != 7 {
@@ -211,7 +220,7 @@ func TestForgetLeavesAReportInABlock(t *testing.T) {
 	path := fileOf(t, filepath.Join(t.TempDir(), "a.db"), func(s *Store) {
 		must(t, s.Record(t.Context(), report("g", march, "a"), []byte(lines)))
 	})
-	_, err := rewrite.Forget(t.Context(), path, "cozystack", "g", nil)
+	_, err := rewrite.Forget(t.Context(), path, selection("g"), march, nil)
 	must(t, err)
 	s := openRead(t, path)
 	defer s.Close()
@@ -230,7 +239,7 @@ func TestForgetRemovesUnreadableBlocks(t *testing.T) {
 	before := openRead(t, path)
 	blocks := before.Queue().Blocks
 	must(t, before.Close())
-	_, err := rewrite.Forget(t.Context(), path, "cozystack", uuid(1), nil)
+	_, err := rewrite.Forget(t.Context(), path, selection(uuid(1)), march, nil)
 	must(t, err)
 	checkClean(t, path)
 	if got := traces(t, path, uuid(1), "no such series"); len(got) != 0 {
@@ -248,10 +257,10 @@ func TestForgetThroughALink(t *testing.T) {
 	path := fixture(t)
 	link := filepath.Join(t.TempDir(), "link.db")
 	must(t, os.Symlink(path, link))
-	removed, err := rewrite.Forget(t.Context(), link, "cozystack", uuid(1), nil)
+	found, err := rewrite.Forget(t.Context(), link, selection(uuid(1)), march, nil)
 	must(t, err)
-	if got := traces(t, path, uuid(1), "no such series"); removed == 0 || len(got) != 0 {
-		t.Errorf("%d removed, the instance is still there as %v", removed, got)
+	if got := traces(t, path, uuid(1), "no such series"); found.Records == 0 || len(got) != 0 {
+		t.Errorf("%+v, the instance is still there as %v", found, got)
 	}
 	if info, err := os.Lstat(link); err != nil || info.Mode().Type() != fs.ModeSymlink {
 		t.Errorf("the link is %v, %v", info, err)
@@ -263,7 +272,7 @@ func TestForgetRefuses(t *testing.T) {
 	for path, want := range map[string]error{
 		live.path: dberrors.ErrLocked, filepath.Join(t.TempDir(), "none.db"): fs.ErrNotExist,
 	} {
-		if _, err := rewrite.Forget(t.Context(), path, "cozystack", "a", nil); !errors.Is(err, want) {
+		if _, err := rewrite.Forget(t.Context(), path, selection("a"), march, nil); !errors.Is(err, want) {
 			t.Errorf("got %v, want %v", err, want)
 		}
 	}
@@ -329,7 +338,7 @@ func TestForgetAndFigures(t *testing.T) {
 				must(t, s.Record(t.Context(), report("stays", march, "a"), nil))
 				offer(t, s, stored)
 			})
-			_, err := rewrite.Forget(t.Context(), path, "cozystack", "gone", nil)
+			_, err := rewrite.Forget(t.Context(), path, selection("gone"), march, nil)
 			must(t, err)
 			s := openAt(t, path, Options{})
 			kept, err := s.OfferSnapshot(t.Context(), rollup.Snapshot{

@@ -90,7 +90,7 @@ func TestOlderFileAtRest(t *testing.T) {
 	path := schema2(t)
 	before := stateOf(t, path)
 	_, err := OpenReadOnly(path)
-	_, forgetErr := rewrite.Forget(t.Context(), path, "cozystack", "x", nil)
+	_, forgetErr := rewrite.Forget(t.Context(), path, selection("x"), march, nil)
 	_, mergeErr := rewrite.Combine(t.Context(), path+".merged", []string{path}, nil)
 	for _, err := range []error{err, forgetErr, mergeErr} {
 		if !errors.Is(err, dberrors.ErrOlder) || !strings.Contains(err.Error(), "compact --db OLD -o NEW") {

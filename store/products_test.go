@@ -242,7 +242,8 @@ func TestForgetOfOneProduct(t *testing.T) {
 
 func forgetOne(t *testing.T, path, product, instance string) {
 	t.Helper()
-	_, err := rewrite.Forget(t.Context(), path, product, instance, nil)
+	sel := rollup.Selection{Product: product, Instances: map[string]struct{}{instance: {}}}
+	_, err := rewrite.Forget(t.Context(), path, sel, march, nil)
 	must(t, err)
 }
 

@@ -58,6 +58,12 @@ func (s *Store) Prune(ctx context.Context, product string, keep Keep) (pruned Pr
 	if slices.Contains(s.opts.Unfolded, product) {
 		keep.Months = keep.Days.Month()
 	}
+	select {
+	case s.pruning <- struct{}{}:
+		defer func() { <-s.pruning }()
+	case <-ctx.Done():
+		return pruned, fmt.Errorf("store: retention: %w", ctx.Err())
+	}
 	days, months, err := s.prunable(product, keep)
 	if err == nil {
 		var daysErr, monthsErr error

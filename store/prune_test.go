@@ -211,7 +211,7 @@ func TestRemovedThrough(t *testing.T) {
 	path, small := s.path, filepath.Join(t.TempDir(), "small.db")
 	must(t, s.Close())
 	must(t, rewrite.Compact(t.Context(), path, small, nil))
-	_, err := rewrite.Forget(t.Context(), small, "cozystack", uuid(1), nil)
+	_, err := rewrite.Forget(t.Context(), small, selection(uuid(1)), march, nil)
 	must(t, err)
 	anew, err := OpenReadOnly(small)
 	must(t, err)

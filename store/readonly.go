@@ -30,12 +30,13 @@ func OpenReadOnly(path string) (*Store, error) {
 // newReader returns a Store without a writer.
 func newReader(db *bolt.DB, path string) (*Store, error) {
 	s := &Store{
-		db:          db,
+		db:          newLiveFile(db),
 		path:        path,
 		opts:        Options{}.withDefaults(),
 		readOnly:    true,
 		copying:     make(chan struct{}, 1),
 		closingDays: make(chan struct{}, 1),
+		pruning:     make(chan struct{}, 1),
 		requests:    make(chan *request),
 		done:        make(chan struct{}),
 	}

@@ -31,7 +31,7 @@ func TestRebuildFinishesAFold(t *testing.T) {
 	})
 	merged := filepath.Join(dir, "merged")
 	combined(t, merged, path)
-	_, err := rewrite.Forget(t.Context(), path, "cozystack", "gone", nil)
+	_, err := rewrite.Forget(t.Context(), path, selection("gone"), march, nil)
 	must(t, err)
 	for file, without := range map[string]string{merged: "nobody", path: "gone"} {
 		checkClean(t, file)
@@ -66,16 +66,16 @@ func TestForgetOfAnUnreadableRecord(t *testing.T) {
 		}))
 	})
 	before := stateOf(t, path)
-	if _, err := rewrite.Forget(t.Context(), path, "cozystack", "good", nil); !errors.Is(err, dberrors.ErrDamaged) {
+	if _, err := rewrite.Forget(t.Context(), path, selection("good"), march, nil); !errors.Is(err, dberrors.ErrDamaged) {
 		t.Errorf("got %v, want ErrDamaged", err)
 	}
 	if stateOf(t, path) != before {
 		t.Error("the file was changed")
 	}
-	removed, err := rewrite.Forget(t.Context(), path, "cozystack", "bad", nil)
+	found, err := rewrite.Forget(t.Context(), path, selection("bad"), march, nil)
 	must(t, err)
-	if removed != 1 {
-		t.Errorf("%d were removed", removed)
+	if found.Records != 1 {
+		t.Errorf("%+v", found)
 	}
 	checkClean(t, path)
 }

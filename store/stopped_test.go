@@ -29,7 +29,7 @@ func TestStoppedRewrites(t *testing.T) {
 			return err
 		},
 		"forget": func(ctx context.Context, progress func(done, total int64)) error {
-			_, err := rewrite.Forget(ctx, path, "cozystack", uuid(1), progress)
+			_, err := rewrite.Forget(ctx, path, selection(uuid(1)), march, progress)
 			return err
 		},
 	} {
@@ -63,7 +63,7 @@ func TestRewritesStoppedBehindTheRecords(t *testing.T) {
 			return err
 		},
 		"forget": func(ctx context.Context, progress func(done, total int64)) error {
-			_, err := rewrite.Forget(ctx, path, "cozystack", "a", progress)
+			_, err := rewrite.Forget(ctx, path, selection("a"), march, progress)
 			return err
 		},
 	} {

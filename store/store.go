@@ -87,7 +87,7 @@ type Commit struct {
 
 // Store is an open database file. Its methods may be called concurrently.
 type Store struct {
-	db   *bolt.DB
+	db   *liveFile
 	path string
 	id   string
 	opts Options
@@ -97,6 +97,8 @@ type Store struct {
 	copying chan struct{}
 	// closingDays has a token while days are closed or a month is removed: see exclusively.
 	closingDays chan struct{}
+	// pruning has a token while days and months are removed, or something is forgotten.
+	pruning chan struct{}
 
 	// requests is what the writer takes from. Senders hold closing for reading,
 	// so that Close can tell when no one sends any more.
@@ -121,11 +123,12 @@ func Open(path string, opts Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		db:          db,
+		db:          newLiveFile(db),
 		path:        path,
 		opts:        opts.withDefaults(),
 		copying:     make(chan struct{}, 1),
 		closingDays: make(chan struct{}, 1),
+		pruning:     make(chan struct{}, 1),
 		requests:    make(chan *request, maxBatch),
 		done:        make(chan struct{}),
 	}
@@ -185,5 +188,7 @@ func (s *Store) SizeBytes() (size int64, err error) {
 
 // view runs a read transaction. f must be short: see the package's story.
 func (s *Store) view(f func(tx *bolt.Tx) error) error {
-	return boltfile.View(s.db, f)
+	db, done := s.db.use()
+	defer done()
+	return boltfile.View(db, f)
 }

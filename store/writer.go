@@ -30,6 +30,9 @@ type request struct {
 	// shrinks is set if the request only removes: it is carried out in a full file
 	// too.
 	shrinks bool
+	// after runs in the writer's goroutine once the request's transaction has ended, and
+	// those who wait for that have been told.
+	after func(w *writer)
 	// err is the outcome. The writer sets it before it closes done.
 	err  error
 	done chan struct{}
@@ -104,6 +107,24 @@ func setOf(all []rollup.Series) map[rollup.Series]struct{} {
 	return set
 }
 
+// takeOver puts another file in the place of the present one, with all that the writer
+// knows of that. Some months are not what they were.
+func (w *writer) takeOver(db *bolt.DB, months map[rollup.MonthID]struct{}) (closeOld func() error) {
+	s := w.store
+	closeOld = s.db.swap(db)
+	w.dicts.Drop()
+	w.recent.drop()
+	w.room.Close()
+	room, err := boltfile.OpenRoom(s.path)
+	err = errors.Join(err, s.view(func(tx *bolt.Tx) error { return errors.Join(s.queue.load(tx), s.loadExcluded(tx)) }))
+	if err != nil {
+		s.health.failed(err)
+	}
+	w.room = room
+	s.changes.add(months)
+	return closeOld
+}
+
 // run commits requests until the channel is closed and empty.
 func (w *writer) run() {
 	defer close(w.store.done)
@@ -113,7 +134,21 @@ func (w *writer) run() {
 		batch = append(batch[:0], first)
 		batch = w.takeWaiting(batch)
 		w.commit(batch)
-		for i, r := range batch {
+		w.tell(batch)
+	}
+}
+
+// tell lets those go on who wait for a batch, and then runs what is to come after it.
+func (w *writer) tell(batch []*request) {
+	for i, r := range batch {
+		if r.after == nil {
+			close(r.done)
+			batch[i] = nil
+		}
+	}
+	for i, r := range batch {
+		if r != nil {
+			r.after(w)
 			close(r.done)
 			batch[i] = nil
 		}
@@ -190,11 +225,13 @@ func split(batch []*request) (adding, shrinking []*request) {
 func (w *writer) transact(batch []*request, shrinks bool) error {
 	start := w.store.opts.Now()
 	maxBytes := w.store.opts.MaxBytes
-	w.store.db.MaxSize = w.room.Bound(maxBytes, shrinks)
+	db, done := w.store.db.use()
+	defer done()
+	db.MaxSize = w.room.Bound(maxBytes, shrinks)
 	w.dicts.Limits.LeftOut = 0
 	var queued queueChange
 	err := boltfile.Guard(func() error {
-		return w.store.db.Update(func(tx *bolt.Tx) (err error) {
+		return db.Update(func(tx *bolt.Tx) (err error) {
 			queued, err = w.apply(tx, batch)
 			return err
 		})

@@ -34,7 +34,7 @@ func TestAheadOfItsFileIsLeftAlone(t *testing.T) {
 		t.Errorf("ahead by %v, %v, want %v", days, err, want)
 	}
 	_, repairErr := m.Repair(t.Context())
-	_, forgetErr := m.Forget(t.Context(), product, "cluster-a")
+	_, forgetErr := m.Forget(t.Context(), only("cluster-a"))
 	for turn, err := range map[string]error{"Sync": m.Sync(t.Context()), "Repair": repairErr, "Forget": forgetErr} {
 		if !errors.Is(err, ErrAhead) || !strings.Contains(err.Error(), "2026-03-01 to 2026-03-02") {
 			t.Errorf("%s: %v", turn, err)

@@ -117,7 +117,7 @@ func TestMirrorOfAnOlderVersion(t *testing.T) {
 	if lines, _ := read(t, aside); !slices.Equal(lines, want) {
 		t.Errorf("set aside are %q", lines)
 	}
-	if lines, err := New(aside, newMemStore("db-1"), Config{}).forgetDays(t.Context(), product, "cluster-a"); lines != 2 || err != nil {
+	if lines, err := New(aside, newMemStore("db-1"), Config{}).forgetDays(t.Context(), only("cluster-a")); lines != 2 || err != nil {
 		t.Errorf("%d lines are forgotten, %v", lines, err)
 	}
 }
@@ -172,7 +172,7 @@ func TestDayInBothForms(t *testing.T) {
 		t.Errorf("ahead by %v, %v", days, err)
 	}
 	delete(s.days[rollup.DateOf(march1)], [2]string{product, "cluster-a"})
-	if n, err := New(dir, s, Config{}).Forget(t.Context(), product, "cluster-a"); n != 3 || err != nil {
+	if n, err := New(dir, s, Config{}).Forget(t.Context(), only("cluster-a")); n != 3 || err != nil {
 		t.Errorf("%d lines are forgotten, %v", n, err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, march1Plain)); !errors.Is(err, os.ErrNotExist) {
@@ -212,7 +212,7 @@ func TestDamagedGzip(t *testing.T) {
 				t.Errorf("holds %v, %v", holds, err)
 			}
 			before := maps.Clone(s.days[rollup.DateOf(march1)])
-			if n, err := New(dir, s, Config{}).Forget(t.Context(), product, "nobody"); n != 1 || err != nil {
+			if n, err := New(dir, s, Config{}).Forget(t.Context(), only("nobody")); n != 1 || err != nil {
 				t.Errorf("%d lines are forgotten, %v", n, err)
 			}
 			s.days[rollup.DateOf(march1)] = before
@@ -222,4 +222,9 @@ func TestDamagedGzip(t *testing.T) {
 			requireFresh(t, "after a start", dir, s)
 		})
 	}
+}
+
+// only is the selection of one instance, on all days.
+func only(instance string) rollup.Selection {
+	return rollup.Selection{Product: product, Instances: map[string]struct{}{instance: {}}}
 }

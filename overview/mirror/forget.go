@@ -10,21 +10,23 @@ import (
 	"io"
 	"math"
 	"path/filepath"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-// Forget removes an instance's lines from every day's file, at once and whether or
+// Forget removes a selection's lines from every day's file, at once and whether or
 // not the store has that day. Then it does what Sync does: call it once the store
-// has forgotten the instance. Temporary files that a crash has left are removed
+// has forgotten the selection. Temporary files that a crash has left are removed
 // too, for they may have its lines. It returns how many lines it has removed.
 //
 // It returns ErrAhead, and removes nothing, if the mirror is ahead.
 //
-// A line that does not decode is removed if the instance's name is anywhere in it, and
-// so is what of a file can't be unzipped: nobody knows what it has.
-func (m *Mirror) Forget(ctx context.Context, product, instance string) (lines int, err error) {
+// A line that does not decode is removed if the name of an instance that is meant is
+// anywhere in it, and so is what of a file can't be unzipped: nobody knows what it has.
+func (m *Mirror) Forget(ctx context.Context, sel rollup.Selection) (lines int, err error) {
 	m.syncing.Lock()
 	if err = m.refuseAhead(); err == nil {
-		lines, err = m.forgetDays(ctx, product, instance)
+		lines, err = m.forgetDays(ctx, sel)
 	}
 	m.syncing.Unlock()
 	if err != nil {
@@ -33,7 +35,7 @@ func (m *Mirror) Forget(ctx context.Context, product, instance string) (lines in
 	return lines, m.Sync(ctx)
 }
 
-func (m *Mirror) forgetDays(ctx context.Context, product, instance string) (lines int, err error) {
+func (m *Mirror) forgetDays(ctx context.Context, sel rollup.Selection) (lines int, err error) {
 	if err := tidy(m.dir, m.dayFolder()); err != nil {
 		return 0, err
 	}
@@ -46,7 +48,10 @@ func (m *Mirror) forgetDays(ctx context.Context, product, instance string) (line
 		if err := ctx.Err(); err != nil {
 			return lines, err
 		}
-		n, err := m.forgetDay(f, product, instance)
+		if !sel.HasDay(f.date) {
+			continue
+		}
+		n, err := m.forgetDay(f, sel)
 		if err != nil {
 			return lines, err
 		}
@@ -61,21 +66,21 @@ func (m *Mirror) forgetDays(ctx context.Context, product, instance string) (line
 	return lines, m.writeManifest(list)
 }
 
-// forgetDay writes a day's file without the instance's lines, if it has any.
-func (m *Mirror) forgetDay(f dayFile, product, instance string) (removed int, err error) {
-	removed, err = m.filterLines(f, io.Discard, product, instance)
+// forgetDay writes a day's file without the lines that are meant, if it has any.
+func (m *Mirror) forgetDay(f dayFile, sel rollup.Selection) (removed int, err error) {
+	removed, err = m.filterLines(f, io.Discard, sel)
 	if err != nil || removed == 0 {
 		return 0, err
 	}
 	_, err = m.writeDayFile(filepath.Join(m.dir, f.name()), f.as, math.MaxInt64, func(w io.Writer) error {
-		_, err := m.filterLines(f, w, product, instance)
+		_, err := m.filterLines(f, w, sel)
 		return err
 	})
 	return removed, err
 }
 
-// filterLines copies the lines of a file but for the instance's, which it counts.
-func (m *Mirror) filterLines(f dayFile, w io.Writer, product, instance string) (removed int, err error) {
+// filterLines copies the lines of a file but for those that are meant, which it counts.
+func (m *Mirror) filterLines(f dayFile, w io.Writer, sel rollup.Selection) (removed int, err error) {
 	file, err := openDay(m.dir, f)
 	if err != nil {
 		return 0, err
@@ -90,7 +95,7 @@ func (m *Mirror) filterLines(f dayFile, w io.Writer, product, instance string) (
 		if err != nil && !errors.Is(err, io.EOF) {
 			return removed, err
 		}
-		if isLineOf(line, product, instance) {
+		if isLineOf(line, sel) {
 			removed++
 		} else if _, err := w.Write(line); err != nil {
 			return removed, err
@@ -101,13 +106,32 @@ func (m *Mirror) filterLines(f dayFile, w io.Writer, product, instance string) (
 	}
 }
 
-func isLineOf(line []byte, product, instance string) bool {
-	if !bytes.Contains(line, []byte(instance)) {
-		return false // an instance's name is never escaped in JSON
+// isLineOf tells whether a line is meant. Most are as this package writes them, and are not
+// taken apart to find their name: a mirror may have gigabytes of them.
+func isLineOf(line []byte, sel rollup.Selection) bool {
+	if product, instance, ok := nameOf(line); ok && json.Valid(line) {
+		return sel.HasInstance(product, instance)
 	}
 	var l struct{ Product, Instance string }
-	if json.Unmarshal(line, &l) != nil {
-		return true
+	if json.Unmarshal(line, &l) == nil {
+		return sel.HasInstance(l.Product, l.Instance)
 	}
-	return l.Product == product && l.Instance == instance
+	if sel.Instances == nil {
+		return len(line) > 0
+	}
+	for instance := range sel.Instances { // a name is never escaped in JSON
+		if bytes.Contains(line, []byte(instance)) {
+			return true
+		}
+	}
+	return false
+}
+
+// nameOf returns what a line begins with that EncodeLine has written.
+func nameOf(line []byte) (product, instance string, ok bool) {
+	rest, ok := bytes.CutPrefix(line, []byte(`{"product":"`))
+	name, rest, found := bytes.Cut(rest, []byte(`","instance":"`))
+	second, _, closed := bytes.Cut(rest, []byte(`",`))
+	plain := ok && found && closed && !bytes.ContainsAny(name, `"\\`) && !bytes.ContainsAny(second, `"\\`)
+	return string(name), string(second), plain
 }

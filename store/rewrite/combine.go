@@ -53,7 +53,9 @@ func Combine(ctx context.Context, into string, from []string, progress func(done
 	err := c.open(from)
 	if err == nil {
 		err = boltfile.Create(into, layout.CheckSchema, func(temp string) (int, error) {
-			return c.fill(temp, layout.MakeFile, func() error { return errors.Join(c.exclusions(), c.snapshots(), c.appList(), c.queues()) })
+			return c.fill(temp, layout.MakeFile, func() error {
+				return errors.Join(c.exclusions(), c.snapshots(), c.appList(), c.forgotten(), c.queues())
+			})
 		})
 	}
 	if err = errors.Join(err, c.close()); err != nil {

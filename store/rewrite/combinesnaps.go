@@ -176,3 +176,21 @@ func fetchedAt(list []byte) time.Time {
 	_ = json.Unmarshal(list, &l) // another program's list counts as the oldest
 	return l.FetchedAt
 }
+
+// forgotten puts what any of the files says of those who were forgotten.
+func (c *combiner) forgotten() error {
+	for _, s := range c.from {
+		var notes []rollup.Forgotten
+		err := s.view(func(tx *bolt.Tx) (err error) {
+			notes, err = record.DecodeForgotten(tx.Bucket(layout.BucketMeta).Get(layout.KeyForgotten))
+			return err
+		})
+		if err == nil && len(notes) > 0 {
+			err = c.write(func(tx *bolt.Tx, _ *layout.Dictionaries) error { return putNotes(tx, notes) })
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

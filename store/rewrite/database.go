@@ -8,10 +8,18 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-// database is a file that no server has open.
-type database struct{ *bolt.DB }
+// database is a file that no server has open, or one as it was when a transaction began.
+type database struct {
+	*bolt.DB
+	as *bolt.Tx // nil: as it is
+}
 
-func (d *database) view(f func(tx *bolt.Tx) error) error { return boltfile.View(d.DB, f) }
+func (d *database) view(f func(tx *bolt.Tx) error) error {
+	if d.as == nil {
+		return boltfile.View(d.DB, f)
+	}
+	return boltfile.Surface(boltfile.Guard(func() error { return f(d.as) }))
+}
 
 // monthDays are sets of days of a product's month: those that have records, those of them that
 // are not closed, and those that the month notes.

@@ -14,7 +14,7 @@ func (f *forgetter) exclusions() error {
 	return f.write(func(tx *bolt.Tx, _ *layout.Dictionaries) error {
 		for _, product := range layout.ExcludedProducts(tx) {
 			before := layout.ExclusionsOf(tx, product)
-			gone := slices.DeleteFunc(slices.Clone(before.Instances), func(instance string) bool { return f.keep(product, instance) })
+			gone := slices.DeleteFunc(slices.Clone(before.Instances), func(instance string) bool { return !f.forgets(product, instance) })
 			if _, err := layout.Include(tx, product, gone); err != nil {
 				return err
 			}
@@ -24,4 +24,9 @@ func (f *forgetter) exclusions() error {
 		}
 		return nil
 	})
+}
+
+// forgets tells whether all of an instance is meant.
+func (f *forgetter) forgets(product, instance string) bool {
+	return f.sel.To == 0 && f.sel.HasInstance(product, instance)
 }

@@ -15,9 +15,7 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-// queue takes the instance's lines out of the blocks of the new file. A block that
-// has no others is removed, and so is one that can't be read: no one can tell what
-// is in it, and it can't be forwarded.
+// queue takes the selection's lines out of the blocks of the new file.
 func (f *forgetter) queue() error {
 	var keys [][]byte
 	err := f.from[0].view(func(tx *bolt.Tx) error {
@@ -28,69 +26,84 @@ func (f *forgetter) queue() error {
 	})
 	for _, key := range keys {
 		if err == nil {
-			err = f.block(key)
+			err = f.write(func(tx *bolt.Tx, _ *layout.Dictionaries) error {
+				queue := tx.Bucket(layout.BucketQueue)
+				return f.putBlock(queue, key, queue.Get(key))
+			})
 		}
 	}
 	return err
 }
 
-func (f *forgetter) block(key []byte) error {
-	var b rollup.Block
+// putBlock puts what stays of a block. One that has no other lines is removed, and so is
+// one that can't be read: no one can tell what is in it, and it can't be forwarded.
+func (f *forgetter) putBlock(queue *bolt.Bucket, key, value []byte) error {
+	b, err := record.DecodeBlock(key, value)
 	var lines []byte
-	err := f.from[0].view(func(tx *bolt.Tx) (err error) {
-		if b, err = record.DecodeBlock(key, tx.Bucket(layout.BucketQueue).Get(key)); err == nil {
-			lines, err = record.UnpackBlock(b)
-		}
-		return err
-	})
+	if err == nil {
+		lines, err = record.UnpackBlock(b)
+	}
 	if errors.Is(err, dberrors.ErrDamaged) {
-		return f.write(func(tx *bolt.Tx, _ *layout.Dictionaries) error { return tx.Bucket(layout.BucketQueue).Delete(key) })
+		return queue.Delete(key)
 	}
 	if err != nil {
 		return err
 	}
-	rest, removed, reports := withoutInstance(lines, f.instance)
-	if removed == 0 {
+	rest, removed, reports := withoutLines(lines, func(instance string, at rollup.Date) bool { return isMeant(f.sel, b.Product, instance, at) })
+	switch {
+	case removed == 0 && bytes.Equal(queue.Get(key), value):
 		return nil
+	case removed == 0:
+		return queue.Put(key, bytes.Clone(value))
+	case len(rest) == 0:
+		return queue.Delete(key)
 	}
-	f.removed += removed
 	b.Samples -= removed
 	b.Reports = max(b.Reports-reports, 1)
-	return f.write(func(tx *bolt.Tx, _ *layout.Dictionaries) error {
-		queue := tx.Bucket(layout.BucketQueue)
-		if len(rest) == 0 {
-			return queue.Delete(key)
-		}
-		if first, ok := stampOf(firstLine(rest)); ok {
-			b.Received = first
-		}
-		value, err := f.blocks.Encode(b, slices.Values([][]byte{rest}))
-		if err != nil {
-			return err
-		}
-		return queue.Put(key, value)
-	})
+	if first, ok := stampOf(firstLine(rest)); ok {
+		b.Received = first
+	}
+	value, err = f.blocks.Encode(b, slices.Values([][]byte{rest}))
+	if err != nil {
+		return err
+	}
+	return queue.Put(key, value)
 }
 
-// withoutInstance returns the lines that are not an instance's, how many are, and of
-// how many reports these were: the lines of a report stand together and have one
-// time of receipt. AppendLines of ingest writes the label cluster_id first.
-func withoutInstance(lines []byte, instance string) (rest []byte, removed, reports int) {
-	label := []byte(`cluster_id="` + instance + `"`)
-	var last []byte // the time of the line before, if that was the instance's
+// isMeant tells whether a line of a product's instance is, which was received on a day.
+func isMeant(sel rollup.Selection, product, instance string, at rollup.Date) bool {
+	return sel.HasInstance(product, instance) && sel.HasDay(at)
+}
+
+// withoutLines returns the lines that are not meant, how many are, and of how many
+// reports these were: the lines of a report stand together and have one time of receipt.
+func withoutLines(lines []byte, meant func(instance string, at rollup.Date) bool) (rest []byte, removed, reports int) {
+	var last []byte // the instance and the time of the line before, if that was meant
 	for line := range bytes.Lines(lines) {
-		_, labels, _ := bytes.Cut(line, []byte{'{'})
-		if !bytes.HasPrefix(labels, label) {
+		instance, stamp := instanceOf(line), line[bytes.LastIndexByte(line, ' ')+1:]
+		at, _ := stampOf(line)
+		if !meant(string(instance), rollup.DateOf(at)) {
 			rest, last = append(rest, line...), nil
 			continue
 		}
-		stamp := line[bytes.LastIndexByte(line, ' ')+1:]
-		if !bytes.Equal(stamp, last) {
-			reports++
+		if report := slices.Concat(instance, stamp); !bytes.Equal(report, last) {
+			reports, last = reports+1, report
 		}
-		removed, last = removed+1, stamp
+		removed++
 	}
 	return rest, removed, reports
+}
+
+// instanceOf returns whose line it is: AppendLines of ingest writes the label cluster_id
+// first. No instance's name has to be escaped.
+func instanceOf(line []byte) []byte {
+	_, labels, _ := bytes.Cut(line, []byte{'{'})
+	name, ok := bytes.CutPrefix(labels, []byte(`cluster_id="`))
+	end := bytes.IndexByte(name, '"')
+	if !ok || end < 0 {
+		return nil
+	}
+	return name[:end]
 }
 
 func firstLine(lines []byte) []byte {
@@ -100,6 +113,7 @@ func firstLine(lines []byte) []byte {
 
 // stampOf returns the time at the end of a line.
 func stampOf(line []byte) (t time.Time, ok bool) {
-	ms, err := strconv.ParseInt(string(line[bytes.LastIndexByte(line, ' ')+1:]), 10, 64)
+	stamp := bytes.TrimRight(line[bytes.LastIndexByte(line, ' ')+1:], "\n")
+	ms, err := strconv.ParseInt(string(stamp), 10, 64)
 	return time.UnixMilli(ms).UTC(), err == nil && ms >= 0
 }

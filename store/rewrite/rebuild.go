@@ -26,11 +26,15 @@ type rebuild struct {
 	// dicts are the dictionaries of the new file. After an error they may not be as the
 	// file has them, but then all ends.
 	dicts layout.Dictionaries
-	// keep tells whose records are kept; nil keeps all. removed counts the others, and
+	// drops tells which records are left out; nil: none. removed counts them, and
 	// touched are the months that had any.
-	keep    func(product, instance string) bool
+	drops   func(name layout.PartitionName, instance string) bool
 	removed int
-	touched []rollup.MonthID
+	touched map[rollup.MonthID]struct{}
+	// ownKept, unless nil, takes what is made anew out of records of a month's own, and
+	// afterDays makes it, once the closed days are there.
+	ownKept   func(name layout.PartitionName, chunk []rollup.InstanceMonth) []rollup.InstanceMonth
+	afterDays func(product string, month rollup.MonthID, closed rollup.DaySet) error
 	// wholeDays leaves a day out that any of the files has removed, and merges it into
 	// its month alone. leftOut counts those that a file still has.
 	wholeDays bool
@@ -97,11 +101,18 @@ func (r *rebuild) months() error {
 			return fmt.Errorf("%s: %w", month, err)
 		}
 		if r.removed > before {
-			r.touched = append(r.touched, month)
+			r.touch(month)
 		}
 	}
 	tell(total, total)
 	return nil
+}
+
+func (r *rebuild) touch(month rollup.MonthID) {
+	if r.touched == nil {
+		r.touched = make(map[rollup.MonthID]struct{})
+	}
+	r.touched[month] = struct{}{}
 }
 
 // month takes over a month, product by product.
@@ -160,6 +171,11 @@ func (r *rebuild) product(product string, month rollup.MonthID) (leftOut rollup.
 			return 0, err
 		}
 	}
+	if r.afterDays != nil {
+		if err := r.afterDays(product, month, all.pending); err != nil {
+			return 0, err
+		}
+	}
 	return gone & all.days, r.note(product, month, all.pending|gone, gone)
 }
 
@@ -184,6 +200,9 @@ func (r *rebuild) own(s *database, product string, month rollup.MonthID) (days r
 	err = layout.EachMonth(r.ctx, s.view, name, r.keeps(name), func(chunk []rollup.InstanceMonth) error {
 		for _, m := range chunk {
 			days |= m.Month.Days()
+		}
+		if r.ownKept != nil {
+			chunk = r.ownKept(name, chunk)
 		}
 		return r.putMonths(product, month)(chunk)
 	})
@@ -226,7 +245,7 @@ func (r *rebuild) day(s *database, name layout.PartitionName) error {
 // keeps tells of a partition's instances whether they are kept, and counts.
 func (r *rebuild) keeps(name layout.PartitionName) func(instance string) bool {
 	return func(instance string) bool {
-		if r.keep == nil || r.keep(name.Product, instance) {
+		if r.drops == nil || !r.drops(name, instance) {
 			return true
 		}
 		r.removed++

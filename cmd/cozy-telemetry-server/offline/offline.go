@@ -15,7 +15,7 @@ import (
 func Commands(env cli.Environment) []*cobra.Command {
 	return []*cobra.Command{
 		newOverview(env), newInspect(), newExport(env), newVerify(env),
-		newMerge(env), newCompact(env), newRestore(env), newForget(env), newResend(env),
+		newMerge(env), newCompact(env), newRestore(env), newResend(env),
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/overview"
 	"github.com/cozystack/cozystack-telemetry-server/overview/mirror"
 	"github.com/cozystack/cozystack-telemetry-server/store"
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
 func newVerify(env cli.Environment) *cobra.Command {
@@ -45,6 +47,8 @@ type verifier struct {
 	out      io.Writer
 	store    *store.Store
 	problems int
+	// forgotten is what the file notes of those who were.
+	forgotten []rollup.Forgotten
 }
 
 // problem notes something that must not be.
@@ -100,9 +104,18 @@ func (v *verifier) snapshots(confirmDays int) error {
 	if err != nil {
 		return err
 	}
+	if v.forgotten, err = v.store.Forgotten(); err != nil {
+		return err
+	}
+	for _, f := range v.forgotten {
+		fmt.Fprintf(v.out, "note: on %s %s were forgotten that had records from %s to %s: final figures that are older may have them\n",
+			f.At.UTC().Format("2006-01-02 at 15:04"), cli.CountOf(f.Instances, "cluster"), f.From, f.To)
+	}
 	for _, s := range all {
 		note, err := o.Compare(s)
 		switch {
+		case errors.Is(err, overview.ErrLess) && v.hasForgotten(s):
+			fmt.Fprintf(v.out, "note: snapshot of %s: %v: it has clusters that were forgotten since\n", s.Month, err)
 		case errors.Is(err, overview.ErrLess):
 			v.problem("snapshot of %s: %v", s.Month, err)
 		case err != nil:
@@ -112,6 +125,11 @@ func (v *verifier) snapshots(confirmDays int) error {
 		}
 	}
 	return nil
+}
+
+// hasForgotten tells whether figures may have clusters that were forgotten since.
+func (v *verifier) hasForgotten(s rollup.Snapshot) bool {
+	return slices.ContainsFunc(v.forgotten, func(f rollup.Forgotten) bool { return f.Covers(s.Month, s.CollectedAt) })
 }
 
 // praise says how much was found to be good.

@@ -13,6 +13,7 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/backup"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/exclude"
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/forget"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/offline"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/serve"
 )
@@ -93,7 +94,7 @@ with monthly statistics. Without a command it serves.`,
 	root.SetFlagErrorFunc(wrongFlag)
 	root.SuggestionsMinimumDistance = 2 // letters
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newVersion(), newHealthcheck(), backup.Command(env), backfill.Command(env), anomalies.Command(env))
+	root.AddCommand(newVersion(), newHealthcheck(), backup.Command(env), backfill.Command(env), forget.Command(env), anomalies.Command(env))
 	root.AddCommand(exclude.Commands(env)...)
 	root.AddCommand(offline.Commands(env)...)
 	for _, cmd := range append(root.Commands(), root) {

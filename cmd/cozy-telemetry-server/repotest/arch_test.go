@@ -39,7 +39,7 @@ var imports = map[string][]string{
 		module + "store/rollup", module + "store/dberrors", module + "store/internal", "go.etcd.io/bbolt",
 	},
 	"store": {
-		module + "store/rollup", module + "store/durable", module + "store/dberrors", module + "store/internal",
+		module + "store/rollup", module + "store/durable", module + "store/dberrors", module + "store/internal", module + "store/rewrite",
 		"go.etcd.io/bbolt", "golang.org/x/sync",
 	},
 	"ingest/jsonerror": {},
@@ -61,10 +61,10 @@ var imports = map[string][]string{
 	"appsource":        {},
 	server:             {rooms + "program"},
 	server + "/program": {
-		rooms + "serve", rooms + "offline", rooms + "backup", rooms + "backfill", rooms + "anomalies", rooms + "exclude", rooms + "cli", cobraModule,
+		rooms + "serve", rooms + "offline", rooms + "backup", rooms + "backfill", rooms + "forget", rooms + "anomalies", rooms + "exclude", rooms + "cli", cobraModule,
 	},
 	server + "/serve": {
-		rooms + "backup", rooms + "backfill", rooms + "anomalies", rooms + "exclude", rooms + "limits", rooms + "lobby", rooms + "private", rooms + "cli",
+		rooms + "backup", rooms + "backfill", rooms + "forget", rooms + "anomalies", rooms + "exclude", rooms + "limits", rooms + "lobby", rooms + "private", rooms + "cli",
 		module + "store", module + "ingest", module + "ingest/forward", module + "overview", module + "appsource", module + "ingest/jsonerror",
 		"github.com/labstack/echo/v4", "github.com/prometheus/client_golang/prometheus",
 		"github.com/rs/zerolog", pflagModule, "golang.org/x/sync",
@@ -82,6 +82,9 @@ var imports = map[string][]string{
 	server + "/exclude": {
 		rooms + "private", rooms + "cli", module + "store", module + "overview", module + "appsource", module + "ingest/jsonerror",
 		"github.com/rs/zerolog", cobraModule,
+	},
+	server + "/forget": {
+		rooms + "private", rooms + "cli", module + "store", module + "overview", module + "ingest/jsonerror", "github.com/rs/zerolog", cobraModule,
 	},
 	server + "/backup":  {rooms + "private", rooms + "cli", module + "store", module + "ingest/jsonerror", "github.com/rs/zerolog", cobraModule},
 	exportFolder:        {module + "store", module + "appsource", parquetModule, "golang.org/x/mod"},

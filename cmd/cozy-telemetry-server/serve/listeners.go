@@ -125,6 +125,7 @@ func (s *server) admin() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", s.metrics.handler())
 	s.backfill.Register(mux)
+	s.forget.Register(mux)
 	s.anomalies.Register(mux)
 	s.excluder.Register(mux, s.log)
 	mux.Handle(backup.Path, s.backups)

@@ -41,6 +41,7 @@ func (s *server) start(ctx context.Context, loops *errgroup.Group) {
 	}
 	loop(func() { s.overview.Run(ctx) })
 	loop(func() { s.backfill.Run(ctx) })
+	loop(func() { s.forget.Run(ctx) })
 	loop(func() { s.retention.run(ctx) })
 	loop(func() { s.refusals.run(ctx, s.log) })
 	loop(func() { s.anomalies.Run(ctx) })

@@ -16,6 +16,7 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/backup"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/exclude"
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/forget"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/lobby"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/private"
 	"github.com/cozystack/cozystack-telemetry-server/ingest"
@@ -40,6 +41,7 @@ type server struct {
 	ingest       *ingest.Handler
 	backfill     *backfill.Loop
 	excluder     *exclude.Excluder
+	forget       *forget.Loop
 	retention    *retention
 	backups      *backup.Backups
 	anomalies    *anomalies.Watch
@@ -176,6 +178,7 @@ func (s *server) buildIngest(env cli.Environment) error {
 	if err != nil {
 		return err
 	}
+	s.forget = forget.NewLoop(forget.Config{Store: s.store, Mirror: s.mirror, Overview: s.overview, Log: s.log})
 	s.backfill = backfill.NewLoop(backfill.Filler{
 		URL: cfg.vmselectURL, Rules: rules, Store: s.store, Overview: s.overview, Now: env.Now,
 	}, s.log)

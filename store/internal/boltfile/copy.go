@@ -36,6 +36,15 @@ type CopyOptions struct {
 // bbolt has reserved behind it. It returns how many keys it has copied. The copy is
 // not synced.
 func Copy(ctx context.Context, src *bolt.DB, to string, opts CopyOptions) (keys int, err error) {
+	err = View(src, func(tx *bolt.Tx) error {
+		keys, err = CopyTx(ctx, tx, to, opts)
+		return err
+	})
+	return keys, err
+}
+
+// CopyTx is Copy for a file as a transaction sees it.
+func CopyTx(ctx context.Context, src *bolt.Tx, to string, opts CopyOptions) (keys int, err error) {
 	if opts.Progress == nil {
 		opts.Progress = func(done, total int64) {}
 	}
@@ -46,7 +55,7 @@ func Copy(ctx context.Context, src *bolt.DB, to string, opts CopyOptions) (keys 
 	dst.NoSync = true
 	c := copier{ctx: ctx, dst: dst, CopyOptions: opts}
 	var size int64
-	err = Guard(func() error { return src.View(c.run) })
+	err = Guard(func() error { return c.run(src) })
 	if err == nil {
 		err = dst.View(func(tx *bolt.Tx) error { size = tx.Size(); return nil })
 	}

@@ -19,13 +19,17 @@ func Create(path string, ours func(tx *bolt.Tx) error, fill func(temp string) (k
 	return durable.Create(path, func(temp string) error { return fillChecked(temp, ours, fill) })
 }
 
-// Replace does the same in place of a file, whose owner and mode it keeps.
-func Replace(path string, ours func(tx *bolt.Tx) error, fill func(temp string) (keys int, err error)) error {
+// Replace does the same in place of a file, whose owner and mode it keeps. finish, unless
+// nil, is called at the very end, with the checked file.
+func Replace(path string, ours func(tx *bolt.Tx) error, fill func(temp string) (keys int, err error), finish func(temp string) error) error {
 	return durable.Replace(path, func(temp string) error {
 		if err := fillChecked(temp, ours, fill); err != nil {
 			return err
 		}
-		return keepOwner(path, temp)
+		if err := keepOwner(path, temp); err != nil || finish == nil {
+			return err
+		}
+		return finish(temp)
 	})
 }
 

@@ -35,7 +35,9 @@ var (
 	KeyID       = []byte("id")
 	KeyAppList  = []byte("apps")
 	KeyBackfill = []byte("backfill")
-	KeyProbe    = []byte("probe")
+	// KeyForgotten says that instances were forgotten, and when.
+	KeyForgotten = []byte("forgotten")
+	KeyProbe     = []byte("probe")
 )
 
 // RootBuckets are all buckets at the root.

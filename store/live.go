@@ -1,0 +1,45 @@
+package store
+
+import (
+	"sync"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// liveFile is the open file of a Store, in whose place another one may come.
+type liveFile struct {
+	mu sync.RWMutex
+	db *bolt.DB
+	// users are those who use db.
+	users *sync.WaitGroup
+}
+
+func newLiveFile(db *bolt.DB) *liveFile { return &liveFile{db: db, users: new(sync.WaitGroup)} }
+
+// use returns the file, which stays open until done is called.
+func (l *liveFile) use() (db *bolt.DB, done func()) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	l.users.Add(1)
+	return l.db, l.users.Done
+}
+
+// swap puts another file in the place of this one. closeOld waits for those who still use
+// the old one, and closes it.
+func (l *liveFile) swap(db *bolt.DB) (closeOld func() error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	old, users := l.db, l.users
+	l.db, l.users = db, new(sync.WaitGroup)
+	return func() error {
+		users.Wait()
+		return old.Close()
+	}
+}
+
+// Close closes the file when nobody uses it any more.
+func (l *liveFile) Close() error {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.db.Close()
+}

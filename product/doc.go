@@ -26,4 +26,16 @@
 // [Product.ID] hashes the name under a key that [Keys] hand out (identity.go): of the file,
 // or of the day for products whose names are those of sessions. Of those no hour may be
 // kept, so they are received at the day's start.
+//
+// A [Tally] makes [Figures] of months (tally.go, counter.go), in any order:
+//
+//	tally := product.NewTally(p)
+//	tally.Add(month, instanceMonth) // or AddSession(date, day) of a product of sessions
+//	figures := tally.Figures()
+//	public := p.Public(figures, minShare)
+//
+// Months of several calendar months make the figures of their window, each instance once;
+// a tally of one day's sessions makes its totals. What is stored are the figures, and what
+// is published are those of [Product.Public], without the shares of few instances
+// (public.go).
 package product

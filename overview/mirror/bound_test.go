@@ -207,7 +207,14 @@ func TestReserveOfTheVolume(t *testing.T) {
 	if !maps.Equal(before, after) {
 		t.Errorf("files are\n%v\nwant\n%v", after, before)
 	}
-	if err := New(dir, s, Config{MinFree: 1}).Sync(t.Context()); err != nil {
+	// A lower bound makes room also then.
+	if err := New(dir, s, Config{MinFree: 1 << 60, DaysBytes: sizes(t, dir)[0] + 1}).Sync(t.Context()); err == nil {
+		t.Error("the newest day is written")
+	}
+	if got := sizes(t, dir); len(got) != 1 {
+		t.Errorf("with a lower bound there are %d days", len(got))
+	}
+	if err := New(dir, s, Config{MinFree: 1, DaysBytes: -1}).Sync(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	requireFresh(t, "with room again", dir, s)

@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/cozystack/cozystack-telemetry-server/store/durable"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -73,10 +72,7 @@ func (m *Mirror) syncDays(ctx context.Context, matches func(string, dayEntry) bo
 			list.LeftOut = &leftOut{Through: day.String(), Bound: bound}
 			break
 		}
-		failed.add(err)
-		if errors.Is(err, durable.ErrReserve) {
-			break
-		}
+		failed.add(err) // the days before may still have to make room
 	}
 	failed.add(context.Cause(ctx))
 	m.removeDropped(list, versions, failed)
@@ -109,8 +105,8 @@ type dayTurn struct {
 	left    int64 // bytes that the day may take
 }
 
-// syncDay writes a day, unless it is clean, and returns how many bytes it takes. It
-// returns errNoRoom if these are too many.
+// syncDay writes a day, unless it is clean, and returns how many bytes it takes, as it is
+// or was. It returns errNoRoom if these are too many.
 func (m *Mirror) syncDay(ctx context.Context, d dayTurn, list manifest) (bytes int64, err error) {
 	key := d.day.String()
 	e, ok := list.Days[key]
@@ -122,7 +118,7 @@ func (m *Mirror) syncDay(ctx context.Context, d dayTurn, list manifest) (bytes i
 		// Until the file is known to be good, the manifest must not vouch for it.
 		delete(list.Days, key)
 		if e, d.as, err = m.writeDay(ctx, d); err != nil {
-			return 0, err
+			return m.sizeOf(d.day), err
 		}
 		e.Version = d.version
 		list.Days[key] = e
@@ -132,6 +128,16 @@ func (m *Mirror) syncDay(ctx context.Context, d dayTurn, list manifest) (bytes i
 		return 0, errNoRoom
 	}
 	return e.Bytes, errors.Join(err, m.removeDay(d.day, d.as.other()))
+}
+
+// sizeOf returns how many bytes a day's files take.
+func (m *Mirror) sizeOf(day rollup.Date) (bytes int64) {
+	for _, as := range []form{plain, zipped} {
+		if info, err := os.Lstat(m.dayPath(day, as)); err == nil && info.Mode().IsRegular() {
+			bytes += info.Size()
+		}
+	}
+	return bytes
 }
 
 // removeDropped removes the listed files of days that the store has no more: retention

@@ -1,6 +1,7 @@
 // Package durable gives files their names: a file of a name is a whole one, whatever
 // happens while it is made, and no file is replaced unless that is asked for. All
-// that the project writes is published by it. It knows the standard library alone.
+// that the project writes is published by it. Who can wait asks it whether a volume has
+// room to spare ([CheckFree]). It knows the standard library alone.
 package durable
 
 import (

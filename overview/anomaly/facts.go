@@ -134,25 +134,26 @@ func Gather(ctx context.Context, s Store, upTo rollup.Date) (Facts, error) {
 	if len(f.Months) == 0 {
 		return f, nil
 	}
-	for date := f.Today; date > f.Today-recentDays && err == nil; date-- {
-		var d Day
-		d, err = gatherDay(ctx, s, months.firstSeen, date)
+	for date := f.Today; date > f.Today-recentDays; date-- {
+		d, err := gatherDay(ctx, s, months.firstSeen, date)
+		if err != nil {
+			return Facts{}, err
+		}
 		f.Days = append(f.Days, d)
 	}
 	if !f.anyLargeGroup() {
-		return f, err
+		return f, nil
 	}
 	for week := range rollup.Date(usualWeeks) {
+		d, err := gatherDay(ctx, s, months.firstSeen, f.Today-7*(week+1))
 		if err != nil {
-			break
+			return Facts{}, err
 		}
-		var d Day
-		d, err = gatherDay(ctx, s, months.firstSeen, f.Today-7*(week+1))
 		if d.Totals[Clusters] > 0 {
 			f.Usual = append(f.Usual, d)
 		}
 	}
-	return f, err
+	return f, nil
 }
 
 // Find returns what is not usual, by kind.

@@ -6,7 +6,6 @@ package anomalies
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -56,9 +55,8 @@ type Watch struct {
 	store anomaly.Store
 	tally *Tally
 
-	turn  chan struct{} // has room for one who looks
-	mu    sync.Mutex    // held for known
-	known map[string]bool
+	turn  chan struct{}   // has room for one who looks, and owns known
+	known map[string]bool // the keys of what the last look has found
 }
 
 // NewWatch returns a watch that has not looked yet.
@@ -109,8 +107,6 @@ func (w *Watch) look(ctx context.Context) (Look, error) {
 // tell logs one line if there is something new, and one if something is gone. No id is in
 // them.
 func (w *Watch) tell(findings []anomaly.Finding) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	known, before := make(map[string]bool), w.known
 	var news []string
 	for _, f := range findings {

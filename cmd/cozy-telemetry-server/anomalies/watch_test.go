@@ -49,6 +49,13 @@ func watch(t *testing.T, fn func(t *testing.T, w *watched)) {
 	})
 }
 
+// change changes the world while nobody looks.
+func (w *watched) change(fn func()) {
+	w.turn <- struct{}{}
+	fn()
+	<-w.turn
+}
+
 // hour lets an hour pass, with its look.
 func (w *watched) hour() {
 	time.Sleep(time.Hour)
@@ -103,23 +110,25 @@ func TestLogTellsChanges(t *testing.T) {
 		}
 		lines := func() int { return strings.Count(w.log.String(), "\n") }
 		today := rollup.DateOf(time.Now())
-		for day := today - 30; day <= today; day++ {
-			for i := range 30 {
-				w.world.report(t, string(rune('a'+i)), day, made(1+i, i, i))
+		w.change(func() {
+			for day := today - 30; day <= today; day++ {
+				for i := range 30 {
+					w.world.report(t, string(rune('a'+i)), day, made(1+i, i, i))
+				}
 			}
-		}
+		})
 		w.hour()
 		if lines() != 0 {
 			t.Fatalf("an ordinary fleet: %s", w.log.String())
 		}
-		w.world.report(t, "secret-id", today, made(10000, 0, 0))
+		w.change(func() { w.world.report(t, "secret-id", today, made(10000, 0, 0)) })
 		for range 5 {
 			w.hour()
 		}
 		if lines() != 1 || w.counts[anomaly.KindShare] != 1 || strings.Contains(w.log.String(), "secret") {
 			t.Errorf("found %v, the log has %s", w.counts, w.log.String())
 		}
-		w.world.excluded = []string{"secret-id"}
+		w.change(func() { w.world.excluded = []string{"secret-id"} })
 		for range 5 {
 			w.hour()
 		}

@@ -162,6 +162,8 @@ func (s foldBench) Fold(_ context.Context, _ string, _, _ rollup.MonthID, _ []st
 	return nil
 }
 
+func (foldBench) Exclusions(string) rollup.Exclusions { return rollup.Exclusions{} }
+
 func (s foldBench) Changes(month rollup.MonthID) uint64 {
 	if month == s.last {
 		*s.looks++

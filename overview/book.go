@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -71,15 +72,25 @@ func (b *book) enter(e *entry, m rollup.Month) (seen rollup.DaySet, dated bool) 
 	for _, mm := range m.Metrics {
 		dated = dated && mm.Known()
 	}
-	for _, p := range m.Peaks {
+	for i := range m.Peaks {
+		p := &m.Peaks[i] // a large one
 		dated = dated && p.Known()
-		switch metric := p.Series.Metric(); metric {
-		case rollup.MetricApplications, rollup.MetricTenants:
+		if metric := countedBy(p.Series); metric != "" {
 			e.peaks = append(e.peaks, seriesPeak{b.number(metric, p.Series), highest{p.Peak, p.Second}})
 		}
 	}
 	slices.SortFunc(e.peaks, func(x, y seriesPeak) int { return cmp.Compare(x.series, y.series) })
 	return seen, dated
+}
+
+// countedBy returns the metric of a series that counts applications or tenants, else "".
+func countedBy(s rollup.Series) string {
+	for _, metric := range [...]string{rollup.MetricApplications, rollup.MetricTenants} {
+		if rest, ok := strings.CutPrefix(string(s), metric); ok && (rest == "" || rest[0] == '{') {
+			return metric
+		}
+	}
+	return ""
 }
 
 func (b *book) number(metric string, s rollup.Series) uint32 {

@@ -113,7 +113,7 @@ func (t *tally) confirmed(days int, tables []*table) *rollup.Confirmed {
 // those of the month before that were seen in this one. Each counts with its peak, but
 // with no more than its second-highest day of both months.
 func (b *book) young(before, own *table, days, confirmDays int) *rollup.Confirmed {
-	t := b.tally(second)
+	t := b.tally(ofSecond)
 	var then, now, both entry
 	for i := range own.spans {
 		earlier, entry := before.at(i), own.at(i)

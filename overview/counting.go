@@ -32,7 +32,7 @@ type figures struct {
 // count returns the figures of tables that together have the months of a window.
 func (b *book) count(w window, confirmDays int, tables ...*table) figures {
 	f := figures{monthClusters: make([]int64, w.months())}
-	seen, confirmed := b.tally(peak), b.tally(second)
+	seen, confirmed := b.tally(ofPeaks), b.tally(ofSecond)
 	eachCluster(tables, func(_ uint32, e *entry) {
 		f.known = true
 		seen.add(e)
@@ -52,21 +52,31 @@ func (b *book) count(w window, confirmDays int, tables ...*table) figures {
 	return f
 }
 
-// tally adds up clusters. Each one counts with one value of what its entry has: the
-// highest, or that of the second-highest day.
+// What a tally counts.
+const (
+	ofPeaks  = false
+	ofSecond = true
+)
+
+// tally adds up clusters. Each one counts with one value of what its entry has: its
+// peaks, or those of the second-highest day.
 type tally struct {
 	book           *book
-	of             func(highest) float64
+	second         bool
 	clusters       int64
 	nodes, tenants float64
 	totals         []float64 // by series; negative where no cluster has it
 }
 
-func peak(h highest) float64   { return h.peak }
-func second(h highest) float64 { return h.second }
+func (b *book) tally(second bool) *tally {
+	return &tally{book: b, second: second, totals: slices.Repeat([]float64{-1}, b.series.len())}
+}
 
-func (b *book) tally(of func(highest) float64) *tally {
-	return &tally{book: b, of: of, totals: slices.Repeat([]float64{-1}, b.series.len())}
+func (t *tally) of(h highest) float64 {
+	if t.second {
+		return h.second
+	}
+	return h.peak
 }
 
 // add counts one cluster.

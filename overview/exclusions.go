@@ -116,7 +116,7 @@ func (e everyone) Fold(ctx context.Context, product string, from, to rollup.Mont
 }
 
 func (b *book) totals(t *table, excluded rollup.Exclusions) Totals {
-	c := b.tally(peak)
+	c := b.tally(ofPeaks)
 	eachCluster([]*table{t}, func(cluster uint32, e *entry) {
 		if _, out := slices.BinarySearch(excluded.Instances, string(b.clusters.text(cluster))); !out {
 			c.add(e)

@@ -12,7 +12,7 @@ import (
 // month, as its snapshot does, each as one series of a cluster. The numbers of the
 // rest are given back, so a flood takes memory only while its month is read.
 func (b *book) sift(t *table, first int) *table {
-	all := b.tally(peak)
+	all := b.tally(ofPeaks)
 	eachCluster([]*table{t}, func(_ uint32, e *entry) { all.add(e) })
 	kept := all.byKind()
 

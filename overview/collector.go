@@ -180,7 +180,7 @@ func (c *collector) confirmEnded(ctx context.Context) error {
 
 func (c *collector) confirm(ctx context.Context, id rollup.MonthID) error {
 	s, ok, err := c.store.Snapshot(id)
-	if err != nil || !ok || !s.Final || s.Confirmed != nil {
+	if err != nil || !ok || !s.Final || s.Confirmed != nil || s.Source == rollup.SourceImported {
 		return err
 	}
 	if err := c.store.CloseDays(ctx, id, id.Last()); err != nil {

@@ -29,10 +29,14 @@ func (s Snapshot) Compare(other Snapshot) int {
 // Keep returns what stands of a month when a snapshot is offered in place of the
 // stored one: the offered one, unless the stored one is better. That is noted to have
 // been checked, and asked, as the offered one was. Whichever it is, it has the better
-// confirmed figures of the two.
+// confirmed figures of the two; but an imported one has none: of what the original server
+// has collected the rollups have a part at most, and nothing counts it again.
 func Keep(stored, offered Snapshot) Snapshot {
 	kept := keep(stored, offered)
-	kept.Confirmed = keepConfirmed(stored, offered)
+	kept.Confirmed = nil
+	if kept.Source != SourceImported {
+		kept.Confirmed = keepConfirmed(stored, offered)
+	}
 	return kept
 }
 

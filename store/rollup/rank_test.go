@@ -139,6 +139,7 @@ func TestKeepHasTheConfirmedFiguresOfMoreDays(t *testing.T) {
 		s.Final = true
 		return s
 	}
+	imported := rollup.Snapshot{Clusters: 9, Source: rollup.SourceImported}
 	few, more := &rollup.Confirmed{Clusters: 3, DaysWithData: 20}, &rollup.Confirmed{Clusters: 2, DaysWithData: 21}
 	again := &rollup.Confirmed{Clusters: 1, DaysWithData: 21}
 	for name, tc := range map[string]struct {
@@ -150,6 +151,7 @@ func TestKeepHasTheConfirmedFiguresOfMoreDays(t *testing.T) {
 		"a better one with fewer": {of(5, more), of(9, few), of(9, more)},
 		"as many days":            {of(9, more), of(9, again), of(9, again)},
 		"neither":                 {of(9, nil), of(5, nil), of(9, nil)},
+		"an import":               {imported, of(5, few), imported},
 		"not final":               {final(of(9, nil)), of(5, few), of(9, nil)},
 		"final":                   {of(9, nil), final(of(5, few)), of(9, few)},
 	} {

@@ -55,7 +55,7 @@ func TestA3LongSeriesFromOneNetwork(t *testing.T) {
 	dir := t.TempDir()
 	mirror := filepath.Join(dir, "snapshots")
 	fillLong(t, filepath.Join(dir, "telemetry.db"), 2, 10)
-	server := startServer(t, dir, "--trusted-proxies=127.0.0.1", "--snapshot-dir="+mirror, "--mirror-every=1s")
+	server := startServer(t, dir, "--trusted-proxies=127.0.0.1", "--forward-url=http://127.0.0.1:9/", "--snapshot-dir="+mirror, "--mirror-every=1s")
 	body := zippedBody(t, longBody(5000))
 	var attack sync.WaitGroup
 	var answers [600]atomic.Int64

@@ -108,7 +108,7 @@ func closedMonths(t *testing.T, path string) (months []string) {
 	err = db.View(func(tx *bolt.Tx) error {
 		b := tx.Bucket([]byte("months"))
 		return b.ForEachBucket(func(k []byte) error {
-			if b.Bucket(k).Get([]byte("folded")) != nil {
+			if b.Bucket(k).Bucket([]byte(rollup.Cozystack)).Get([]byte("folded")) != nil {
 				months = append(months, string(k))
 			}
 			return nil

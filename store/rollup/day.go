@@ -96,6 +96,15 @@ func (d Day) Equal(o Day) bool {
 		slices.EqualFunc(d.Hours, o.Hours, HourSlots.equal)
 }
 
+// Size returns how many values it keeps of series, by which memory is bounded.
+func (d Day) Size() int {
+	n := len(d.Points)
+	for _, h := range d.Hours {
+		n += len(h.Slots)
+	}
+	return n
+}
+
 // Merge returns the day of an instance that has sent what both days hold. It is
 // commutative, associative and idempotent. The result may share memory with
 // either day; treat days as immutable.

@@ -20,6 +20,16 @@ func (h Highest) Known() bool {
 	return (h.PeakDay != 0 || h.Peak == 0) && (h.SecondDay != 0 || h.Second == 0)
 }
 
+// Steady returns the two highest of days that all had the same value: the last two of
+// them. second is 0 where there was one day only.
+func Steady(v float64, last, second uint8) Highest {
+	h := Highest{Peak: v, PeakDay: last, SecondDay: second}
+	if second != 0 {
+		h.Second = v
+	}
+	return h
+}
+
 // With returns the two highest when a day had a value, too.
 func (h Highest) With(day uint8, v float64) Highest {
 	switch {

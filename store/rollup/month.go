@@ -19,6 +19,12 @@ func (s DaySet) Len() int { return bits.OnesCount32(uint32(s)) }
 func (s DaySet) First() int { return bits.TrailingZeros32(uint32(s)) + 1 }
 func (s DaySet) Last() int  { return bits.Len32(uint32(s)) }
 
+// LastTwo returns the last two days of a set; 0 for one that there is not.
+func (s DaySet) LastTwo() (last, second uint8) {
+	last = uint8(bits.Len32(uint32(s)))
+	return last, uint8(bits.Len32(uint32(s) &^ (1 << last >> 1)))
+}
+
 // Peak is what a month knows of one series.
 type Peak struct {
 	Series Series
@@ -75,6 +81,15 @@ func FromDay(dayOfMonth int, d Day) Month {
 // Equal tells whether two months are the same.
 func (m Month) Equal(o Month) bool {
 	return slices.EqualFunc(m.Peaks, o.Peaks, Peak.Equal) && slices.Equal(m.Metrics, o.Metrics)
+}
+
+// Size returns how many values it keeps of series, by which memory is bounded.
+func (m Month) Size() int {
+	n := len(m.Peaks)
+	for _, p := range m.Peaks {
+		n += len(p.Slots)
+	}
+	return n
 }
 
 // Seen returns the last hour of the month in which the instance reported any series;

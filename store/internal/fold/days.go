@@ -37,7 +37,7 @@ func some(ctx context.Context, view layout.Viewer, product string, month rollup.
 				Metrics: slices.Clone(months[0].Metrics),
 			}})
 			last = append(last[:0], w.key...)
-			if room -= len(months[0].Peaks); room <= 0 || len(chunk) == Chunk {
+			if room -= months[0].Size(); room <= 0 || len(chunk) == Chunk {
 				return errChunk
 			}
 			return nil

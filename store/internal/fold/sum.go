@@ -92,35 +92,14 @@ func (m *monthSum) endDays(series []meaning) error {
 	}
 	days := m.alike
 	m.alike = 0
-	two := lastTwoOf(days)
+	last, second := days.LastTwo()
 	err := m.takeDays(m.like, series, days)
 	for _, place := range m.dayMetrics {
-		m.metric(place, two.with(m.daySums[place]), days)
+		m.metric(place, rollup.Steady(m.daySums[place], last, second), days)
 		m.daySums[place] = notSeen
 	}
 	m.dayMetrics = m.dayMetrics[:0]
 	return err
-}
-
-// lastTwo are the last two days of some that had the same record: of equal values
-// they are the two highest. The second is 0 where there is one day only.
-type lastTwo struct{ last, second uint8 }
-
-func lastTwoOf(days rollup.DaySet) lastTwo {
-	t := lastTwo{last: uint8(days.Last())}
-	if rest := days &^ rollup.DaySetOf(days.Last()); rest != 0 {
-		t.second = uint8(rest.Last())
-	}
-	return t
-}
-
-// with returns the two highest of days that all had a value.
-func (t lastTwo) with(v float64) rollup.Highest {
-	h := rollup.Highest{Peak: v, PeakDay: t.last, SecondDay: t.second}
-	if t.second != 0 {
-		h.Second = v
-	}
-	return h
 }
 
 // takeDays takes the peaks of a record that some days had, and leaves its sums in
@@ -128,7 +107,9 @@ func (t lastTwo) with(v float64) rollup.Highest {
 func (m *monthSum) takeDays(b []byte, series []meaning, days rollup.DaySet) error {
 	r := record.ReadDay(b)
 	n := r.Count()
-	points, two, firstHour := r, lastTwoOf(days), uint16(days.Last()-1)*24
+	points := r
+	last, second := days.LastTwo()
+	firstHour := uint16(last-1) * 24
 	for range n {
 		p := r.Point()
 		if p.Number >= uint64(len(series)) {
@@ -139,7 +120,7 @@ func (m *monthSum) takeDays(b []byte, series []meaning, days rollup.DaySet) erro
 			continue
 		}
 		sum := m.at(s.series)
-		sum.Highest = sum.Merge(two.with(p.Peak))
+		sum.Highest = sum.Merge(rollup.Steady(p.Peak, last, second))
 		sum.seen = max(sum.seen, firstHour+uint16(p.Hour))
 		if m.daySums[s.metric] == notSeen {
 			m.dayMetrics = append(m.dayMetrics, s.metric)

@@ -45,7 +45,7 @@ func Partitions(tx *bolt.Tx, month rollup.MonthID) (names []PartitionName, err e
 // BuildChunk is how many records one transaction of a rewrite takes.
 const BuildChunk = 2000
 
-// ChunkPoints bounds the series that the records of one transaction have together; the
+// ChunkPoints bounds the values of series that the records of one transaction have together; the
 // last record may go beyond. Anybody may send clusters with thousands of series.
 const ChunkPoints = 64 << 10
 
@@ -55,7 +55,7 @@ const ChunkPoints = 64 << 10
 func EachMonth(ctx context.Context, view Viewer, name PartitionName, keep func(instance string) bool, fn func([]rollup.InstanceMonth) error) error {
 	return walk(ctx, view, name, BuildChunk, keep, func(instance string, v []byte, dict *record.Dictionary) (rollup.InstanceMonth, int, error) {
 		m, err := record.DecodeMonth(v, dict)
-		return rollup.InstanceMonth{Instance: instance, Month: m}, len(m.Peaks), err
+		return rollup.InstanceMonth{Instance: instance, Month: m}, m.Size(), err
 	}, fn)
 }
 
@@ -63,7 +63,7 @@ func EachMonth(ctx context.Context, view Viewer, name PartitionName, keep func(i
 func EachDay(ctx context.Context, view Viewer, name PartitionName, some int, keep func(instance string) bool, fn func([]rollup.InstanceDay) error) error {
 	return walk(ctx, view, name, some, keep, func(instance string, v []byte, dict *record.Dictionary) (rollup.InstanceDay, int, error) {
 		d, err := record.DecodeDay(v, dict)
-		return rollup.InstanceDay{Instance: instance, Day: d}, len(d.Points), err
+		return rollup.InstanceDay{Instance: instance, Day: d}, d.Size(), err
 	}, fn)
 }
 

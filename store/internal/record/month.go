@@ -2,7 +2,6 @@ package record
 
 import (
 	"encoding/binary"
-	"math/bits"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -29,36 +28,23 @@ const (
 	detailHighest = detailSecond | detailPeakDay | detailSecondDay | detailUnknown
 )
 
-// lastTwo returns the last two days of a set; 0 for one that there is not.
-func lastTwo(days rollup.DaySet) (last, second uint8) {
-	last = uint8(bits.Len32(uint32(days)))
-	return last, uint8(bits.Len32(uint32(days) &^ (1 << last >> 1)))
-}
-
 // details returns which of the two highest days are not the usual ones.
 func details(h rollup.Highest, days rollup.DaySet) (flags byte) {
 	if h.PeakDay == 0 && h.SecondDay == 0 {
 		return detailUnknown
 	}
-	last, second := lastTwo(days)
-	if h.Second != usualSecond(h.Peak, second) {
+	last, second := days.LastTwo()
+	usual := rollup.Steady(h.Peak, last, second)
+	if h.Second != usual.Second {
 		flags |= detailSecond
 	}
-	if h.PeakDay != last {
+	if h.PeakDay != usual.PeakDay {
 		flags |= detailPeakDay
 	}
-	if h.SecondDay != second {
+	if h.SecondDay != usual.SecondDay {
 		flags |= detailSecondDay
 	}
 	return flags
-}
-
-// usualSecond is the peak, where there was another day.
-func usualSecond(peak float64, secondDay uint8) float64 {
-	if secondDay == 0 {
-		return 0
-	}
-	return peak
 }
 
 // appendHighest writes the details of the two highest days.

@@ -24,7 +24,7 @@ type MonthReader struct {
 func ReadMonth(b []byte) MonthReader {
 	r := MonthReader{reader: reader{b: b}}
 	r.days, r.seen = r.daySet(), r.monthHour()
-	r.last, r.second = lastTwo(r.days)
+	r.last, r.second = r.days.LastTwo()
 	return r
 }
 
@@ -95,8 +95,8 @@ func (r *MonthReader) Metric() NumberedMetric {
 	flags := r.byte()
 	if flags&detailDays != 0 {
 		m.Days = r.daySet()
-		last, second := lastTwo(m.Days)
-		m.Highest = usualHighest(m.Peak, last, second)
+		last, second := m.Days.LastTwo()
+		m.Highest = rollup.Steady(m.Peak, last, second)
 	}
 	r.details(&m.Highest, flags)
 	if flags&^(detailHighest|detailDays) != 0 {
@@ -106,11 +106,7 @@ func (r *MonthReader) Metric() NumberedMetric {
 }
 
 // usual reads a value, which was reached on the last two days of the instance.
-func (r *MonthReader) usual() rollup.Highest { return usualHighest(r.value(), r.last, r.second) }
-
-func usualHighest(value float64, last, second uint8) rollup.Highest {
-	return rollup.Highest{Peak: value, PeakDay: last, Second: usualSecond(value, second), SecondDay: second}
-}
+func (r *MonthReader) usual() rollup.Highest { return rollup.Steady(r.value(), r.last, r.second) }
 
 // details reads what differs from the usual two highest days.
 func (r *MonthReader) details(h *rollup.Highest, flags byte) {

@@ -29,6 +29,8 @@
 //     forwarded; notes.go and snapshots.go.
 //   - What is read: days.go, fold.go, changes.go, stats.go; backup.go copies all of it.
 //   - What ages: closedays.go, prune.go, unreadable.go.
+//   - What is forgotten: forget.go puts a new file, which store/rewrite makes, in the place of
+//     the running one (live.go).
 //   - A file at rest: readonly.go; check.go with checkfold.go and checkrest.go; build.go makes one. What makes
 //     a file of files is store/rewrite.
 package store

@@ -268,3 +268,24 @@ func TestForgetInUseStops(t *testing.T) {
 		t.Error("a closed store forgets")
 	}
 }
+
+// Who is excluded while a file is made anew is excluded then, but for who is forgotten.
+func TestForgetBesideExclude(t *testing.T) {
+	s := fleetFile(t, 3, nil)
+	meanwhile := sync.OnceFunc(func() {
+		_, err := s.Exclude(t.Context(), []rollup.Exclusion{
+			{Product: rollup.Cozystack, Instance: uuid(1), At: march}, {Product: rollup.Cozystack, Instance: uuid(2), At: march},
+		})
+		must(t, err)
+	})
+	_, _, err := s.Forget(t.Context(), selection(uuid(1)), func(int64, int64) { meanwhile() })
+	must(t, err)
+	if got := s.Exclusions(rollup.Cozystack).Instances; len(got) != 1 || got[0] != uuid(2) {
+		t.Errorf("%v are excluded", got)
+	}
+	must(t, s.Close())
+	if got := traces(t, s.path, uuid(1), "none"); len(got) != 0 {
+		t.Errorf("it is still there as %v", got)
+	}
+	checkClean(t, s.path)
+}

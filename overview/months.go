@@ -59,16 +59,19 @@ func (o *Overview) loadMonth(asking context.Context, id rollup.MonthID) (leased[
 		return none, err
 	}
 	s := o.snapshot(id, c)
-	if rival {
-		s = excluded.Keep(stored, s)
+	if rival && !stale {
+		s = rollup.Keep(stored, s)
 	}
-	if !c.checked.IsZero() {
+	if stale || !c.checked.IsZero() {
 		kept, err := o.store.OfferSnapshot(o.base, s)
 		if err == nil {
 			s = kept
 		} else {
 			o.cfg.Logger.Error().Err(err).Stringer("month", id).Msg("a final month could not be stored")
 		}
+	}
+	if o.exclusions().Stale(s) { // that is not soon another
+		c.until = c.at.Add(o.cfg.CurrentTTL)
 	}
 	return leased[rollup.Snapshot]{value: s, from: c.at, until: c.until}, nil
 }

@@ -155,6 +155,73 @@ func TestExcludeMakesFiguresStale(t *testing.T) {
 	}
 }
 
+// The rollups can lack no more of a month than the excluded that they have in it: a file
+// that has only a part of the month does not take the place of what vmselect had counted.
+func TestStaleFiguresOfMoreThanTheFile(t *testing.T) {
+	month := rollup.MonthOf(march)
+	for name, tc := range map[string]struct {
+		source   rollup.Source
+		clusters int64
+		takes    bool
+	}{
+		"the rollups, all but the flood":        {rollup.SourceRollups, 99, true},
+		"the rollups, a part":                   {rollup.SourceRollups, 98, false},
+		"vmselect, which was told whom to omit": {rollup.SourceVictoriaMetrics, 90, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, Options{})
+			must(t, s.Record(t.Context(), report("flood", march, "a"), nil))
+			clusters := []string{"flood"}
+			for n := range 50 { // in another month
+				must(t, s.Record(t.Context(), report(uuid(n), march.AddDate(0, -1, 0), "a"), nil))
+				clusters = append(clusters, uuid(n))
+			}
+			stored := rollup.Snapshot{Month: month, Clusters: 100, Source: rollup.SourceVictoriaMetrics, Final: true}
+			offer(t, s, stored)
+			exclude(t, s, clusters...)
+			offered := rollup.Snapshot{Month: month, Clusters: tc.clusters, Source: tc.source, Final: true, Excluding: s.Exclusions("cozystack").Digest}
+			want := stored
+			if tc.takes {
+				want = offered
+			}
+			would, err := s.WouldKeep(offered)
+			must(t, err)
+			offer(t, s, offered)
+			got, _, err := s.Snapshot(month)
+			if err != nil || !reflect.DeepEqual(got, want) || !reflect.DeepEqual(would, want) {
+				t.Errorf("stored is %+v, foretold %+v, %v", got, would, err)
+			}
+		})
+	}
+}
+
+// vmselect may have the excluded in months that the file lacks, or has a part of: its
+// figures of them are stale, and of all months for an id that the file has never seen.
+func TestExcludeMakesFiguresOfVMSelectStale(t *testing.T) {
+	month := rollup.MonthOf(march)
+	for excluded, want := range map[string][]rollup.MonthID{"flood": {month - 2, month - 1, month}, "stranger": {month - 2, month - 1, month, month + 1}} {
+		s := open(t, Options{})
+		must(t, s.Record(t.Context(), report("honest", march.AddDate(0, -1, 0), "a"), nil)) // the file's first month
+		must(t, s.Record(t.Context(), report("flood", march, "a"), nil))
+		must(t, s.Record(t.Context(), report("honest", march.AddDate(0, 1, 0), "a"), nil))
+		for back := range rollup.MonthID(4) {
+			offer(t, s, rollup.Snapshot{Month: month + 1 - back, Clusters: 9, Source: rollup.SourceVictoriaMetrics, Final: true})
+		}
+		exclude(t, s, excluded)
+		all, err := s.Snapshots()
+		must(t, err)
+		var stale []rollup.MonthID
+		for _, snap := range all {
+			if s.Exclusions("cozystack").Stale(snap) {
+				stale = append(stale, snap.Month)
+			}
+		}
+		if !slices.Equal(stale, want) {
+			t.Errorf("%s: stale are %v, want %v", excluded, stale, want)
+		}
+	}
+}
+
 // A full file is what a flood makes: it can be undone there too.
 func TestExcludeInAFullFile(t *testing.T) {
 	s := open(t, Options{MaxBytes: 1 << 20})

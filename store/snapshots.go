@@ -102,6 +102,34 @@ func (s *Store) OfferProductSnapshot(ctx context.Context, offered rollup.Product
 	return keepBetter(ctx, s, offered.Product, offered.Month, offered, rollup.Exclusions.KeepProduct)
 }
 
+// WouldKeep returns what OfferSnapshot would, and changes nothing.
+func (s *Store) WouldKeep(offered rollup.Snapshot) (kept rollup.Snapshot, err error) {
+	err = s.view(func(tx *bolt.Tx) error {
+		kept, err = standing(tx, rollup.Cozystack, offered.Month, offered, rollup.Exclusions.Keep)
+		return err
+	})
+	if err != nil {
+		return kept, fmt.Errorf("store: hold a snapshot of %s against the stored one: %w", offered.Month, err)
+	}
+	return kept, nil
+}
+
+// standing returns what stands of a month if a snapshot is offered. The rollups can lack no
+// more of the excluded than they have in the month; vmselect may have had any.
+func standing[S rollup.Snapshot | rollup.ProductSnapshot](tx *bolt.Tx, product string, month rollup.MonthID,
+	offered S, keep func(x rollup.Exclusions, stored, offered S) S,
+) (S, error) {
+	stored, ok, err := decodeStored[S](tx, product, month)
+	if err != nil || !ok {
+		return offered, err
+	}
+	excluded := layout.ExclusionsOf(tx, product)
+	if of, ok := any(offered).(rollup.Snapshot); !ok || of.Source != rollup.SourceVictoriaMetrics {
+		excluded.Instances = layout.Reported(tx, month, product, excluded.Instances)
+	}
+	return keep(excluded, stored, offered), nil
+}
+
 func keepBetter[S rollup.Snapshot | rollup.ProductSnapshot](ctx context.Context, s *Store, product string, month rollup.MonthID,
 	offered S, keep func(x rollup.Exclusions, stored, offered S) S,
 ) (S, error) {
@@ -109,14 +137,9 @@ func keepBetter[S rollup.Snapshot | rollup.ProductSnapshot](ctx context.Context,
 	if _, err := json.Marshal(offered); err != nil { // would fail all of the transaction
 		return kept, fmt.Errorf("store: offer a snapshot of %s: %w", month, err)
 	}
-	err := s.update(ctx, func(tx *bolt.Tx) error {
-		stored, ok, err := decodeStored[S](tx, product, month)
-		if err != nil {
+	err := s.update(ctx, func(tx *bolt.Tx) (err error) {
+		if kept, err = standing(tx, product, month, offered, keep); err != nil {
 			return err
-		}
-		kept = offered
-		if ok {
-			kept = keep(layout.ExclusionsOf(tx, product), stored, offered)
 		}
 		v, err := json.Marshal(kept)
 		if err != nil {

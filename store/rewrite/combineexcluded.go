@@ -65,8 +65,8 @@ func (c *combiner) restamp(s *database, found *candidate) error {
 		return ok
 	})
 	return c.into.view(func(tx *bolt.Tx) error {
-		if layout.Reported(tx, found.snap.Month, found.product, others) {
-			return nil
+		if may, err := layout.FindMonths(tx, found.product, others); err != nil || may.Have(tx, found.snap) {
+			return err
 		}
 		found.snap.Excluding = all.Digest
 		found.json, err = record.Stamp(found.product, found.json, all.Digest)

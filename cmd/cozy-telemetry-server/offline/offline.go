@@ -34,11 +34,7 @@ type untouched struct{ *store.Store }
 
 // OfferSnapshot returns what would stand, and keeps nothing.
 func (u untouched) OfferSnapshot(_ context.Context, offered rollup.Snapshot) (rollup.Snapshot, error) {
-	stored, ok, err := u.Snapshot(offered.Month)
-	if err != nil || !ok {
-		return offered, err
-	}
-	return u.Exclusions(rollup.Cozystack).Keep(stored, offered), nil
+	return u.WouldKeep(offered)
 }
 
 // CloseDays does nothing: what was not closed is read day by day.

@@ -3,6 +3,7 @@ package layout
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -111,25 +112,25 @@ func Include(tx *bolt.Tx, product string, instances []string) (removed []string,
 }
 
 // Restamp makes the stored figures follow, after other instances are excluded than
-// before: those of a month of which no changed instance has reported anything are those
-// of the new set as well. The others stay as they are, stale: they are to be counted
-// again.
+// before: those of a month that can have none of the changed ones are those of the new
+// set as well. The others stay as they are, stale: they are to be counted again.
 func Restamp(tx *bolt.Tx, product string, before rollup.Exclusions, changed []string) error {
 	after := ExclusionsOf(tx, product)
-	if after.Digest == before.Digest {
+	snapshots := SnapshotsOf(tx, product)
+	if after.Digest == before.Digest || snapshots == nil {
 		return nil
 	}
-	snapshots := SnapshotsOf(tx, product)
-	if snapshots == nil {
-		return nil
+	may, err := FindMonths(tx, product, changed)
+	if err != nil {
+		return err
 	}
 	restamped := make(map[string][]byte)
-	err := snapshots.ForEach(func(k, v []byte) error {
+	err = snapshots.ForEach(func(k, v []byte) error {
 		s, err := record.DecodeRanked(product, v)
 		if err != nil {
 			return nil // verify tells of it, and this must not fail for it
 		}
-		if s.Source == rollup.SourceImported || before.Stale(s) || Reported(tx, s.Month, product, changed) {
+		if s.Source == rollup.SourceImported || before.Stale(s) || may.Have(tx, s) {
 			return nil
 		}
 		restamped[string(k)], err = record.Stamp(product, v, after.Digest)
@@ -143,8 +144,48 @@ func Restamp(tx *bolt.Tx, product string, before rollup.Exclusions, changed []st
 	return err
 }
 
-// Reported tells whether the file has a record of any of some instances in a month.
-func Reported(tx *bolt.Tx, month rollup.MonthID, product string, instances []string) bool {
+// Months tells which months can have any of some instances.
+type Months struct {
+	product   string
+	instances []string
+	// first is the first month of the file, which may have only a part of it; unknown is
+	// set if an instance is in no month of the file: vmselect may have it in any.
+	first   rollup.MonthID
+	unknown bool
+}
+
+// FindMonths looks for instances in all months.
+func FindMonths(tx *bolt.Tx, product string, instances []string) (Months, error) {
+	m := Months{product: product, instances: instances, unknown: true}
+	all, err := MonthsOf(tx)
+	if err != nil || len(all) == 0 {
+		return m, err
+	}
+	m.first = all[0]
+	missing := slices.Clone(instances)
+	for _, month := range slices.Backward(all) { // most were seen lately
+		found := Reported(tx, month, product, missing)
+		missing = slices.DeleteFunc(missing, func(instance string) bool {
+			_, ok := slices.BinarySearch(found, instance)
+			return ok
+		})
+	}
+	m.unknown = len(missing) > 0
+	return m, nil
+}
+
+// Have tells whether the figures of a month can have any of them: those of the rollups if
+// the file has reports of one, and vmselect's also where the file does not know.
+func (m Months) Have(tx *bolt.Tx, s rollup.Snapshot) bool {
+	if s.Source == rollup.SourceVictoriaMetrics && (m.unknown || s.Month <= m.first) {
+		return true
+	}
+	return len(Reported(tx, s.Month, m.product, m.instances)) > 0
+}
+
+// Reported returns those of some instances of which the file has a record in a month,
+// sorted.
+func Reported(tx *bolt.Tx, month rollup.MonthID, product string, instances []string) (found []string) {
 	var parts []*bolt.Bucket
 	add := func(records *bolt.Bucket) {
 		if records != nil {
@@ -160,11 +201,10 @@ func Reported(tx *bolt.Tx, month rollup.MonthID, product string, instances []str
 	}
 	for _, instance := range instances {
 		key := record.Key(instance)
-		for _, records := range parts {
-			if records.Get(key) != nil {
-				return true
-			}
+		if slices.ContainsFunc(parts, func(records *bolt.Bucket) bool { return records.Get(key) != nil }) {
+			found = append(found, instance)
 		}
 	}
-	return false
+	slices.Sort(found)
+	return found
 }

@@ -186,7 +186,7 @@ func (c *collector) confirm(ctx context.Context, id rollup.MonthID) error {
 	if err := c.store.CloseDays(ctx, id, id.Last()); err != nil {
 		return err
 	}
-	changes := c.store.Changes(id)
+	changes := c.store.Changes(rollup.Cozystack, id)
 	if then, ok := c.unconfirmed[id]; ok && then == changes {
 		return nil
 	}

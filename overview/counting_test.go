@@ -164,7 +164,7 @@ func (s foldBench) Fold(_ context.Context, _ string, _, _ rollup.MonthID, _ []st
 
 func (foldBench) Exclusions(string) rollup.Exclusions { return rollup.Exclusions{} }
 
-func (s foldBench) Changes(month rollup.MonthID) uint64 {
+func (s foldBench) Changes(_ string, month rollup.MonthID) uint64 {
 	if month == s.last {
 		*s.looks++
 		return *s.looks

@@ -93,7 +93,7 @@ func (s *fakeStore) record(r rollup.Report) {
 	s.changes[date.Month()]++
 }
 
-func (s *fakeStore) Changes(id rollup.MonthID) uint64 {
+func (s *fakeStore) Changes(_ string, id rollup.MonthID) uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.changes[id]

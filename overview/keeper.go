@@ -62,7 +62,7 @@ func (k *keeper) fold(o *Overview, w window, shared time.Duration) (figures, err
 	reach := w.reach(now, o.cfg.ConfirmDays)
 	changes := make([]uint64, reach.months())
 	for i := range changes {
-		changes[i] = o.store.Changes(reach.from + rollup.MonthID(i))
+		changes[i] = o.store.Changes(rollup.Cozystack, reach.from+rollup.MonthID(i))
 	}
 	if age := now.Sub(k.readAt); k.own != nil && k.to == w.to && len(k.own.spans) > 0 && 0 <= age && age < shared && k.excluding == excluding {
 		changes[len(changes)-1] = k.changes[w.to]

@@ -22,9 +22,9 @@ type Store interface {
 	// Exclusions returns the instances of a product that Fold leaves out. Whoever has
 	// got them finds that Changes has grown since it was another set.
 	Exclusions(product string) rollup.Exclusions
-	// Changes returns a number that grows whenever what Fold says of a month may have
-	// changed. It has grown when the call returns that has made the change.
-	Changes(month rollup.MonthID) uint64
+	// Changes returns a number that grows whenever what Fold says of a product's month may
+	// have changed. It has grown when the call returns that has made the change.
+	Changes(product string, month rollup.MonthID) uint64
 	// CloseDays closes the days of a month, up to and including one, into the month's
 	// rollups, so that folds over the month stay cheap. Days that are closed already
 	// cost nothing.

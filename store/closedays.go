@@ -96,7 +96,7 @@ func (s *Store) closeThem(ctx context.Context, product string, from, through rol
 	// From here on the month is read in place of its days. It has the same, unless
 	// bounds have kept something out.
 	return s.submit(ctx, &request{apply: func(tx *bolt.Tx, dicts *layout.Dictionaries) error {
-		dicts.Change(month)
+		dicts.Change(product, month)
 		return layout.AddDays(tx, month, product, layout.KeyClosed, days)
 	}})
 }

@@ -49,7 +49,7 @@ func TestExclude(t *testing.T) {
 		must(t, s.Record(t.Context(), report(c, march.AddDate(0, 0, 1), "a"), nil))
 	}
 	must(t, s.CloseDays(t.Context(), month, rollup.DateOf(march)))
-	before := s.Changes(month)
+	before := s.Changes("cozystack", month)
 
 	if added := exclude(t, s, uuid(2), "x", "never-seen", "x"); added != 3 {
 		t.Errorf("%d were excluded", added)
@@ -60,7 +60,7 @@ func TestExclude(t *testing.T) {
 	if got := clustersOf(t, s, month); !slices.Equal(got, []string{uuid(1)}) {
 		t.Errorf("the fold has %v", got)
 	}
-	if s.Changes(month) == before || s.Changes(month-5) == 0 {
+	if s.Changes("cozystack", month) == before || s.Changes("cozystack", month-5) == 0 {
 		t.Error("no month has changed")
 	}
 	var seen []string

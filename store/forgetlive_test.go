@@ -67,7 +67,7 @@ func TestForgetInUse(t *testing.T) {
 			s := fleetFile(t, 4, want)
 			sel := selection(uuid(1), uuid(2))
 			sel.From, sel.To = span[0], span[1]
-			versions, changes, first := versionsOf(t, s), s.Changes(month), allBlocks(t, s)[:3]
+			versions, changes, first := versionsOf(t, s), s.Changes("cozystack", month), allBlocks(t, s)[:3]
 			meanwhile := sync.OnceFunc(func() {
 				for d := range 3 {
 					recordInto(t, s, want, uuid(0), march.AddDate(0, 0, d-1))
@@ -94,7 +94,7 @@ func TestForgetInUse(t *testing.T) {
 					t.Errorf("%s: version %d became %d", date, before, now)
 				}
 			}
-			if s.Changes(month) == changes {
+			if s.Changes("cozystack", month) == changes {
 				t.Error("the month does not look changed")
 			}
 			if snap, _, err := s.Snapshot(month); err != nil || snap.Clusters != 0 {

@@ -2,8 +2,10 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	bolt "go.etcd.io/bbolt"
@@ -113,12 +115,12 @@ func TestUnfoldedProductsArePruned(t *testing.T) {
 	prune := func() {
 		t.Helper()
 		for {
-			number := s.Changes(month)
+			number := s.Changes("sessions", month)
 			p, err := s.Prune(t.Context(), "sessions", Keep{Days: cut})
 			if must(t, err); len(p.Days)+len(p.Months) == 0 {
 				return
 			}
-			if slices.ContainsFunc(p.Days, func(d rollup.Date) bool { return d.Month() == month }) && s.Changes(month) == number {
+			if slices.ContainsFunc(p.Days, func(d rollup.Date) bool { return d.Month() == month }) && s.Changes("sessions", month) == number {
 				t.Error("the month has changed, and its number has not")
 			}
 		}
@@ -270,5 +272,38 @@ func TestBoundsByProduct(t *testing.T) {
 	must(t, s.CloseDays(t.Context(), month, month.Last()))
 	if got := folded(t, s, "coroot", month, month, nil); len(got) != 1 || len(got[0].months[0].Peaks) != 8 {
 		t.Errorf("the month has %s", showFolds(got))
+	}
+}
+
+// Forgetting takes lines out of the product's blocks alone, and empties its figures
+// alone: an instance of another product may have the same name.
+func TestForgetLeavesOtherProductsQueueAndFigures(t *testing.T) {
+	month := rollup.MonthOf(march)
+	path := fileOf(t, filepath.Join(t.TempDir(), "a.db"), func(s *Store) {
+		for product, label := range map[string]string{"cozystack": rollup.LabelCluster, "synapse": rollup.LabelInstance} {
+			for i := 1; i <= 2; i++ {
+				line := fmt.Appendf(nil, "%s_a{%s=%q} 1 %d\n", product, label, uuid(i), march.UnixMilli())
+				must(t, s.Record(t.Context(), of(product, report(uuid(i), march, "a")), line))
+			}
+		}
+		offer(t, s, rollup.Snapshot{Month: month, Clusters: 2, Source: rollup.SourceRollups})
+		open := synapseIn(month, 2)
+		open.Final = false
+		offerProduct(t, s, open)
+	})
+	forgetOne(t, path, "synapse", uuid(1))
+	checkClean(t, path)
+	s := openAt(t, path, Options{})
+	if left := text(t, waitingFor(t, s, "synapse")); strings.Contains(left, uuid(1)) || !strings.Contains(left, uuid(2)) {
+		t.Errorf("of synapse waits %q", left)
+	}
+	if left := text(t, waitingFor(t, s, "cozystack")); strings.Count(left, "\n") != 2 {
+		t.Errorf("of cozystack waits %q", left)
+	}
+	if snap, ok, err := s.Snapshot(month); err != nil || !ok || snap.Clusters != 2 {
+		t.Errorf("cozystack's figures are %+v, %t, %v", snap, ok, err)
+	}
+	if snap, ok, err := s.ProductSnapshot("synapse", month); err != nil || !ok || snap.Instances != 0 || snap.Product != "synapse" || snap.Metrics != nil {
+		t.Errorf("synapse's figures are %+v, %t, %v", snap, ok, err)
 	}
 }

@@ -146,7 +146,7 @@ func (s *Store) pruneDay(ctx context.Context, product string, day rollup.Date) (
 			return nil
 		}
 		if unfolded {
-			dicts.Change(day.Month())
+			dicts.Change(product, day.Month())
 			return layout.RemoveDay(tx, day, product)
 		}
 		return errors.Join(
@@ -188,7 +188,7 @@ func (s *Store) pruneMonth(ctx context.Context, product string, month rollup.Mon
 				return nil
 			}
 			dicts.Drop() // the month's dictionary goes with it
-			dicts.Change(month)
+			dicts.Change(product, month)
 			return layout.RemoveMonth(tx, month, product)
 		})
 	})

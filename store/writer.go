@@ -109,7 +109,7 @@ func setOf(all []rollup.Series) map[rollup.Series]struct{} {
 
 // takeOver puts another file in the place of the present one, with all that the writer
 // knows of that. Some months are not what they were.
-func (w *writer) takeOver(db *bolt.DB, months map[rollup.MonthID]struct{}) (closeOld func() error) {
+func (w *writer) takeOver(db *bolt.DB, months map[layout.ProductMonth]struct{}) (closeOld func() error) {
 	s := w.store
 	closeOld = s.db.swap(db)
 	w.dicts.Drop()

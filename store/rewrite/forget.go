@@ -130,8 +130,8 @@ func (f *forgetter) refold(product string, month rollup.MonthID, closed rollup.D
 
 // rest takes the selection out of what is no record.
 func (f *forgetter) rest() error {
-	for month := range f.touched {
-		if err := f.figures(month); err != nil {
+	for name := range f.touched {
+		if err := f.figures(name); err != nil {
 			return err
 		}
 	}

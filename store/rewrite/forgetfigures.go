@@ -15,33 +15,36 @@ import (
 // removed, or the mirror would bring it back. What is final, or the original server's,
 // stays: a sum over all instances that nothing would count again; but not its confirmed
 // figures, which are counted anew from the records that are left.
-func (f *forgetter) figures(month rollup.MonthID) error {
+func (f *forgetter) figures(name layout.ProductMonth) error {
 	return f.write(func(tx *bolt.Tx, _ *layout.Dictionaries) error {
-		b := layout.SnapshotsOf(tx, rollup.Cozystack)
+		b := layout.SnapshotsOf(tx, name.Product)
 		if b == nil {
 			return nil
 		}
-		v := b.Get([]byte(month.String()))
+		v := b.Get([]byte(name.Month.String()))
 		if v == nil {
 			return nil
 		}
-		var s rollup.Snapshot
-		if err := record.DecodeSnapshot(v, &s); err != nil {
-			return err
-		}
-		counted := s.Source == rollup.SourceRollups || s.Source == rollup.SourceVictoriaMetrics
-		switch {
-		case counted && !s.Final:
-			s = rollup.Snapshot{Month: month, CollectedAt: s.CollectedAt, Source: s.Source}
-		case s.Confirmed != nil:
-			s.Confirmed = nil
-		default:
-			return nil
-		}
-		v, err := json.Marshal(s)
+		s, err := record.DecodeRanked(name.Product, v)
 		if err != nil {
 			return err
 		}
-		return layout.PutSnapshot(tx, rollup.Cozystack, month, v)
+		var left any
+		counted := s.Source == rollup.SourceRollups || s.Source == rollup.SourceVictoriaMetrics
+		switch {
+		case counted && !s.Final && name.Product != rollup.Cozystack:
+			left = rollup.ProductSnapshot{Product: name.Product, Month: name.Month, CollectedAt: s.CollectedAt, Source: s.Source}
+		case counted && !s.Final:
+			left = rollup.Snapshot{Month: name.Month, CollectedAt: s.CollectedAt, Source: s.Source}
+		case s.Confirmed != nil:
+			s.Confirmed = nil
+			left = s
+		default:
+			return nil
+		}
+		if v, err = json.Marshal(left); err != nil {
+			return err
+		}
+		return layout.PutSnapshot(tx, name.Product, name.Month, v)
 	})
 }

@@ -94,16 +94,16 @@ func withoutLines(lines []byte, meant func(instance string, at rollup.Date) bool
 	return rest, removed, reports
 }
 
-// instanceOf returns whose line it is: AppendLines of ingest writes the label cluster_id
+// instanceOf returns whose line it is: what forwards writes the label of the instance
 // first. No instance's name has to be escaped.
 func instanceOf(line []byte) []byte {
 	_, labels, _ := bytes.Cut(line, []byte{'{'})
-	name, ok := bytes.CutPrefix(labels, []byte(`cluster_id="`))
-	end := bytes.IndexByte(name, '"')
-	if !ok || end < 0 {
+	label, rest, ok := bytes.Cut(labels, []byte(`="`))
+	end := bytes.IndexByte(rest, '"')
+	if own := string(label); !ok || end < 0 || own != rollup.LabelCluster && own != rollup.LabelInstance {
 		return nil
 	}
-	return name[:end]
+	return rest[:end]
 }
 
 func firstLine(lines []byte) []byte {

@@ -33,7 +33,7 @@ func (f *Forgetting) Make(temp string) (keys int, err error) { return f.make(tem
 func (f *Forgetting) Found() Found { return f.found }
 
 // Months returns the months that are not what they were.
-func (f *Forgetting) Months() map[rollup.MonthID]struct{} { return f.touched }
+func (f *Forgetting) Months() map[layout.ProductMonth]struct{} { return f.touched }
 
 // CatchUp opens the new file and adds what the old one, as live sees it, has more than it
 // had, but for the selection. What is added leaves no byte of that in unused space either.
@@ -77,9 +77,9 @@ func (c *catchUp) run() error {
 			err = c.refold(c.sel.Product, month, pending)
 		}
 	}
-	for month := range c.touched {
+	for name := range c.touched {
 		if err == nil {
-			err = c.figures(month)
+			err = c.figures(name)
 		}
 	}
 	return err

@@ -30,7 +30,7 @@ type rebuild struct {
 	// touched are the months that had any.
 	drops   func(name layout.PartitionName, instance string) bool
 	removed int
-	touched map[rollup.MonthID]struct{}
+	touched map[layout.ProductMonth]struct{}
 	// ownKept, unless nil, takes what is made anew out of records of a month's own, and
 	// afterDays makes it, once the closed days are there.
 	ownKept   func(name layout.PartitionName, chunk []rollup.InstanceMonth) []rollup.InstanceMonth
@@ -96,23 +96,19 @@ func (r *rebuild) months() error {
 	total := int64(len(all))
 	for i, month := range slices.Sorted(maps.Keys(all)) {
 		tell(int64(i), total)
-		before := r.removed
 		if err := r.month(month); err != nil {
 			return fmt.Errorf("%s: %w", month, err)
-		}
-		if r.removed > before {
-			r.touch(month)
 		}
 	}
 	tell(total, total)
 	return nil
 }
 
-func (r *rebuild) touch(month rollup.MonthID) {
+func (r *rebuild) touch(product string, month rollup.MonthID) {
 	if r.touched == nil {
-		r.touched = make(map[rollup.MonthID]struct{})
+		r.touched = make(map[layout.ProductMonth]struct{})
 	}
-	r.touched[month] = struct{}{}
+	r.touched[layout.ProductMonth{Product: product, Month: month}] = struct{}{}
 }
 
 // month takes over a month, product by product.
@@ -131,11 +127,15 @@ func (r *rebuild) month(month rollup.MonthID) error {
 	slices.Sort(products)
 	var leftOut rollup.DaySet
 	for _, product := range slices.Compact(products) {
+		before := r.removed
 		left, err := r.product(product, month)
 		if err != nil {
 			return err
 		}
 		leftOut |= left
+		if r.removed > before {
+			r.touch(product, month)
+		}
 	}
 	r.leftOut += leftOut.Len()
 	return nil

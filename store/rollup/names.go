@@ -24,6 +24,9 @@ const MetricClusterNodes = "cozy_cluster_nodes"
 // what it sends to VictoriaMetrics.
 const LabelCluster = "cluster_id"
 
+// LabelInstance is the same label for the samples of every other product.
+const LabelInstance = "instance"
+
 // LabelKind is the label of MetricApplications that names the kind, and KindTenant
 // the kind of tenants.
 const (

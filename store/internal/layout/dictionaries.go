@@ -13,33 +13,33 @@ import (
 // the last one's too, and a few for imports.
 const maxCachedDictionaries = 4
 
-// dictionaryName tells the dictionaries of a file apart.
-type dictionaryName struct {
-	month   rollup.MonthID
-	product string
+// ProductMonth names a product's month, which has a dictionary of its own.
+type ProductMonth struct {
+	Product string
+	Month   rollup.MonthID
 }
 
 // Dictionaries keeps the dictionaries that the writer used last. The zero value is
 // empty and ready, and has no limits. It belongs to one goroutine.
 type Dictionaries struct {
-	names  []dictionaryName // in the order of their coming
-	dicts  map[dictionaryName]*record.Dictionary
-	keptOf map[dictionaryName]map[rollup.Series]struct{} // what kept has found
-	Limits Limits                                        // of what is written with them
-	// Changed has the months that the transaction at hand may have changed. Nobody
-	// changes a record without a partition.
-	Changed map[rollup.MonthID]struct{}
+	names  []ProductMonth // in the order of their coming
+	dicts  map[ProductMonth]*record.Dictionary
+	keptOf map[ProductMonth]map[rollup.Series]struct{} // what kept has found
+	Limits Limits                                      // of what is written with them
+	// Changed has what the transaction at hand may have changed. Nobody changes a record
+	// without a partition.
+	Changed map[ProductMonth]struct{}
 }
 
 // Drop forgets them all: after a commit that failed it is unknown what the file has.
 func (c *Dictionaries) Drop() { c.names, c.dicts = nil, nil }
 
-// Change notes that a month may have changed.
-func (c *Dictionaries) Change(month rollup.MonthID) {
+// Change notes that a product's month may have changed.
+func (c *Dictionaries) Change(product string, month rollup.MonthID) {
 	if c.Changed == nil {
-		c.Changed = make(map[rollup.MonthID]struct{})
+		c.Changed = make(map[ProductMonth]struct{})
 	}
-	c.Changed[month] = struct{}{}
+	c.Changed[ProductMonth{product, month}] = struct{}{}
 }
 
 // Day returns a product's partition of a day for writing, and creates it where
@@ -49,7 +49,7 @@ func (c *Dictionaries) Day(tx *bolt.Tx, date rollup.Date, product string) (Parti
 	if err != nil {
 		return Partition{}, err
 	}
-	return c.partition(tx, parent, dictionaryName{date.Month(), product})
+	return c.partition(tx, parent, ProductMonth{product, date.Month()})
 }
 
 // Month does for a month what Day does for a day.
@@ -58,20 +58,20 @@ func (c *Dictionaries) Month(tx *bolt.Tx, month rollup.MonthID, product string) 
 	if err != nil {
 		return Partition{}, err
 	}
-	return c.partition(tx, parent, dictionaryName{month, product})
+	return c.partition(tx, parent, ProductMonth{product, month})
 }
 
-func (c *Dictionaries) partition(tx *bolt.Tx, parent *bolt.Bucket, name dictionaryName) (Partition, error) {
-	c.Change(name.month)
-	records, err := makeProductBucket(parent, name.product, BucketRecords)
+func (c *Dictionaries) partition(tx *bolt.Tx, parent *bolt.Bucket, name ProductMonth) (Partition, error) {
+	c.Change(name.Product, name.Month)
+	records, err := makeProductBucket(parent, name.Product, BucketRecords)
 	if err != nil {
 		return Partition{}, err
 	}
-	month, err := makeMonthBucket(tx, name.month)
+	month, err := makeMonthBucket(tx, name.Month)
 	if err != nil {
 		return Partition{}, err
 	}
-	series, err := makeProductBucket(month, name.product, BucketSeries)
+	series, err := makeProductBucket(month, name.Product, BucketSeries)
 	if err != nil {
 		return Partition{}, err
 	}
@@ -84,14 +84,14 @@ func (c *Dictionaries) partition(tx *bolt.Tx, parent *bolt.Bucket, name dictiona
 	}
 	dict.Put = Growing(series)
 	kept := func() map[rollup.Series]struct{} { return c.kept(tx, name) }
-	return Partition{records, dict, &c.Limits, c.Limits.of(name.product), kept}, nil
+	return Partition{records, dict, &c.Limits, c.Limits.of(name.Product), kept}, nil
 }
 
-func (c *Dictionaries) add(name dictionaryName, dict *record.Dictionary) {
+func (c *Dictionaries) add(name ProductMonth, dict *record.Dictionary) {
 	if c.dicts == nil {
-		c.dicts = make(map[dictionaryName]*record.Dictionary)
+		c.dicts = make(map[ProductMonth]*record.Dictionary)
 	}
-	same := func(n dictionaryName) bool { return n.product == name.product }
+	same := func(n ProductMonth) bool { return n.Product == name.Product }
 	if oldest := slices.IndexFunc(c.names, same); countOf(c.names, same) == maxCachedDictionaries {
 		delete(c.dicts, c.names[oldest])
 		c.names = slices.Delete(c.names, oldest, oldest+1)

@@ -35,7 +35,7 @@ func TestDictionariesAreKeptByProduct(t *testing.T) {
 	}
 	for _, product := range products {
 		for m := month + 6 - maxCachedDictionaries; m < month+6; m++ {
-			if dicts.dicts[dictionaryName{m, product}] == nil {
+			if dicts.dicts[ProductMonth{product, m}] == nil {
 				t.Errorf("that of %s in %s is not kept", product, m)
 			}
 		}

@@ -22,17 +22,17 @@ const keptShare = 4
 //
 // All records of a month are read for it, so it is asked for only by a dictionary that has
 // come to its last part.
-func (c *Dictionaries) kept(tx *bolt.Tx, name dictionaryName) map[rollup.Series]struct{} {
+func (c *Dictionaries) kept(tx *bolt.Tx, name ProductMonth) map[rollup.Series]struct{} {
 	if kept, ok := c.keptOf[name]; ok {
 		return kept
 	}
-	before := dictionaryName{name.month - 1, name.product}
-	records := RecordsOf(MonthBucket(tx, before.month), before.product)
+	before := ProductMonth{name.Product, name.Month - 1}
+	records := RecordsOf(MonthBucket(tx, before.Month), before.Product)
 	if records == nil {
 		return nil // it may still be closed
 	}
 	if c.keptOf == nil || len(c.keptOf) == maxCachedDictionaries {
-		c.keptOf = make(map[dictionaryName]map[rollup.Series]struct{})
+		c.keptOf = make(map[ProductMonth]map[rollup.Series]struct{})
 	}
 	kept := c.Limits.heaviest(tx, before, records)
 	c.keptOf[name] = kept
@@ -42,9 +42,9 @@ func (c *Dictionaries) kept(tx *bolt.Tx, name dictionaryName) map[rollup.Series]
 // heaviest reads a month for kept. What of it can't be read counts for nothing. Each
 // instance has one vote, which its series share: of more than there is room for, those
 // stay that many had, and those of who has few.
-func (l *Limits) heaviest(tx *bolt.Tx, name dictionaryName, records *bolt.Bucket) map[rollup.Series]struct{} {
-	dict, votes := DictionaryOf(tx, name.month, name.product), make(map[rollup.Series]float64)
-	excluded := ExcludedKeys(tx, name.product)
+func (l *Limits) heaviest(tx *bolt.Tx, name ProductMonth, records *bolt.Bucket) map[rollup.Series]struct{} {
+	dict, votes := DictionaryOf(tx, name.Month, name.Product), make(map[rollup.Series]float64)
+	excluded := ExcludedKeys(tx, name.Product)
 	cursor := records.Cursor()
 	for k, v := cursor.First(); k != nil; k, v = cursor.Next() {
 		if _, out := excluded[string(k)]; out {

@@ -1,12 +1,20 @@
 // Package products lists the products beside Cozystack that the program knows: a new one
-// is a line here.
+// is a line here. It also says which of them a server takes.
 package products
 
 import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+
 	"github.com/cozystack/cozystack-telemetry-server/product"
 	"github.com/cozystack/cozystack-telemetry-server/product/coroot"
 	"github.com/cozystack/cozystack-telemetry-server/product/kubeatlas"
 	"github.com/cozystack/cozystack-telemetry-server/product/synapse"
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
 // All returns the tables of all products, in the order in which they are named.
@@ -16,4 +24,44 @@ func All() []product.Product {
 		coroot.Product(),
 		kubeatlas.Product(),
 	}
+}
+
+// Names returns the names of all products, Cozystack's first.
+func Names() []string {
+	names := []string{rollup.Cozystack}
+	for _, p := range All() {
+		names = append(names, p.Name)
+	}
+	return names
+}
+
+// Flag says which products are on, by their names. The zero Flag is to be filled by Bind
+// and a parse.
+type Flag struct{ names []string }
+
+// Bind declares --products.
+func (p *Flag) Bind(f *pflag.FlagSet) {
+	f.StringSliceVar(&p.names, "products", []string{rollup.Cozystack}, "whose reports are taken: "+strings.Join(Names(), ", "))
+}
+
+// Check returns an error for each name that is no product's.
+func (p Flag) Check() error {
+	if len(p.names) == 0 {
+		return fmt.Errorf("--products: names none; there are %s", strings.Join(Names(), ", "))
+	}
+	var errs []error
+	for _, name := range p.names {
+		if !slices.Contains(Names(), name) {
+			errs = append(errs, fmt.Errorf("--products: %q is none; there are %s", name, strings.Join(Names(), ", ")))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Has tells whether a product is on.
+func (p Flag) Has(name string) bool { return slices.Contains(p.names, name) }
+
+// On returns the tables of the products that are on. Cozystack has none.
+func (p Flag) On() []product.Product {
+	return slices.DeleteFunc(All(), func(one product.Product) bool { return !p.Has(one.Name) })
 }

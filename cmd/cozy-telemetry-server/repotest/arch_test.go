@@ -44,7 +44,7 @@ var imports = map[string][]string{
 	},
 	"ingest/jsonerror": {},
 	"ingest": {
-		module + "ingest/jsonerror", module + "store/rollup", "github.com/prometheus/common",
+		module + "ingest/jsonerror", module + "product", module + "store/rollup", "github.com/prometheus/common",
 		"github.com/hashicorp/golang-lru/v2", "golang.org/x/sync", "golang.org/x/time",
 	},
 	"ingest/forward": {module + "store/rollup", "github.com/rs/zerolog", "github.com/cenkalti/backoff/v5"},
@@ -64,13 +64,13 @@ var imports = map[string][]string{
 		rooms + "serve", rooms + "offline", rooms + "backup", rooms + "backfill", rooms + "forget", rooms + "anomalies", rooms + "exclude", rooms + "cli", cobraModule,
 	},
 	server + "/serve": {
-		rooms + "backup", rooms + "backfill", rooms + "forget", rooms + "anomalies", rooms + "exclude", rooms + "limits", rooms + "lobby", rooms + "private", rooms + "cli",
-		module + "store", module + "ingest", module + "ingest/forward", module + "overview", module + "appsource", module + "ingest/jsonerror",
+		rooms + "backup", rooms + "backfill", rooms + "forget", rooms + "anomalies", rooms + "exclude", rooms + "limits", rooms + "lobby", rooms + "private", rooms + "products", rooms + "cli",
+		module + "store", module + "ingest", module + "ingest/forward", module + "product", module + "overview", module + "appsource", module + "ingest/jsonerror",
 		"github.com/labstack/echo/v4", "github.com/prometheus/client_golang/prometheus",
 		"github.com/rs/zerolog", pflagModule, "golang.org/x/sync",
 	},
 	server + "/offline": {
-		rooms + "export", rooms + "cli", module + "store", module + "ingest/forward", module + "overview", module + "appsource", cobraModule,
+		rooms + "export", rooms + "products", rooms + "cli", module + "store", module + "product", module + "ingest/forward", module + "overview", module + "appsource", cobraModule,
 	},
 	server + "/backfill": {
 		rooms + "limits", rooms + "private", rooms + "cli", module + "store", module + "ingest", module + "overview", module + "appsource",
@@ -94,7 +94,7 @@ var imports = map[string][]string{
 	server + "/cli": {
 		module + "store", cobraModule, pflagModule, "github.com/prometheus/common/model", "github.com/mattn/go-isatty", "github.com/schollz/progressbar/v3",
 	},
-	server + "/products": {module + "product"},
+	server + "/products": {module + "product", module + "store/rollup", pflagModule},
 	server + "/repotest": {},
 	server + "/e2e":      {},
 	".ci":                {},

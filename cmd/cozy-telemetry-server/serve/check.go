@@ -23,6 +23,7 @@ const leastRetention = 7 * day
 // Check returns an error for each flag whose value can't be used.
 func (c Config) Check() error {
 	return errors.Join(
+		c.products.Check(),
 		cli.CheckURL("forward-url", c.forwardURL),
 		cli.CheckURL("vmselect-url", c.vmselectURL),
 		cli.CheckURL("apps-url", c.appsURL),

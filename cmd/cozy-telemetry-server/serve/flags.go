@@ -8,6 +8,7 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/appsource"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/limits"
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/products"
 	"github.com/cozystack/cozystack-telemetry-server/ingest"
 	"github.com/cozystack/cozystack-telemetry-server/overview"
 	"github.com/cozystack/cozystack-telemetry-server/overview/mirror"
@@ -16,6 +17,8 @@ import (
 // Config is what the flags say. docs/reference.md has a table of them, which a test
 // holds against Bind. The zero Config is to be filled by Bind and a parse of the flags.
 type Config struct {
+	products products.Flag
+
 	forwardURL, vmselectURL string
 	listenAddr, adminAddr   string
 	dbPath, snapshotDir     string
@@ -62,6 +65,7 @@ const day = 24 * time.Hour
 // docs/reference.md.
 func (c *Config) Bind(f *pflag.FlagSet) {
 	f.SortFlags = false
+	c.products.Bind(f)
 	f.StringVar(&c.forwardURL, "forward-url", cli.DefaultForwardURL, "where ingested samples are forwarded; empty: nothing is forwarded")
 	f.StringVar(&c.listenAddr, "listen-addr", cli.DefaultListenAddr, "public listener")
 	f.StringVar(&c.vmselectURL, "vmselect-url", cli.DefaultVMSelectURL, "query base; empty: the overview is answered from the rollups alone")

@@ -7,8 +7,8 @@
 //   - book.go reads a month of the [Store] into a table: table.go packs what the
 //     month says of each cluster, with a number for each text (numbering.go), and
 //     sift.go leaves out what only a flood has brought. counting.go makes figures of
-//     tables. keeper.go keeps both for as long as the store says that nothing of
-//     them has changed.
+//     tables, confirmed.go those that one report does not lift. keeper.go keeps both
+//     for as long as the store says that nothing of them has changed.
 //   - queries.go asks for the same figures in VictoriaMetrics' words, vmselect.go
 //     asks all of a window's questions at once, and breaker.go leaves one alone that
 //     has failed slowly.

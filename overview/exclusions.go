@@ -73,7 +73,7 @@ func (o *Overview) replaceStale(ctx context.Context, stored rollup.Snapshot) (ke
 	s := o.snapshot(stored.Month, c)
 	switch {
 	case errors.Is(err, ErrNoData):
-		s = rollup.Snapshot{Month: stored.Month, CollectedAt: o.cfg.Now().UTC(), Source: stored.Source, Excluding: c.excluding}
+		s = o.nothingOf(stored.Month, c)
 	case err != nil:
 		return stored, err
 	}
@@ -81,6 +81,12 @@ func (o *Overview) replaceStale(ctx context.Context, stored rollup.Snapshot) (ke
 		o.forget()
 	}
 	return kept, err
+}
+
+// nothingOf is the snapshot of a month of which no source has anything but the excluded.
+// It is the rollups': vmselect may have lost what it had.
+func (o *Overview) nothingOf(id rollup.MonthID, c counted) rollup.Snapshot {
+	return rollup.Snapshot{Month: id, CollectedAt: o.cfg.Now().UTC(), Source: rollup.SourceRollups, Excluding: c.excluding}
 }
 
 // Totals are the figures of a month that an exclusion is judged by.

@@ -109,6 +109,38 @@ func TestMonthThatCannotBeCountedAgain(t *testing.T) {
 	}
 }
 
+// A month from before the file, which vmselect has lost meanwhile or can't tell now, is
+// never taken for one of the excluded alone, however many these are.
+func TestMonthThatVMSelectHasLost(t *testing.T) {
+	for name, fail := range map[string]error{"it answers nothing": nil, "it does not answer": errors.New("down")} {
+		t.Run(name, func(t *testing.T) {
+			vm := newFakeVM()
+			vm.set(fail)
+			r := newRig(t, "2026-05-02T12:00:00Z", vm.config(), append(flooded("2026-05"), flooded("2026-04")...)...)
+			stored := exact(2, 31)
+			stored.Month, stored.DaysWithData, stored.CollectedAt, stored.CheckedAt = monthID(t, "2026-03"), 31, instant(t, "2026-04-01T02:00:00Z"), instant(t, "2026-04-03T02:00:00Z")
+			if _, err := r.store.OfferSnapshot(t.Context(), *stored); err != nil {
+				t.Fatal(err)
+			}
+			r.store.exclude(flood...)
+			for range 2 {
+				if got := r.ask(t, "2026-03", Average).Periods.Month; got.Clusters != 2 || got.Complete {
+					t.Errorf("it shows %+v", got)
+				}
+				if got := r.ask(t, "2026-05", Average).Periods.Year; got.Months != 3 {
+					t.Errorf("the year shows %+v", got)
+				}
+				if _, err := r.CountAgain(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if s, _, err := r.store.Snapshot(stored.Month); err != nil || s.Clusters != 2 || !s.Final {
+				t.Errorf("stored is %+v, %v", s, err)
+			}
+		})
+	}
+}
+
 // vmselect is told whom to leave out, and is not asked where it can't be told. What it has
 // said before is not taken for an answer.
 func TestVMSelectLeavesOutTheExcluded(t *testing.T) {

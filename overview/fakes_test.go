@@ -211,7 +211,14 @@ func (s *fakeStore) OfferSnapshot(_ context.Context, snap rollup.Snapshot) (roll
 	}
 	stored, ok := s.snapshots[snap.Month]
 	if ok {
-		snap = s.excluded.Keep(stored, snap)
+		x := s.excluded
+		if snap.Source != rollup.SourceVictoriaMetrics {
+			x.Instances = slices.DeleteFunc(slices.Clone(x.Instances), func(instance string) bool {
+				_, reported := s.months[instance][snap.Month]
+				return !reported
+			})
+		}
+		snap = x.Keep(stored, snap)
 	}
 	if !reflect.DeepEqual(snap, stored) {
 		s.snapshots[snap.Month] = snap

@@ -39,8 +39,7 @@ func (o *Overview) loadMonth(asking context.Context, id rollup.MonthID) (leased[
 	}
 	w := window{id, id}
 	closed := o.closed(w, now)
-	excluded := o.exclusions()
-	stale := ok && excluded.Stale(stored)
+	stale := ok && o.exclusions().Stale(stored)
 	if ok && closed && !stale && (stored.Final || !o.due(stored, now)) {
 		return lease(stored, now, forever), nil
 	}
@@ -49,9 +48,15 @@ func (o *Overview) loadMonth(asking context.Context, id rollup.MonthID) (leased[
 	rival := ok && (closed || !stored.Final)
 	c, err := o.count(asking, w)
 	switch {
-	case err != nil && stale && stored.Clusters > int64(len(excluded.Instances)):
-		return lease(stored, now, rollupsTTL), nil // it is not complete, and says so
-	case errors.Is(err, ErrNoData) && rival && !stale && stored.Clusters > 0:
+	case errors.Is(err, ErrNoData) && stale:
+		kept, keepErr := o.store.OfferSnapshot(o.base, o.nothingOf(id, c))
+		if keepErr == nil && kept.Clusters > 0 { // it is not complete, and says so
+			return lease(kept, now, o.cfg.CurrentTTL), nil
+		}
+		return none, errors.Join(err, keepErr)
+	case errors.Is(err, errUnseen) && stale:
+		return lease(stored, now, rollupsTTL), nil // nor is this
+	case errors.Is(err, ErrNoData) && rival && stored.Clusters > 0:
 		return lease(stored, now, rollupsTTL), nil
 	case errors.Is(err, errUnseen) && ok:
 		return none, fmt.Errorf("%w, though it was seen before: %v", ErrUnavailable, err)

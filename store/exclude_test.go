@@ -167,6 +167,7 @@ func TestStaleFiguresOfMoreThanTheFile(t *testing.T) {
 		"the rollups, all but the flood":        {rollup.SourceRollups, 99, true},
 		"the rollups, a part":                   {rollup.SourceRollups, 98, false},
 		"vmselect, which was told whom to omit": {rollup.SourceVictoriaMetrics, 90, true},
+		"nothing":                               {rollup.SourceRollups, 0, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t, Options{})

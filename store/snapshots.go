@@ -114,6 +114,13 @@ func (s *Store) WouldKeep(offered rollup.Snapshot) (kept rollup.Snapshot, err er
 	return kept, nil
 }
 
+// heardAgain tells whether vmselect has counted a month of which it still has all days.
+func heardAgain(stored, offered any) bool {
+	before, _ := stored.(rollup.Snapshot)
+	now, ok := offered.(rollup.Snapshot)
+	return ok && now.Source == rollup.SourceVictoriaMetrics && now.DaysWithData >= before.DaysWithData
+}
+
 // standing returns what stands of a month if a snapshot is offered. The rollups can lack no
 // more of the excluded than they have in the month; vmselect may have had any.
 func standing[S rollup.Snapshot | rollup.ProductSnapshot](tx *bolt.Tx, product string, month rollup.MonthID,
@@ -124,7 +131,7 @@ func standing[S rollup.Snapshot | rollup.ProductSnapshot](tx *bolt.Tx, product s
 		return offered, err
 	}
 	excluded := layout.ExclusionsOf(tx, product)
-	if of, ok := any(offered).(rollup.Snapshot); !ok || of.Source != rollup.SourceVictoriaMetrics {
+	if !heardAgain(stored, offered) {
 		excluded.Instances = layout.Reported(tx, month, product, excluded.Instances)
 	}
 	return keep(excluded, stored, offered), nil

@@ -313,6 +313,35 @@ func openFiles(t *testing.T, path string) (n int) {
 	return n
 }
 
+// The figures of one product are none of another one's who is forgotten.
+func TestForgetOfAnotherProductAndFigures(t *testing.T) {
+	month := rollup.MonthOf(march)
+	path := fileOf(t, filepath.Join(t.TempDir(), "telemetry.db"), func(s *Store) {
+		must(t, s.Record(t.Context(), report("same-id", march, "a"), nil))
+		other := report("same-id", march, "a")
+		other.Product = "synapse"
+		must(t, s.Record(t.Context(), other, nil))
+		offer(t, s, rollup.Snapshot{Month: month, Clusters: 2, Source: rollup.SourceRollups, CollectedAt: march})
+		for m, final := range map[rollup.MonthID]bool{month: false, month - 1: true} {
+			_, err := s.OfferProductSnapshot(t.Context(), rollup.ProductSnapshot{Product: "synapse", Month: m, Instances: 2, Source: rollup.SourceRollups, Final: final})
+			must(t, err)
+		}
+	})
+	forgetOne(t, path, "synapse", "same-id")
+	s := openAt(t, path, Options{})
+	if snap, _, err := s.Snapshot(month); err != nil || snap.Clusters != 2 {
+		t.Errorf("cozystack's figures are %+v, %v", snap, err)
+	}
+	for m, want := range map[rollup.MonthID]int64{month: 0, month - 1: 2} {
+		if snap, _, err := s.ProductSnapshot("synapse", m); err != nil || snap.Instances != want {
+			t.Errorf("synapse's figures of %s are %+v, %v", m, snap, err)
+		}
+	}
+	if got := stored(t, s); len(got) != 1 {
+		t.Errorf("there is %v", got)
+	}
+}
+
 // A month that is still counted is counted without the instance; a final one, one of
 // the original server, and one that never had the instance keep their figures, but no
 // confirmed ones: those come from the records alone, and are counted anew from them.

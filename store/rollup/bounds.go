@@ -2,6 +2,7 @@ package rollup
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strings"
 )
@@ -14,8 +15,9 @@ import (
 // they came: bounding keeps to the laws of merging, so it does not matter whether
 // days are bounded before they are merged, or after.
 type Bounds struct {
-	// Series is how many series are kept. Every metric has the same share: first
-	// each keeps its first series, then each its second, and so on while there is
+	// Series is how many series are kept, 2 at least. Half of them is for cozystack's applications,
+	// half for all other metrics together. Of those every metric has the same share:
+	// first each keeps its first series, then each its second, and so on while there is
 	// room, the metrics in the order of their names. So a flood of one metric's
 	// series leaves the others alone.
 	Series int
@@ -122,22 +124,31 @@ func (b Bounds) keep(n int, series func(i int) Series) (kept map[Series]bool, le
 	return kept, n - len(kept)
 }
 
+// halves returns how many series are kept of applications, and how many of all else.
+func (b Bounds) halves() (applications, others int) {
+	if b.Series <= 0 {
+		return math.MaxInt, math.MaxInt
+	}
+	return b.Series / 2, b.Series - b.Series/2
+}
+
 // fit tells whether n series are within the bounds for sure. It is all that a
 // usual record costs, so it looks at them only when there are many.
 func (b Bounds) fit(n int, series func(i int) Series) bool {
-	if b.Series > 0 && n > b.Series {
-		return false
+	most, others := b.halves()
+	if b.Kinds > 0 {
+		most = min(most, b.Kinds)
 	}
-	if b.Kinds <= 0 || n <= b.Kinds {
+	if n <= min(most, others) {
 		return true
 	}
-	kinds := 0
+	applications := 0
 	for i := range n {
 		if strings.HasPrefix(string(series(i)), MetricApplications) {
-			kinds++
+			applications++
 		}
 	}
-	return kinds <= b.Kinds
+	return applications <= most && n-applications <= others
 }
 
 // ranked is a series with what its place in the order depends on.
@@ -153,40 +164,57 @@ type ranked struct {
 //
 // Why this keeps to the laws: a series is left out only when enough others come
 // before it, and more series only bring more of those. So what one day leaves
-// out, the merged day would have left out too. For kinds and series to go
-// together, the series of MetricApplications are ordered by kind first.
+// out, the merged day would have left out too. Applications are bounded for
+// themselves, for a kind that is left out later gives back no places that were
+// denied to others before; for kinds and series to go together, their series are
+// ordered by kind first.
 func (b Bounds) choose(series []Series) map[Series]bool {
-	all := make([]ranked, len(series))
-	for i, s := range series {
-		all[i] = ranked{series: s, metric: s.Metric()}
-		if all[i].metric == MetricApplications {
-			all[i].kind = s.Label(LabelKind)
+	var applications, others []ranked
+	for _, s := range series {
+		r := ranked{series: s, metric: s.Metric()}
+		if r.metric == MetricApplications {
+			r.kind = s.Label(LabelKind)
+			applications = append(applications, r)
+		} else {
+			others = append(others, r)
 		}
 	}
+	kept := make(map[Series]bool, len(series))
+	forApplications, forOthers := b.halves()
+	keepFirst(kept, b.firstKinds(sorted(applications)), forApplications)
+	keepFirst(kept, byRank(sorted(others)), forOthers)
+	return kept
+}
+
+func keepFirst(kept map[Series]bool, all []ranked, n int) {
+	for _, r := range all[:min(n, len(all))] {
+		kept[r.series] = true
+	}
+}
+
+// sorted sorts series by metric, kind and text.
+func sorted(all []ranked) []ranked {
 	slices.SortFunc(all, func(x, y ranked) int {
 		return cmp.Or(strings.Compare(x.metric, y.metric), strings.Compare(x.kind, y.kind), cmp.Compare(x.series, y.series))
 	})
-	all = b.firstKinds(all)
+	return all
+}
+
+// byRank sorts what is sorted so that each metric's first series come first, then
+// each one's second.
+func byRank(all []ranked) []ranked {
 	for i := range all {
 		if i > 0 && all[i].metric == all[i-1].metric {
 			all[i].rank = all[i-1].rank + 1
 		}
 	}
-	if b.Series > 0 && len(all) > b.Series {
-		slices.SortFunc(all, func(x, y ranked) int {
-			return cmp.Or(cmp.Compare(x.rank, y.rank), strings.Compare(x.metric, y.metric))
-		})
-		all = all[:b.Series]
-	}
-	kept := make(map[Series]bool, len(all))
-	for _, r := range all {
-		kept[r.series] = true
-	}
-	return kept
+	slices.SortFunc(all, func(x, y ranked) int {
+		return cmp.Or(cmp.Compare(x.rank, y.rank), strings.Compare(x.metric, y.metric))
+	})
+	return all
 }
 
-// firstKinds leaves the kinds behind the first ones out. all is sorted by metric
-// and kind.
+// firstKinds leaves the kinds behind the first ones out. all is sorted by kind.
 func (b Bounds) firstKinds(all []ranked) []ranked {
 	if b.Kinds <= 0 {
 		return all
@@ -194,9 +222,6 @@ func (b Bounds) firstKinds(all []ranked) []ranked {
 	kinds := 0
 	last := ""
 	return slices.DeleteFunc(all, func(r ranked) bool {
-		if r.metric != MetricApplications {
-			return false
-		}
 		if kinds == 0 || r.kind != last {
 			kinds++
 			last = r.kind

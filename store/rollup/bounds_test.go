@@ -10,11 +10,12 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-// bounds are small enough for what the generators make to exceed them.
+// bounds are small enough for what the generators make to exceed them. One series is
+// no bound: each half has one.
 func bounds() *rapid.Generator[rollup.Bounds] {
 	return rapid.Custom(func(t *rapid.T) rollup.Bounds {
 		return rollup.Bounds{
-			Series: rapid.IntRange(0, 7).Draw(t, "series"),
+			Series: rapid.SampledFrom([]int{0, 2, 3, 4, 5, 6, 7, 8}).Draw(t, "series"),
 			Kinds:  rapid.IntRange(0, 3).Draw(t, "kinds"),
 		}
 	})

@@ -63,7 +63,7 @@ func (t Flags) Check() error {
 		cli.CheckRange("max-tenants", t.Limits.Tenants, 1, 1<<40),
 		cli.CheckRange("max-apps", t.Limits.Apps, 1, 1<<40),
 		checkPatterns(t.Limits.Allow),
-		cli.CheckRange("max-day-series", t.Bounds.Series, 1, 1_000_000),
+		cli.CheckRange("max-day-series", t.Bounds.Series, 2, 1_000_000),
 		cli.CheckRange("max-day-kinds", t.Bounds.Kinds, 1, 1_000_000),
 	)
 }

@@ -50,6 +50,43 @@ func (br *bodyReader) read(r *http.Request, b *buffers) error {
 	return nil
 }
 
+// begin does what read does, but of a plain body that is longer than a request may hold it
+// reads the beginning only, and returns a reader of what follows. The errors of that are
+// refusals.
+func (br *bodyReader) begin(r *http.Request, b *buffers) (rest io.Reader, err error) {
+	whole := r.Body
+	zipped := r.Header.Get("Content-Encoding") != ""
+	if !zipped {
+		r.Body = io.NopCloser(io.LimitReader(whole, ownBytes-1))
+		defer func() { r.Body = whole }()
+	}
+	if err := br.read(r, b); err != nil || zipped || len(b.body) < ownBytes-1 {
+		return nil, err
+	}
+	if err := br.budget.claim(b, streamBytes); err != nil {
+		return nil, err
+	}
+	return &following{of: whole, left: br.max - (ownBytes - 1), max: br.max}, nil
+}
+
+// following reads what is left of a body of at most max bytes.
+type following struct {
+	of        io.Reader
+	left, max int64
+}
+
+// Read returns a *Refusal for an error.
+func (f *following) Read(p []byte) (n int, err error) {
+	n, err = f.of.Read(p[:min(int64(len(p)), f.left+1)])
+	if f.left -= int64(n); f.left < 0 {
+		return 0, refuseBody(f.max)
+	}
+	if err != nil && err != io.EOF {
+		err = bodyRefusal("the body could not be read to its end", err)
+	}
+	return n, err
+}
+
 // unzip unpacks b.zipped into b.body.
 func (br *bodyReader) unzip(b *buffers) error {
 	zip, ok := br.zips.Get().(*gzip.Reader)

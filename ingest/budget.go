@@ -19,6 +19,9 @@ const (
 	// smallBytes bounds what all other reports hold from their parsing to their
 	// commit, as cost estimates it.
 	smallBytes = 32 << 20
+	// streamBytes is what a large report takes that is decoded as it comes, until its
+	// commit: the decoder's chunk, and what few products' tables let it make of a report.
+	streamBytes = 256 << 10
 	// patience is how long a report waits for others to be done.
 	patience = 10 * time.Second
 	// lineBytes is about what a line takes beside its text, parsed and written
@@ -33,7 +36,8 @@ var ErrBusy = errors.New("ingest: too many reports in flight")
 // budget bounds the memory of all reports in flight together, by two gates: one for
 // bodies as they are read, one for reports from before they are parsed until they are
 // recorded. Large reports have bounds of their own, so that they never keep small
-// ones waiting.
+// ones waiting. One that is decoded as it comes has all that it takes of the first gate,
+// and does not come to the second: behind that nothing may wait for a sender.
 type budget struct {
 	// buffered is the first gate. It has the bytes of large bodies. Nobody waits for
 	// it: half-read bodies that wait for each other would never end.
@@ -78,10 +82,10 @@ type place struct {
 func (p place) leave() { p.of.Release(p.weight) }
 
 // enter waits for a place for a report, which must leave it again.
-func (bg *budget) enter(ctx context.Context, id string, body []byte) (place, error) {
+func (bg *budget) enter(ctx context.Context, id string, body []byte, most func(body []byte) int) (place, error) {
 	p := place{bg.large, 1}
 	if len(body) <= ownBytes {
-		p = place{bg.small, cost(id, body)}
+		p = place{bg.small, cost(id, body, most(body))}
 	}
 	if p.of.TryAcquire(p.weight) {
 		return p, nil
@@ -96,10 +100,12 @@ func (bg *budget) enter(ctx context.Context, id string, body []byte) (place, err
 
 // cost is about how much memory a report takes: its body, the series that it
 // may be the first to have, and its lines, each of which repeats the id.
-func cost(id string, body []byte) int64 {
-	lines := bytes.Count(body, []byte{'\n'}) + 1
+func cost(id string, body []byte, lines int) int64 {
 	return int64(3*len(body) + lines*(len(id)+lineBytes))
 }
+
+// countLines counts the lines of a body.
+func countLines(body []byte) int { return bytes.Count(body, []byte{'\n'}) + 1 }
 
 func refuseBusy(cause error) error {
 	return &Refusal{

@@ -162,7 +162,7 @@ func TestReportsWaitForRoom(t *testing.T) {
 		}
 		send("large", largeBody(100<<10), 5)
 		small := "cozy_a 1\n" + strings.Repeat("#", ownBytes-10) + "\n"
-		room := int(smallBytes / cost("c1", []byte(small)))
+		room := int(smallBytes / cost("c1", []byte(small), countLines([]byte(small))))
 		send("small", small, room+3)
 		time.Sleep(patience + time.Second)
 		synctest.Wait()
@@ -199,7 +199,7 @@ func TestCostIsNoUnderstatement(t *testing.T) {
 			}
 			lines[i] = forward.AppendLines(nil, rollup.Report{Instance: id, Received: noon, Samples: kept[i]})
 		}
-		took, estimate := (heap()-before)/n+int64(len(body)), cost(id, []byte(body))
+		took, estimate := (heap()-before)/n+int64(len(body)), cost(id, []byte(body), countLines([]byte(body)))
 		runtime.KeepAlive(kept)
 		runtime.KeepAlive(lines)
 		runtime.KeepAlive(parser)

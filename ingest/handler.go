@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"io"
 	"math"
 	"net/http"
 	"strconv"
@@ -26,7 +27,8 @@ const retryAfterFailure = 30 * time.Second
 // Recorder keeps reports. Methods may be called concurrently.
 type Recorder interface {
 	// Record merges a report into the rollups and queues lines, unless they are
-	// empty, to be forwarded. It returns nil only when both are on disk. Then it
+	// empty, to be forwarded. One of another product than Cozystack is counted, too, and
+	// that is all that is done with one without an instance. It returns nil only when both are on disk. Then it
 	// keeps neither the report's samples nor lines, apart from the strings in them;
 	// their memory is used again. After an error, such as that of ctx, it may still
 	// be at work on them.
@@ -37,11 +39,15 @@ type Recorder interface {
 
 // Result tells of one request that the handler has answered.
 type Result struct {
+	// Product is whose route it came to.
+	Product string
 	// Status is the answer's HTTP status.
 	Status int
-	// Samples and Dropped count what was taken, and what was left out for its
-	// metric's name.
+	// Samples and Dropped count what was taken, and what was left out: for its metric's
+	// name, or for the type of its field.
 	Samples, Dropped int
+	// Nameless tells of a report that was taken and is no instance's.
+	Nameless bool
 	// Err is why the report was not taken, nil if it was.
 	Err error
 	// Reason sorts Err; empty without one.
@@ -56,7 +62,7 @@ type Config struct {
 	// Lines appends a report to b as it is queued to be forwarded. Nil: nothing is.
 	Lines  func(b []byte, r rollup.Report) []byte
 	Limits Limits
-	// Senders bounds the senders; nil means no such limits.
+	// Senders bounds the senders of each product; nil means no such limits.
 	Senders *SenderLimits
 	// Parses bounds the reports that are parsed at the same time, of which at most
 	// half are large ones. 0 means DefaultParses.
@@ -65,20 +71,41 @@ type Config struct {
 	OnResult func(Result)
 }
 
-// Handler answers POST /.
-type Handler struct {
-	config   Config
-	recorder Recorder
-	senders  *senders // nil without limits
-	bodies   bodyReader
-	parser   *Parser
-	budget   *budget
-	seed     maphash.Seed // of the reports' digests
-	buffers  sync.Pool    // of *buffers
+// format is what differs from product to product: how a report says whose it is, and what.
+type format interface {
+	// sender returns whose report the header says it is, "" where its body does.
+	sender(r *http.Request) (id string, err error)
+	// read reads the body into b.body. Of a large one rest may have what follows.
+	read(r *http.Request, b *buffers) (rest io.Reader, err error)
+	// most returns how many samples a body may have at most.
+	most(body []byte) int
+	// decode returns the report, and how much was left out of it. It says whose it is where
+	// the header does not, and when it came where that is not to be told.
+	decode(r *http.Request, b *buffers, rest io.Reader, received time.Time) (report rollup.Report, dropped int, err error)
+	// taken is the body of the answer, in JSON; empty: there is none.
+	taken() string
 }
 
-// NewHandler returns the handler that records into recorder. It fails on
-// impossible limits.
+// pipeline is what the handlers of all products have in common.
+type pipeline struct {
+	config   Config
+	recorder Recorder
+	bodies   bodyReader
+	budget   *budget
+	buffers  sync.Pool // of *buffers
+}
+
+// Handler takes the reports of one product.
+type Handler struct {
+	*pipeline
+	product string
+	format  format
+	senders *senders // nil without limits
+	lines   func(b []byte, r rollup.Report) []byte
+}
+
+// NewHandler returns the handler of Cozystack's reports, POST /, that records into
+// recorder. It fails on impossible limits.
 func NewHandler(recorder Recorder, config Config) (*Handler, error) {
 	config.Limits = config.Limits.withDefaults()
 	if err := config.Limits.Check(); err != nil {
@@ -89,36 +116,48 @@ func NewHandler(recorder Recorder, config Config) (*Handler, error) {
 		config.OnResult = func(Result) {}
 	}
 	budget := newBudget(config.Limits, config.Parses)
-	h := &Handler{
+	all := &pipeline{
 		config:   config,
 		recorder: recorder,
 		bodies:   bodyReader{max: config.Limits.BodyBytes, budget: budget},
 		budget:   budget,
-		parser:   NewParser(config.Limits, config.Parses),
-		seed:     maphash.MakeSeed(),
 	}
-	if config.Senders != nil {
-		var err error
-		if h.senders, err = newSenders(*config.Senders, h.known); err != nil {
-			return nil, fmt.Errorf("ingest: limits of senders: %w", err)
-		}
+	h := &Handler{pipeline: all, product: rollup.Cozystack, lines: config.Lines}
+	h.format = cozystack{bodies: &all.bodies, parser: NewParser(config.Limits, config.Parses), seed: maphash.MakeSeed()}
+	return h, h.limitSenders("cluster")
+}
+
+// limitSenders gives the handler limits of its own: a flood of one product's senders
+// leaves those of the others alone. what is what its senders are called.
+func (h *Handler) limitSenders(what string) (err error) {
+	if h.config.Senders == nil {
+		return nil
 	}
-	return h, nil
+	if h.senders, err = newSenders(*h.config.Senders, h.known); err != nil {
+		return fmt.Errorf("ingest: limits of senders: %w", err)
+	}
+	h.senders.what = what
+	return nil
 }
 
 // known asks the recorder for an id. A recorder that can't answer lets it pass:
 // the write that follows shows what is wrong.
 func (h *Handler) known(id string) bool {
-	known, err := h.recorder.Known(rollup.Cozystack, id, h.config.Now())
+	known, err := h.recorder.Known(h.product, id, h.config.Now())
 	return known || err != nil
 }
 
-// ServeHTTP takes the report of a POST.
+// ServeHTTP takes the report of a request, whatever its method.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	result := Result{Status: http.StatusOK}
-	result.Samples, result.Dropped, result.Err = h.take(r)
+	result := Result{Product: h.product, Status: http.StatusOK}
+	result.Err = h.take(r, &result)
 	if result.Err == nil {
 		h.config.OnResult(result)
+		if text := h.format.taken(); text != "" {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, text) // nobody is left to tell
+			return
+		}
 		w.WriteHeader(http.StatusOK)
 		return
 	}
@@ -129,60 +168,75 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // take carries a request from its header to the disk.
-func (h *Handler) take(r *http.Request) (samples, dropped int, err error) {
-	id, err := clusterID(r.Header)
+func (h *Handler) take(r *http.Request, result *Result) error {
+	id, err := h.format.sender(r)
 	if err != nil {
-		return 0, 0, err
+		return err
 	}
 	if h.senders != nil {
-		if err := h.senders.admit(id, r, h.config.Now()); err != nil {
-			return 0, 0, err
+		if id != "" {
+			err = h.senders.admit(id, r, h.config.Now())
+		} else {
+			err = h.senders.admitUnread(r, h.config.Now())
+		}
+		if err != nil {
+			return err
 		}
 	}
 	b, ok := h.buffers.Get().(*buffers)
 	if !ok {
 		b = new(buffers)
 	}
-	samples, dropped, err = h.record(r, id, b)
+	err = h.record(r, id, b, result)
 	// After an error somebody may still use the buffers.
 	if err == nil && b.small() {
 		h.buffers.Put(b)
 	}
-	return samples, dropped, err
+	return err
 }
 
-// record reads, parses and records a report.
-func (h *Handler) record(r *http.Request, id string, b *buffers) (samples, dropped int, err error) {
+// record reads, decodes and records a report.
+func (h *Handler) record(r *http.Request, id string, b *buffers, result *Result) error {
 	defer h.budget.release(b)
-	if err := h.bodies.read(r, b); err != nil {
-		return 0, 0, err
-	}
-	place, err := h.budget.enter(r.Context(), id, b.body)
+	rest, err := h.format.read(r, b)
 	if err != nil {
-		return 0, 0, err
+		return err
 	}
-	defer place.leave()
-	report := rollup.Report{Product: rollup.Cozystack, Instance: id, Received: h.config.Now()}
-	report.Digest = maphash.Bytes(h.seed, b.body)
-	dropped, err = h.parse(&report, b)
-	if err != nil || len(report.Samples) == 0 {
-		return 0, dropped, err
+	if rest == nil { // else the first gate has room for all of it
+		place, err := h.budget.enter(r.Context(), id, b.body, h.format.most)
+		if err != nil {
+			return err
+		}
+		defer place.leave()
+	}
+	report, dropped, err := h.format.decode(r, b, rest, h.config.Now())
+	if err != nil {
+		return err
+	}
+	result.Dropped, report.Product = dropped, h.product
+	if id != "" {
+		report.Instance = id
+	}
+	if id == "" && report.Instance != "" && h.senders != nil {
+		if err := h.senders.admit(report.Instance, r, h.config.Now()); err != nil {
+			return err
+		}
+	}
+	result.Nameless = report.Instance == ""
+	var lines []byte
+	if h.lines != nil && !result.Nameless {
+		b.lines = h.lines(b.lines[:0], report)
+		lines = b.lines
+	}
+	if len(report.Samples) == 0 && h.product == rollup.Cozystack {
+		return nil
 	}
 	// A sender that goes away does not end the recorder's work, so its report must
 	// not give back its place in the budget before that. A sender that has only
 	// closed its own side looks the same, and still reads the answer.
-	err = h.recorder.Record(context.WithoutCancel(r.Context()), report, b.lines)
-	return len(report.Samples), dropped, err
-}
-
-// parse reads the samples of a body, and writes the lines that are forwarded of them.
-func (h *Handler) parse(report *rollup.Report, b *buffers) (dropped int, err error) {
-	b.samples, dropped, err = h.parser.Parse(b.samples, b.body)
-	report.Samples = b.samples
-	if err == nil && h.config.Lines != nil {
-		b.lines = h.config.Lines(b.lines[:0], *report)
-	}
-	return dropped, err
+	err = h.recorder.Record(context.WithoutCancel(r.Context()), report, lines)
+	result.Samples = len(report.Samples)
+	return err
 }
 
 // refusalOf returns what the client is told of an error. What is no refusal is a

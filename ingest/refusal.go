@@ -16,6 +16,7 @@ const (
 	BadBody     Reason = "body"        // the body could not be read or unpacked
 	BadEncoding Reason = "encoding"    // another Content-Encoding
 	BadLine     Reason = "line"        // a line does not parse, or its value is no count
+	BadField    Reason = "field"       // a field of a product's report is wrong, or the body is none
 	TooMuch     Reason = "limit"       // a limit on the size of a report
 	Implausible Reason = "implausible" // figures that no cluster has
 	TooMany     Reason = "sender"      // a limit per sender
@@ -25,7 +26,7 @@ const (
 
 // Reasons returns all reasons.
 func Reasons() []Reason {
-	return []Reason{BadID, BadBody, BadEncoding, BadLine, TooMuch, Implausible, TooMany, Busy, NotStored}
+	return []Reason{BadID, BadBody, BadEncoding, BadLine, BadField, TooMuch, Implausible, TooMany, Busy, NotStored}
 }
 
 // Refusal is why a report was not taken. Text is for the client and says nothing

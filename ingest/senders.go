@@ -69,11 +69,14 @@ func (l SenderLimits) withDefaults() SenderLimits {
 	return l
 }
 
-// senders holds one token bucket per cluster id, one per network that unknown
-// ids came from, one for all unknown ids, and the shares of half of that. Its memory
+// senders holds one token bucket per id, one per network that unknown ids came from, one
+// per network for what is yet to be read, one for all unknown ids, and the shares of half of
+// that. Its memory
 // is bounded by Tracked and TrackedNetworks. Ids and networks are kept as salted hashes only.
 type senders struct {
 	limits SenderLimits
+	// what is what senders are called.
+	what string
 	// known tells whether the store has seen an id lately. It is asked once per id
 	// that is not tracked.
 	known func(id string) bool
@@ -83,6 +86,7 @@ type senders struct {
 	mu       sync.Mutex
 	buckets  *buckets
 	networks *buckets
+	unread   *buckets
 	shares   *shares
 	unknown  *rate.Limiter
 }
@@ -97,6 +101,10 @@ func newSenders(limits SenderLimits, known func(id string) bool) (*senders, erro
 	if err != nil {
 		return nil, err
 	}
+	unread, err := newBuckets(limits.TrackedNetworks, limits.NewEvery, limits.NetworkNewBurst)
+	if err != nil {
+		return nil, err
+	}
 	seed := maphash.MakeSeed()
 	shares, err := newShares(limits.TrackedNetworks, seed)
 	if err != nil {
@@ -104,11 +112,13 @@ func newSenders(limits SenderLimits, known func(id string) bool) (*senders, erro
 	}
 	return &senders{
 		limits:   limits,
+		what:     "cluster",
 		known:    known,
 		seed:     seed,
 		watch:    proxyWatch{proxies: limits.Proxies, tell: limits.OnUnnamedProxy},
 		buckets:  ids,
 		networks: networks,
+		unread:   unread,
 		shares:   shares,
 		unknown:  rate.NewLimiter(rate.Every(limits.NewEvery), limits.NewBurst),
 	}, nil
@@ -131,7 +141,23 @@ func (s *senders) admit(id string, r *http.Request, now time.Time) error {
 		bucket = s.track(key)
 	}
 	if !bucket.AllowN(now, 1) {
-		return refuseSender("too many reports of this cluster", s.limits.Every)
+		return refuseSender("too many reports of this "+s.what, s.limits.Every)
+	}
+	return nil
+}
+
+// admitUnread takes a token for a request that only its body tells the sender of: of the
+// network that it came from, if it came from any. So no network makes the server read and
+// decode without end.
+func (s *senders) admitUnread(r *http.Request, now time.Time) error {
+	network := networkOf(s.limits.Proxies.origin(r))
+	if !network.IsValid() {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.unread.of(maphash.Comparable(s.seed, network)).AllowN(now, 1) {
+		return refuseSender("too many reports from one network", s.limits.NewEvery)
 	}
 	return nil
 }
@@ -150,10 +176,10 @@ func (s *senders) admitNew(network netip.Prefix, now time.Time) error {
 	keeps := network.IsValid() || len(s.limits.Proxies) > 0
 	kept := keeps && left < float64(1+s.limits.NewBurst/2)
 	if left < 1 || kept && !s.shares.left(network, now) {
-		return refuseSender("too many new cluster ids", s.limits.NewEvery)
+		return refuseSender("too many new "+s.what+" ids", s.limits.NewEvery)
 	}
 	if network.IsValid() && !s.networks.of(maphash.Comparable(s.seed, network)).AllowN(now, 1) {
-		return refuseSender("too many new cluster ids from one network", s.limits.NetworkNewEvery)
+		return refuseSender("too many new "+s.what+" ids from one network", s.limits.NetworkNewEvery)
 	}
 	if kept {
 		s.shares.take(network, now)

@@ -17,7 +17,8 @@ import (
 )
 
 // Record merges a report into its instance's day and, unless lines is empty,
-// appends lines to the forward queue, both in one transaction. lines is text of
+// appends lines to the forward queue, both in one transaction. A report of another product
+// than Cozystack is counted as well, see [Store.Reports], and one without an instance only that. lines is text of
 // the exposition format with a line per sample, each with a timestamp and a line
 // feed. A nil error means that both are on disk. ErrFull, ErrNameless,
 // ErrClosed, and an error that was there before the report was handed in, mean
@@ -28,7 +29,8 @@ import (
 // Report and lines are not kept after the return, unless the error is that of
 // ctx: then they must not be changed any more.
 func (s *Store) Record(ctx context.Context, report rollup.Report, lines []byte) error {
-	if !isProduct(report.Product) || !isName(report.Instance) {
+	nameless := report.Instance == "" && report.Product != rollup.Cozystack
+	if !isProduct(report.Product) || !isName(report.Instance) && !nameless {
 		return fmt.Errorf("store: record: %w", dberrors.ErrNameless)
 	}
 	if err := s.submit(ctx, &request{report: &report, lines: lines}); err != nil {
@@ -100,7 +102,7 @@ func (c change) fails(err error) bool {
 func (w *writer) changes(batch []*request) []change {
 	var changes []change
 	for _, r := range batch {
-		if r.report == nil || len(r.report.Samples) == 0 || w.recent.has(r.report) {
+		if r.report == nil || r.report.Instance == "" || len(r.report.Samples) == 0 || w.recent.has(r.report) {
 			continue
 		}
 		changes = append(changes, change{r, rollup.DateOf(r.report.Received), record.Key(r.report.Instance)})

@@ -23,6 +23,8 @@ const maxBatch = 512
 type request struct {
 	report *rollup.Report
 	lines  []byte
+	// totals is set if the lines are those of a day, and the report is not one.
+	totals bool
 	remove []rollup.Block
 	apply  func(tx *bolt.Tx, dicts *layout.Dictionaries) error
 	// excludes is set if the request may change what figures leave out.
@@ -262,7 +264,7 @@ func (w *writer) transact(batch []*request, shrinks bool) error {
 		commit.Err = fmt.Errorf("store: %w", err)
 	}
 	for _, r := range batch {
-		if r.report != nil {
+		if r.report != nil && !r.totals {
 			commit.Reports++
 		}
 	}
@@ -300,6 +302,9 @@ func (w *writer) apply(tx *bolt.Tx, batch []*request) (queueChange, error) {
 		r.err = err
 	}
 	if err := w.record(tx, batch); err != nil {
+		return queueChange{}, err
+	}
+	if err := countReports(tx, batch); err != nil {
 		return queueChange{}, err
 	}
 	return w.enqueue(tx, batch)

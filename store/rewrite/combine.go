@@ -44,6 +44,8 @@ type Combined struct {
 //   - What any of the files excludes is excluded. Figures that were not counted so are
 //     stale, if the month has records of it.
 //   - The list of applications is the one that was fetched last.
+//   - The reports that each file has counted are added up; a file that is part of several
+//     counts once.
 //   - The queues are left out, for the files' servers still forward them.
 //
 // Memory does not grow with the files. progress and the new file are as in
@@ -54,7 +56,7 @@ func Combine(ctx context.Context, into string, from []string, progress func(done
 	if err == nil {
 		err = boltfile.Create(into, layout.CheckSchema, func(temp string) (int, error) {
 			return c.fill(temp, layout.MakeFile, func() error {
-				return errors.Join(c.exclusions(), c.snapshots(), c.appList(), c.forgotten(), c.queues())
+				return errors.Join(c.exclusions(), c.snapshots(), c.appList(), c.forgotten(), c.reports(), c.queues())
 			})
 		})
 	}

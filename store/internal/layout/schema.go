@@ -38,7 +38,13 @@ var (
 	// KeyForgotten says that instances were forgotten, and when.
 	KeyForgotten = []byte("forgotten")
 	KeyProbe     = []byte("probe")
+	// KeyIdentity has the key that names of instances are hashed under.
+	KeyIdentity = []byte("identity")
 )
+
+// TotalsKey is the key in BucketMeta of the last day of a product whose totals were queued
+// to be forwarded.
+func TotalsKey(product string) []byte { return []byte("totals/" + product) }
 
 // RootBuckets are all buckets at the root.
 func RootBuckets() [][]byte {

@@ -1,0 +1,86 @@
+package ingest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/cozystack/cozystack-telemetry-server/product"
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// Product is how the reports of another product than Cozystack are taken.
+type Product struct {
+	Table product.Product
+	// Keys are those that names are hashed under.
+	Keys product.Keys
+	// KeepNames keeps raw names, too.
+	KeepNames bool
+	// Lines is as in Config, for the product's own receiver.
+	Lines func(b []byte, r rollup.Report) []byte
+}
+
+// Of returns the handler of another product. It has the recorder, the clock and the bounds
+// on memory in common with this one, and limits on senders of its own. It fails where the
+// product's table is wrong.
+func (h *Handler) Of(p Product) (*Handler, error) {
+	decoder, err := product.NewDecoder(p.Table, p.KeepNames)
+	if err != nil {
+		return nil, fmt.Errorf("ingest: %w", err)
+	}
+	other := &Handler{pipeline: h.pipeline, product: p.Table.Name, lines: p.Lines}
+	other.format = inJSON{bodies: &h.bodies, decoder: decoder, product: p}
+	return other, other.limitSenders("instance")
+}
+
+// inJSON is the format of a product with a table: JSON, whose body says whose it is.
+type inJSON struct {
+	bodies  *bodyReader
+	decoder *product.Decoder
+	product Product
+}
+
+func (inJSON) sender(*http.Request) (string, error) { return "", nil }
+
+func (j inJSON) read(r *http.Request, b *buffers) (io.Reader, error) { return j.bodies.begin(r, b) }
+
+// most goes by the quotes: a sample has at least those of its key, or of its text.
+func (inJSON) most(body []byte) int { return bytes.Count(body, []byte{'"'})/2 + 1 }
+
+// decode forgets the sender's name when it has hashed it. A session's report comes at the
+// day's start: no finer time of it may be kept.
+func (j inJSON) decode(r *http.Request, b *buffers, rest io.Reader, received time.Time) (report rollup.Report, dropped int, err error) {
+	decoded, err := j.decodeBody(r, b, rest)
+	if err != nil {
+		return report, 0, refusalOfReport(err)
+	}
+	b.samples = decoded.Samples
+	table, day := j.product.Table, rollup.DateOf(received)
+	if table.Sessions {
+		received = day.Start()
+	}
+	id, err := table.ID(j.product.Keys, decoded.Name, day)
+	return rollup.Report{Instance: id, Received: received, Samples: decoded.Samples}, len(decoded.LeftOut), err
+}
+
+func (j inJSON) decodeBody(r *http.Request, b *buffers, rest io.Reader) (product.Report, error) {
+	if rest == nil {
+		return j.decoder.Decode(b.samples[:0], b.body, r.Header.Get)
+	}
+	return j.decoder.DecodeFrom(b.samples[:0], io.MultiReader(bytes.NewReader(b.body), rest), r.Header.Get)
+}
+
+// taken suits all clients: Synapse logs an error unless there is JSON.
+func (inJSON) taken() string { return "{}" }
+
+// refusalOfReport refuses what is no report of the product.
+func refusalOfReport(err error) error {
+	var wrong *product.Error
+	if errors.As(err, &wrong) {
+		return &Refusal{Status: http.StatusBadRequest, Reason: BadField, Text: wrong.Message()}
+	}
+	return err
+}

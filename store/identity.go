@@ -1,0 +1,37 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"fmt"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
+)
+
+// identityBytes is how long the key is: as long as the hash that it is for.
+const identityBytes = 32
+
+// IdentityKey returns the key that names of instances are hashed under. It is made when it
+// is first asked for, lies in the file and in copies of it, and nowhere else: whoever has it
+// can try names until one fits. A read-only file that has none yet is an error.
+func (s *Store) IdentityKey(ctx context.Context) (key []byte, err error) {
+	if key, err = s.note(layout.KeyIdentity); err != nil || key != nil {
+		return key, err
+	}
+	err = s.update(ctx, func(tx *bolt.Tx) error {
+		meta := tx.Bucket(layout.BucketMeta)
+		if key = bytes.Clone(meta.Get(layout.KeyIdentity)); key != nil {
+			return nil // another one was quicker
+		}
+		key = make([]byte, identityBytes)
+		_, _ = rand.Read(key) // never fails
+		return meta.Put(layout.KeyIdentity, key)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("store: make the key of identities: %w", err)
+	}
+	return key, nil
+}

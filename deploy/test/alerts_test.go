@@ -231,13 +231,3 @@ func normal(t *testing.T, text []byte) string {
 	}
 	return string(sorted)
 }
-
-// TestChartDashboards holds that the chart hands on the dashboards as they are.
-func TestChartDashboards(t *testing.T) {
-	data := decoded(t, "testdata/full.yaml").configMaps[0].Data
-	for _, name := range []string{"fleet.json", "server.json"} {
-		if want := string(read(t, "deploy/grafana/"+name)); strings.TrimSpace(data[name]) != strings.TrimSpace(want) {
-			t.Errorf("the chart's %s is another one", name)
-		}
-	}
-}

@@ -69,7 +69,7 @@ func TestChartRenders(t *testing.T) {
 		"":                      {"Deployment", "NetworkPolicy", "PersistentVolumeClaim", "Service", "Service"},
 		"testdata/minimal.yaml": {"Deployment", "Service", "Service"},
 		"testdata/full.yaml": {
-			"ConfigMap", "Deployment", "Ingress", "NetworkPolicy", "PersistentVolumeClaim",
+			"ConfigMap", "Deployment", "HTTPRoute", "HTTPRoute", "Ingress", "NetworkPolicy", "PersistentVolumeClaim",
 			"PrometheusRule", "Service", "Service", "ServiceMonitor", "VMCluster",
 		},
 		"testdata/original.yaml": {
@@ -122,6 +122,7 @@ func TestChartFlags(t *testing.T) {
 		"--listen-addr=:9081",
 		"--max-body-bytes=10000000",
 		"--metric-allow=cozy_*,other_*",
+		"--products=cozystack,synapse,coroot,kubeatlas",
 		"--snapshot-dir=/data/months",
 		"--trusted-proxies=10.0.0.0/8,fd00::/8",
 		"--vmselect-url=http://select:8481",
@@ -164,6 +165,7 @@ func TestChartTrustsTheIngress(t *testing.T) {
 		"": "",
 		"ingress: {enabled: true, host: a.example, ingressClassName: nginx}":                                  private,
 		"{ingress: {enabled: true, host: a.example}, trustedProxies: [10.244.0.0/16]}":                        "--trusted-proxies=10.244.0.0/16",
+		"httpRoute: {enabled: true, host: a.example, parentRefs: [{name: b}]}":                                private,
 		"{ingress: {enabled: true, host: a.example}, service: {type: NodePort}}":                              "",
 		"{ingress: {enabled: true, host: a.example}, service: {type: LoadBalancer}, trustedProxies: ['::1']}": "--trusted-proxies=::1",
 	} {
@@ -255,6 +257,15 @@ func TestChartRefuses(t *testing.T) {
 		"networkpolicy: {enabled: false}":   "networkpolicy",
 		"service: {port: 81000}":            "port",
 		"persistence: {accessModes: [Any]}": "accessModes",
+
+		"products: [dendrite]":                                "products",
+		"products: []":                                        "products",
+		"flags: {products: synapse}":                          "products",
+		"httpRoute: {enabled: true}":                          "host",
+		"httpRoute: {enabled: true, host: a.example}":         "parentRefs",
+		"ingress: {products: {cozystack: {host: b.example}}}": "cozystack",
+		"ingress: {products: {synapse: {}}}":                  "host",
+		"ingress: {enabled: true, host: a.example, products: {synapse: {host: b.example}}}": "synapse has a host, and is not in products",
 	} {
 		if _, _, err := render(values); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: the error %v does not name %s", values, err, want)

@@ -45,7 +45,7 @@ func readDashboard(t *testing.T, name string) dashboard {
 }
 
 // grafana puts in what Grafana would put in for its variables.
-var grafana = strings.NewReplacer("$__range", "1d", "$__rate_interval", "1m", "$instance", ".*")
+var grafana = strings.NewReplacer("$__range", "2d", "$__rate_interval", "1m", "$instance", ".*")
 
 func TestDashboards(t *testing.T) {
 	l := newLab(t)

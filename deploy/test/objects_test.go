@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	gateway "sigs.k8s.io/gateway-api/apis/v1"
 	"sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
 )
@@ -29,6 +30,7 @@ type release struct {
 	configMaps  []*core.ConfigMap
 	policies    []*networking.NetworkPolicy
 	ingresses   []*networking.Ingress
+	routes      []*gateway.HTTPRoute
 	monitors    []*monitoring.ServiceMonitor
 	promRules   []*monitoring.PrometheusRule
 	others      []*unstructured.Unstructured
@@ -70,6 +72,8 @@ func (r *release) add(kind meta.TypeMeta, text []byte) error {
 		return strict(text, &r.policies)
 	case "networking.k8s.io/v1 Ingress":
 		return strict(text, &r.ingresses)
+	case "gateway.networking.k8s.io/v1 HTTPRoute":
+		return strict(text, &r.routes)
 	case "monitoring.coreos.com/v1 ServiceMonitor":
 		return strict(text, &r.monitors)
 	case "monitoring.coreos.com/v1 PrometheusRule":
@@ -195,8 +199,16 @@ func checkReferences(t *testing.T, r *release) {
 		checkPolicy(t, p, ports)
 	}
 	for _, i := range r.ingresses {
-		if backend := i.Spec.Rules[0].HTTP.Paths[0].Backend.Service; r.service(backend.Name, backend.Port.Name) == nil {
-			t.Errorf("the ingress leads to %v", backend)
+		for _, rule := range i.Spec.Rules {
+			if backend := rule.HTTP.Paths[0].Backend.Service; r.service(backend.Name, backend.Port.Name) == nil {
+				t.Errorf("the ingress leads to %v", backend)
+			}
+		}
+	}
+	for _, route := range r.routes {
+		backend := route.Spec.Rules[0].BackendRefs[0]
+		if s := r.service(string(backend.Name), "http"); s == nil || s.Spec.Ports[0].Port != *backend.Port {
+			t.Errorf("the route %s leads to %v", route.Name, backend)
 		}
 	}
 	checkVolumes(t, r)

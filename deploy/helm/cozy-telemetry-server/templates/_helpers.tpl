@@ -33,17 +33,26 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end -}}
 {{- end -}}
 
-{{- /* Behind an ingress, with a service that is not to be reached from outside, whoever
-connects is a pod or a node: of the ingress controller, if it is from outside. */ -}}
+{{- /* Behind an ingress or a gateway, with a service that is not to be reached from outside, whoever
+connects is a pod or a node: of the controller, if it is from outside. */ -}}
 {{- define "telemetry.trusted" -}}
 {{- $private := list "10.0.0.0/8" "172.16.0.0/12" "192.168.0.0/16" "100.64.0.0/10" "fc00::/7" -}}
 {{- if .Values.trustedProxies -}}
 {{- toJson .Values.trustedProxies -}}
-{{- else if and .Values.ingress.enabled (eq .Values.service.type "ClusterIP") -}}
+{{- else if and (or .Values.ingress.enabled .Values.httpRoute.enabled) (eq .Values.service.type "ClusterIP") -}}
 {{- toJson $private -}}
 {{- else -}}
 []
 {{- end -}}
+{{- end -}}
+
+{{- /* Where a product's clients send, of a product that is on. */ -}}
+{{- define "telemetry.route" -}}
+{{- $routes := dict "synapse" "/report-usage-stats/push" "coroot" "/ce/usage-statistics" "kubeatlas" "/v1/report" -}}
+{{- if not (has .product .Values.products) -}}
+{{- fail (printf "%s has a host, and is not in products" .product) -}}
+{{- end -}}
+{{- get $routes .product -}}
 {{- end -}}
 
 {{- /* A quantity in bytes. */ -}}
@@ -78,7 +87,8 @@ least is the server's. */ -}}
   "vmselect-url" .Values.config.vmSelectURL
   "snapshot-dir" .Values.config.snapshotDir
   "db-path" .Values.config.dbPath
-  "admin-addr" .Values.config.adminAddr -}}
+  "admin-addr" .Values.config.adminAddr
+  "products" .Values.products -}}
 {{- with include "telemetry.trusted" . | fromJsonArray -}}
 {{- $_ := set $flags "trusted-proxies" . -}}
 {{- end -}}

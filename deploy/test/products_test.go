@@ -12,7 +12,7 @@ import (
 )
 
 // others are the products beside Cozystack. Each has a dashboard of its name.
-var others = []string{"synapse", "coroot"}
+var others = []string{"synapse", "coroot", "kubeatlas"}
 
 // sent is a report of a product as its client sends it, and the samples that are kept of it.
 type sent struct {
@@ -69,14 +69,49 @@ func documentedMetrics(t *testing.T, product string) (names []string) {
 	return slices.Compact(names)
 }
 
-// forwarded is a sample as the server forwards it.
+// forwarded is a sample as the server forwards it. Totals have no instance.
 func forwarded(instance, sample string, at time.Time) string {
-	series, value, _ := strings.Cut(sample, "} ")
-	name, labels, found := strings.Cut(series, "{")
-	if !found {
-		name, value, _ = strings.Cut(sample, " ")
+	series, value := split(sample)
+	name, labels, _ := strings.Cut(strings.TrimSuffix(series, "}"), "{")
+	if instance != "" {
+		labels = strings.Trim(fmt.Sprintf("instance=%q,%s", instance, labels), ",")
 	}
-	return fmt.Sprintf("%s{%s} %s %d\n", name, strings.Trim(fmt.Sprintf("instance=%q,%s", instance, labels), ","), value, at.UnixMilli())
+	return fmt.Sprintf("%s{%s} %s %d\n", name, labels, value, at.UnixMilli())
+}
+
+// split parts a sample at its last blank: texts of labels may have some.
+func split(sample string) (series, value string) {
+	i := strings.LastIndexByte(sample, ' ')
+	return sample[:i], sample[i+1:]
+}
+
+// totals are what the server forwards of a day of KubeAtlas: how many sessions it had, and
+// the sums over them, at the day's start.
+func totals(t *testing.T, at time.Time) (lines []string) {
+	t.Helper()
+	sums := make(map[string]float64)
+	for _, report := range fixtures(t, "kubeatlas") {
+		sums["kubeatlas_sessions"]++
+		for _, sample := range report.samples {
+			series, value := split(sample)
+			var number float64
+			if _, err := fmt.Sscan(value, &number); err != nil {
+				t.Fatalf("%s: %v", sample, err)
+			}
+			sums[series] += number
+		}
+	}
+	for series, sum := range sums {
+		lines = append(lines, forwarded("", fmt.Sprint(series, " ", sum), at.UTC().Truncate(24*time.Hour)))
+	}
+	return lines
+}
+
+// load imports lines.
+func (v victoria) load(t *testing.T, lines []string) {
+	t.Helper()
+	post(t, v.url+"/api/v1/import/prometheus", "", []byte(strings.Join(lines, "")))
+	v.flush(t)
 }
 
 // TestProductDashboards asks each panel of the products' dashboards of a VictoriaMetrics
@@ -84,16 +119,15 @@ func forwarded(instance, sample string, at time.Time) string {
 func TestProductDashboards(t *testing.T) {
 	l := &lab{victoria: startVictoria(t)}
 	now := time.Now().Add(-3 * time.Second)
-	var text strings.Builder
-	for _, product := range others {
+	var lines []string
+	for _, product := range []string{"synapse", "coroot"} {
 		for i, report := range fixtures(t, product) {
 			for _, sample := range report.samples {
-				text.WriteString(forwarded(fmt.Sprint("instance", i), sample, now))
+				lines = append(lines, forwarded(fmt.Sprint("instance", i), sample, now))
 			}
 		}
 	}
-	post(t, l.url+"/api/v1/import/prometheus", "", []byte(text.String()))
-	l.flush(t)
+	l.load(t, append(lines, totals(t, now)...))
 	l.series = l.allSeries(t)
 	for _, product := range others {
 		t.Run(product, func(t *testing.T) {

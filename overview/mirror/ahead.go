@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -27,31 +28,43 @@ const asideFolder = "ahead-20060102T150405Z"
 // unless the file was exchanged for an older copy, or has lost a commit.
 func (m *Mirror) Ahead() (days []rollup.Date, err error) {
 	// The versions first: a day that retention takes meanwhile must not seem lost.
-	versions, err := m.store.DayVersions(rollup.Cozystack)
+	turns, _, err := m.begin()
 	if err != nil {
 		return nil, err
 	}
-	removed, err := m.store.RemovedThrough(rollup.Cozystack)
+	for _, t := range turns {
+		some, err := t.ahead()
+		if err != nil {
+			return nil, err
+		}
+		days = append(days, some...)
+	}
+	slices.Sort(days)
+	return slices.Compact(days), nil
+}
+
+// ahead returns those of one product.
+func (t *turn) ahead() (days []rollup.Date, err error) {
+	removed, err := t.store.RemovedThrough(t.product)
 	if err != nil {
 		return nil, err
 	}
-	for key, e := range m.readManifest().Days {
+	for key, e := range t.list.Days {
 		day, _ := rollup.ParseDate(key) // readManifest has checked it
-		if day <= removed || e.Version <= versions[day] {
+		if day <= removed || e.Version <= t.versions[day] {
 			continue
 		}
-		if m.hasDay(day) {
+		if t.hasDay(day) {
 			days = append(days, day)
 		}
 	}
-	slices.Sort(days)
 	return days, nil
 }
 
 // hasDay tells whether a day has a file, of either form.
-func (m *Mirror) hasDay(day rollup.Date) bool {
+func (p part) hasDay(day rollup.Date) bool {
 	for _, as := range []form{plain, zipped} {
-		if _, err := os.Lstat(filepath.Join(m.dayFolder(), dayFileName(day, as))); err == nil {
+		if _, err := os.Lstat(p.dayPath(day, as)); err == nil {
 			return true
 		}
 	}
@@ -81,30 +94,43 @@ func (m *Mirror) SetAside(at time.Time) (folder string, err error) {
 	return folder, nil
 }
 
-// setAside moves the days last: until then the mirror is ahead, and a start after a
-// crash sets it aside once more.
-func (m *Mirror) setAside(folder string) error {
+// setAside moves the days of each product last: until then the mirror is ahead of it, and a
+// start after a crash sets it aside once more.
+func (m *Mirror) setAside(aside string) error {
 	m.months.Lock()
 	defer m.months.Unlock()
-	entries, err := readFolder(m.dir)
+	folders, err := foldersIn(m.dir)
 	if err != nil {
 		return err
 	}
-	if err := os.Mkdir(folder, 0o700); err != nil {
+	for _, from := range folders {
+		if err := from.setAside(place{aside, from.product}); err != nil {
+			return err
+		}
+	}
+	return durable.SyncFolder(m.dir)
+}
+
+func (f place) setAside(to place) error {
+	entries, err := readFolder(f.path())
+	if err != nil {
+		return err
+	}
+	if err := os.Mkdir(to.path(), 0o700); err != nil {
 		return err
 	}
 	for _, e := range entries {
 		if _, ok := monthOfFile(e.Name()); !ok || !e.Type().IsRegular() {
 			continue
 		}
-		if err := copyFile(filepath.Join(folder, e.Name()), filepath.Join(m.dir, e.Name())); err != nil {
+		if err := copyFile(filepath.Join(to.path(), e.Name()), filepath.Join(f.path(), e.Name())); err != nil {
 			return err
 		}
 	}
-	if err := os.Rename(m.dayFolder(), filepath.Join(folder, dayFolderName)); err != nil {
+	if err := os.Rename(f.days(), to.days()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return errors.Join(durable.SyncFolder(folder), durable.SyncFolder(m.dir))
+	return errors.Join(durable.SyncFolder(to.path()), durable.SyncFolder(f.path()), durable.SyncFolder(to.root))
 }
 
 func copyFile(to, from string) error {

@@ -35,31 +35,35 @@ func (l *leftOut) last() (through rollup.Date, ok bool) {
 	return through, err == nil
 }
 
-// bound returns how many bytes days may take, and forgets what another bound has left out.
-func (m *Mirror) bound(list *manifest) int64 {
+// bound returns how many bytes the days of all products may take, and forgets what another
+// bound has left out.
+func (m *Mirror) bound(turns []*turn) int64 {
 	bytes := m.cfg.DaysBytes
-	if bytes == 0 && list.LeftOut != nil {
-		bytes = list.LeftOut.Bound
+	for _, t := range turns {
+		if out := t.list.LeftOut; bytes == 0 && out != nil {
+			bytes = out.Bound
+		}
 	}
 	if bytes <= 0 {
-		list.LeftOut = nil
-		return math.MaxInt64
+		bytes = math.MaxInt64
 	}
-	if list.LeftOut != nil && list.LeftOut.Bound != bytes {
-		list.LeftOut = nil
+	for _, t := range turns {
+		if out := t.list.LeftOut; out != nil && out.Bound != bytes {
+			t.list.LeftOut = nil
+		}
 	}
 	return bytes
 }
 
 // removeLeftOut removes the files of the days that found no room.
-func (m *Mirror) removeLeftOut(list *manifest, versions map[rollup.Date]uint64, failed *failures) {
+func (p part) removeLeftOut(list *manifest, versions map[rollup.Date]uint64, failed *failures) {
 	found := false
 	for day := range versions {
 		if !list.LeftOut.leaves(day) {
 			continue
 		}
 		found = true
-		if err := errors.Join(m.removeDay(day, plain), m.removeDay(day, zipped)); err != nil {
+		if err := errors.Join(p.removeDay(day, plain), p.removeDay(day, zipped)); err != nil {
 			failed.add(err)
 			continue
 		}
@@ -71,19 +75,18 @@ func (m *Mirror) removeLeftOut(list *manifest, versions map[rollup.Date]uint64, 
 }
 
 // LeftOut returns how many days of the store the mirror leaves out for
-// [Config.DaysBytes], all before those that it has, and the last of them.
+// [Config.DaysBytes], of each product by themselves and all before those that it has, and
+// the last of them.
 func (m *Mirror) LeftOut() (days int, through rollup.Date, err error) {
-	list := m.readManifest()
-	if list.LeftOut == nil {
-		return 0, 0, nil
-	}
-	versions, err := m.store.DayVersions(rollup.Cozystack)
+	turns, _, err := m.begin()
 	if err != nil {
 		return 0, 0, fmt.Errorf("mirror: %w", err)
 	}
-	for day := range versions {
-		if list.LeftOut.leaves(day) {
-			days, through = days+1, max(through, day)
+	for _, t := range turns {
+		for day := range t.versions {
+			if t.list.LeftOut.leaves(day) {
+				days, through = days+1, max(through, day)
+			}
 		}
 	}
 	return days, through, nil

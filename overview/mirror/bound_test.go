@@ -27,7 +27,7 @@ func monthStore(days int) *memStore {
 // sizes returns the bytes of days' files, from the newest one back.
 func sizes(t *testing.T, dir string) (each []int64) {
 	t.Helper()
-	files, _, err := dayFiles(dir)
+	files, _, err := place{dir, product}.dayFiles()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +57,7 @@ func syncBounded(t *testing.T, dir string, s *memStore, bound int64, want int) {
 	}
 	newest := newestOf(s.versions)
 	for i := range want {
-		if !m.hasDay(newest - rollup.Date(i)) {
+		if !m.part(product).hasDay(newest - rollup.Date(i)) {
 			t.Errorf("bound %d: %s is missing", bound, newest-rollup.Date(i))
 		}
 	}
@@ -140,7 +140,7 @@ func TestLeftOutIsTold(t *testing.T) {
 		},
 		Month:   func(rollup.Snapshot) error { return nil },
 		Bad:     func(file string, _ int, why error) error { t.Error(file, why); return nil },
-		LeftOut: func(through rollup.Date, _ int64) { told = append(told, "left out "+through.String()) },
+		LeftOut: func(_ string, through rollup.Date, _ int64) { told = append(told, "left out "+through.String()) },
 	})
 	if want := []string{"left out 2026-03-02", "2026-03-03", "2026-03-04"}; !slices.Equal(told, want) || err != nil {
 		t.Errorf("told %q, %v", told, err)

@@ -33,7 +33,13 @@ type Checked struct {
 // bad is told what is not so.
 func Check(ctx context.Context, dir string, store Store, bad func(file, why string)) (n Checked, err error) {
 	m := New(dir, store, Config{})
-	if err = m.checkDays(ctx, &n, bad); err == nil {
+	parts, err := m.parts()
+	for _, p := range parts {
+		if err == nil {
+			err = p.checkDays(ctx, &n, bad)
+		}
+	}
+	if err == nil {
 		n.Months, err = m.checkMonths(bad)
 	}
 	if err == nil {
@@ -42,17 +48,18 @@ func Check(ctx context.Context, dir string, store Store, bad func(file, why stri
 	return n, err
 }
 
-func (m *Mirror) checkDays(ctx context.Context, n *Checked, bad func(file, why string)) error {
-	versions, err := m.store.DayVersions(rollup.Cozystack)
+func (p part) checkDays(ctx context.Context, n *Checked, bad func(file, why string)) error {
+	versions, err := p.store.DayVersions(p.product)
 	if err != nil {
 		return err
 	}
-	files, _, err := dayFiles(m.dir)
+	files, _, err := p.dayFiles()
 	if err != nil {
 		return err
 	}
-	list := loadManifest(m.dir)
-	n.OfAnotherFile = list.Database != "" && list.Database != m.store.DatabaseID()
+	list := p.loadManifest()
+	ofAnotherFile := list.Database != "" && list.Database != p.store.DatabaseID()
+	n.OfAnotherFile = n.OfAnotherFile || ofAnotherFile
 	missing := maps.Clone(versions)
 	for _, f := range files {
 		_, known := versions[f.date]
@@ -63,10 +70,10 @@ func (m *Mirror) checkDays(ctx context.Context, n *Checked, bad func(file, why s
 		case known && !first:
 			why = "the day has another file; a server that starts on it repairs that"
 		case known:
-			if sum, why, err = m.checkDay(ctx, f); err != nil {
+			if sum, why, err = p.checkDay(ctx, f); err != nil {
 				return err
 			}
-			if why == "" && !n.OfAnotherFile && sum != list.Days[f.date.String()].SHA256 {
+			if why == "" && !ofAnotherFile && sum != list.Days[f.date.String()].SHA256 {
 				why = "the manifest does not name this file; a server that starts on it repairs that"
 			}
 		}
@@ -82,48 +89,62 @@ func (m *Mirror) checkDays(ctx context.Context, n *Checked, bad func(file, why s
 			n.LeftOut++
 			continue
 		}
-		bad(dayFile{date: date, as: formOf(date, newest)}.name(), reason(syscall.ENOENT))
+		bad(dayFile{in: p.in(), date: date, as: formOf(date, newest)}.name(), reason(syscall.ENOENT))
 	}
 	return nil
 }
 
 func (m *Mirror) checkMonths(bad func(file, why string)) (good int, err error) {
 	snapshots, err := m.store.Snapshots()
+	if err != nil {
+		return 0, err
+	}
+	others, err := m.store.ProductSnapshots()
+	if err != nil {
+		return 0, err
+	}
+	files := make(map[string][]byte)
 	for _, s := range snapshots {
-		want, err := EncodeMonth(s)
-		if err != nil {
-			return good, err
+		if files[monthFileName(s.Month)], err = EncodeMonth(s); err != nil {
+			return 0, err
 		}
-		have, err := readBounded(filepath.Join(m.dir, monthFileName(s.Month)))
+	}
+	for _, s := range others {
+		if files[place{m.dir, s.Product}.month(s.Month)], err = EncodeProductMonth(s); err != nil {
+			return 0, err
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		have, err := readBounded(filepath.Join(m.dir, name))
 		switch {
 		case err != nil:
-			bad(monthFileName(s.Month), reason(err))
-		case !bytes.Equal(have, want):
-			bad(monthFileName(s.Month), "differs from the snapshot in the database")
+			bad(name, reason(err))
+		case !bytes.Equal(have, files[name]):
+			bad(name, "differs from the snapshot in the database")
 		default:
 			good++
 		}
 	}
-	return good, err
+	return good, nil
 }
 
 // checkDay returns the SHA-256 of a day's file, and what is wrong with it. An error
 // is the store's.
-func (m *Mirror) checkDay(ctx context.Context, f dayFile) (sum, why string, err error) {
-	file, err := openDay(m.dir, f)
+func (p part) checkDay(ctx context.Context, f dayFile) (sum, why string, err error) {
+	file, err := openDay(p.root, f)
 	if err != nil {
 		return "", reason(err), nil
 	}
 	defer file.Close()
-	err = m.store.InstancesOf(ctx, rollup.Cozystack, f.date, func(instance string, d rollup.Day) error {
-		line, err := EncodeLine(rollup.Cozystack, instance, d)
+	err = p.store.InstancesOf(ctx, p.product, f.date, func(instance string, d rollup.Day) error {
+		line, err := EncodeLine(p.product, instance, d)
 		if err != nil || why != "" {
 			return err
 		}
 		want := append(line, '\n')
 		have := make([]byte, len(want))
 		if _, err := io.ReadFull(file, have); err != nil || !bytes.Equal(have, want) {
-			why = fmt.Sprintf("differs from the database at %s %s", rollup.Cozystack, instance)
+			why = fmt.Sprintf("differs from the database at %s %s", p.product, instance)
 		}
 		return nil
 	})

@@ -16,13 +16,14 @@ import (
 
 // dayFile is a day's file, in one of the two forms.
 type dayFile struct {
+	in   string // the folder of its product within the mirror
 	date rollup.Date
 	as   form
 	size int64 // as it lies on the disk
 }
 
 // name is the file's path in the folder of the mirror.
-func (f dayFile) name() string { return filepath.Join(dayFolderName, dayFileName(f.date, f.as)) }
+func (f dayFile) name() string { return filepath.Join(f.in, dayFolderName, dayFileName(f.date, f.as)) }
 
 // newestOf returns the last of the days that have versions; 0 if there are none.
 func newestOf(versions map[rollup.Date]uint64) (newest rollup.Date) {
@@ -48,10 +49,10 @@ func (f form) other() form {
 	return plain
 }
 
-// dayFiles returns the files of days, ascending, and how large all are together. After
+// dayFiles returns the files of the days of a product, ascending, and how large all are together. After
 // a crash, or a stop within a turn, a day may have both forms.
-func dayFiles(dir string) (files []dayFile, total int64, err error) {
-	entries, err := readFolder(filepath.Join(dir, dayFolderName))
+func (f place) dayFiles() (files []dayFile, total int64, err error) {
+	entries, err := readFolder(f.days())
 	if err != nil {
 		return nil, 0, err
 	}
@@ -64,7 +65,7 @@ func dayFiles(dir string) (files []dayFile, total int64, err error) {
 		if err != nil {
 			return nil, 0, err
 		}
-		files = append(files, dayFile{date, as, info.Size()})
+		files = append(files, dayFile{f.in(), date, as, info.Size()})
 		total += info.Size()
 	}
 	return files, total, nil

@@ -78,14 +78,14 @@ func older(t *testing.T, dir string, s *memStore) {
 	t.Helper()
 	m := New(dir, s, Config{})
 	day := rollup.DateOf(march1)
-	e, err := m.writeDayAs(t.Context(), day, plain, math.MaxInt64)
+	e, err := m.part(product).writeDayAs(t.Context(), day, plain, math.MaxInt64)
 	if err != nil {
 		t.Fatal(err)
 	}
-	list := m.readManifest()
+	list := m.part(product).readManifest()
 	e.Version = list.Days[day.String()].Version
 	list.Days[day.String()] = e
-	if err := errors.Join(m.writeManifest(list), os.Remove(filepath.Join(dir, march1File))); err != nil {
+	if err := errors.Join(m.part(product).writeManifest(list), os.Remove(filepath.Join(dir, march1File))); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -16,21 +16,21 @@ import (
 )
 
 // tidyDays removes left-over files, and warns of what is none of the mirror's.
-func (m *Mirror) tidyDays(found *Repaired) error {
-	if err := tidy(m.dayFolder()); err != nil {
+func (p part) tidyDays(found *Repaired) error {
+	if err := tidy(p.days()); err != nil {
 		found.warn("what a crash has left was not removed: %v", err)
 	}
-	entries, err := readFolder(m.dayFolder())
+	entries, err := readFolder(p.days())
 	if err != nil {
 		return err
 	}
-	versions, err := m.store.DayVersions(rollup.Cozystack)
+	versions, err := p.store.DayVersions(p.product)
 	if err != nil {
 		return err
 	}
-	listed := m.readManifest().Days
+	listed := p.readManifest().Days
 	for _, e := range entries {
-		name := filepath.Join(dayFolderName, e.Name())
+		name := filepath.Join(p.in(), dayFolderName, e.Name())
 		day, _, ok := dayOfFile(e.Name())
 		_, known := versions[day]
 		_, dropped := listed[day.String()]
@@ -46,51 +46,83 @@ func (m *Mirror) tidyDays(found *Repaired) error {
 	return nil
 }
 
-// syncDays writes the days that are not clean, from the newest one back until a day finds
-// no room, removes those that the store has dropped, and notes both in the manifest: each
-// day at once, since there may be many.
+// syncDays writes the days that are not clean, from the newest one back. Where a day finds
+// no room, it and those of its product before are left out. It removes what the store has
+// dropped, and notes both in the manifests: each day at once, since there may be many.
 //
 // Only days that the store has, or that the manifest lists for this very database, are
 // removed: beside a new, empty database the day files may be the last copy of a lost one.
 func (m *Mirror) syncDays(ctx context.Context, matches func(string, dayEntry) bool, failed *failures) {
-	versions, err := m.store.DayVersions(rollup.Cozystack)
+	turns, dates, err := m.begin()
 	if err != nil {
 		failed.add(err)
 		return
 	}
-	list, newest := m.readManifest(), newestOf(versions)
-	bound := m.bound(&list)
+	bound := m.bound(turns)
 	left := bound
-	for _, day := range slices.Backward(slices.Sorted(maps.Keys(versions))) {
-		if ctx.Err() != nil || list.LeftOut.leaves(day) {
-			break
+	for _, day := range slices.Backward(dates) {
+		for _, t := range turns {
+			version, ok := t.versions[day]
+			if ctx.Err() != nil || !ok || t.list.LeftOut.leaves(day) {
+				continue
+			}
+			d := dayTurn{day: day, version: version, as: formOf(day, t.newest), matches: matches, left: left}
+			bytes, err := t.syncDay(ctx, d, t.list)
+			if errors.Is(err, errNoRoom) {
+				t.list.LeftOut = &leftOut{Through: day.String(), Bound: bound}
+				continue
+			}
+			left -= bytes
+			failed.add(err) // the days before may still have to make room
 		}
-		d := dayTurn{day: day, version: versions[day], as: formOf(day, newest), matches: matches, left: left}
-		bytes, err := m.syncDay(ctx, d, list)
-		left -= bytes
-		if errors.Is(err, errNoRoom) {
-			list.LeftOut = &leftOut{Through: day.String(), Bound: bound}
-			break
-		}
-		failed.add(err) // the days before may still have to make room
 	}
 	failed.add(context.Cause(ctx))
-	m.removeDropped(list, versions, failed)
-	m.removeLeftOut(&list, versions, failed)
-	failed.add(m.writeManifest(list))
+	for _, t := range turns {
+		t.removeDropped(t.list, t.versions, failed)
+		t.removeLeftOut(&t.list, t.versions, failed)
+		failed.add(t.writeManifest(t.list))
+	}
+}
+
+// turn is what there is of a product when its days are synced.
+type turn struct {
+	part
+	list     manifest
+	versions map[rollup.Date]uint64
+	newest   rollup.Date
+}
+
+// begin returns a turn for each product, and the days that any of them has, ascending.
+func (m *Mirror) begin() (turns []*turn, dates []rollup.Date, err error) {
+	parts, err := m.parts()
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, p := range parts {
+		versions, err := m.store.DayVersions(p.product)
+		if err != nil {
+			return nil, nil, err
+		}
+		dates = slices.AppendSeq(dates, maps.Keys(versions))
+		turns = append(turns, &turn{p, p.readManifest(), versions, newestOf(versions)})
+	}
+	slices.Sort(dates)
+	return turns, slices.Compact(dates), nil
 }
 
 // Behind returns how many days of the store the folder lacks, or has an older version of,
-// by its manifest. Those that are left out are not meant.
+// by its manifests, those of each product by themselves. Those that are left out are not
+// meant.
 func (m *Mirror) Behind() (days int, err error) {
-	versions, err := m.store.DayVersions(rollup.Cozystack)
+	turns, _, err := m.begin()
 	if err != nil {
 		return 0, fmt.Errorf("mirror: %w", err)
 	}
-	list := m.readManifest()
-	for day, version := range versions {
-		if e, ok := list.Days[day.String()]; !list.LeftOut.leaves(day) && (!ok || e.Version != version) {
-			days++
+	for _, t := range turns {
+		for day, version := range t.versions {
+			if e, ok := t.list.Days[day.String()]; !t.list.LeftOut.leaves(day) && (!ok || e.Version != version) {
+				days++
+			}
 		}
 	}
 	return days, nil
@@ -107,33 +139,33 @@ type dayTurn struct {
 
 // syncDay writes a day, unless it is clean, and returns how many bytes it takes, as it is
 // or was. It returns errNoRoom if these are too many.
-func (m *Mirror) syncDay(ctx context.Context, d dayTurn, list manifest) (bytes int64, err error) {
+func (p part) syncDay(ctx context.Context, d dayTurn, list manifest) (bytes int64, err error) {
 	key := d.day.String()
 	e, ok := list.Days[key]
 	ok = ok && e.Version == d.version
-	if ok && d.as == plain && d.matches(m.dayPath(d.day, zipped), e) {
+	if ok && d.as == plain && d.matches(p.dayPath(d.day, zipped), e) {
 		d.as = zipped // as it was too long
 	}
-	if !ok || !d.matches(m.dayPath(d.day, d.as), e) {
+	if !ok || !d.matches(p.dayPath(d.day, d.as), e) {
 		// Until the file is known to be good, the manifest must not vouch for it.
 		delete(list.Days, key)
-		if e, d.as, err = m.writeDay(ctx, d); err != nil {
-			return m.sizeOf(d.day), err
+		if e, d.as, err = p.writeDay(ctx, d); err != nil {
+			return p.sizeOf(d.day), err
 		}
 		e.Version = d.version
 		list.Days[key] = e
-		err = m.writeManifest(list)
+		err = p.writeManifest(list)
 	}
 	if e.Bytes > d.left {
 		return 0, errNoRoom
 	}
-	return e.Bytes, errors.Join(err, m.removeDay(d.day, d.as.other()))
+	return e.Bytes, errors.Join(err, p.removeDay(d.day, d.as.other()))
 }
 
 // sizeOf returns how many bytes a day's files take.
-func (m *Mirror) sizeOf(day rollup.Date) (bytes int64) {
+func (p part) sizeOf(day rollup.Date) (bytes int64) {
 	for _, as := range []form{plain, zipped} {
-		if info, err := os.Lstat(m.dayPath(day, as)); err == nil && info.Mode().IsRegular() {
+		if info, err := os.Lstat(p.dayPath(day, as)); err == nil && info.Mode().IsRegular() {
 			bytes += info.Size()
 		}
 	}
@@ -142,13 +174,13 @@ func (m *Mirror) sizeOf(day rollup.Date) (bytes int64) {
 
 // removeDropped removes the listed files of days that the store has no more: retention
 // has removed them, for the mirror is not ahead.
-func (m *Mirror) removeDropped(list manifest, versions map[rollup.Date]uint64, failed *failures) {
+func (p part) removeDropped(list manifest, versions map[rollup.Date]uint64, failed *failures) {
 	for key := range list.Days {
 		day, _ := rollup.ParseDate(key) // readManifest has checked it
 		if _, ok := versions[day]; ok {
 			continue
 		}
-		if err := errors.Join(m.removeDay(day, plain), m.removeDay(day, zipped)); err != nil {
+		if err := errors.Join(p.removeDay(day, plain), p.removeDay(day, zipped)); err != nil {
 			failed.add(err)
 			continue
 		}
@@ -157,8 +189,8 @@ func (m *Mirror) removeDropped(list manifest, versions map[rollup.Date]uint64, f
 }
 
 // removeDay removes a day's file of a form, if there is one.
-func (m *Mirror) removeDay(day rollup.Date, as form) error {
-	path := m.dayPath(day, as)
+func (p part) removeDay(day rollup.Date, as form) error {
+	path := p.dayPath(day, as)
 	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
 		return nil // what else has the name is not the mirror's
 	}
@@ -172,25 +204,25 @@ const maxPlain = 64 << 20
 // writeDay writes a day's records, and returns in which form. The version must have been
 // read before: the file then holds at least that version, so a later change is never
 // missed.
-func (m *Mirror) writeDay(ctx context.Context, d dayTurn) (e dayEntry, as form, err error) {
+func (p part) writeDay(ctx context.Context, d dayTurn) (e dayEntry, as form, err error) {
 	if d.as == plain {
-		e, err = m.writeDayAs(ctx, d.day, plain, min(d.left, maxPlain))
+		e, err = p.writeDayAs(ctx, d.day, plain, min(d.left, maxPlain))
 		if !errors.Is(err, errNoRoom) {
 			return e, plain, err
 		}
 	}
-	e, err = m.writeDayAs(ctx, d.day, zipped, d.left)
+	e, err = p.writeDayAs(ctx, d.day, zipped, d.left)
 	return e, zipped, err
 }
 
-func (m *Mirror) dayPath(day rollup.Date, as form) string {
-	return filepath.Join(m.dayFolder(), dayFileName(day, as))
+func (p part) dayPath(day rollup.Date, as form) string {
+	return filepath.Join(p.days(), dayFileName(day, as))
 }
 
-func (m *Mirror) writeDayAs(ctx context.Context, day rollup.Date, as form, most int64) (dayEntry, error) {
-	return m.writeDayFile(m.dayPath(day, as), as, most, func(w io.Writer) error {
-		return m.store.InstancesOf(ctx, rollup.Cozystack, day, func(instance string, d rollup.Day) error {
-			line, err := EncodeLine(rollup.Cozystack, instance, d)
+func (p part) writeDayAs(ctx context.Context, day rollup.Date, as form, most int64) (dayEntry, error) {
+	return p.writeDayFile(p.dayPath(day, as), as, most, func(w io.Writer) error {
+		return p.store.InstancesOf(ctx, p.product, day, func(instance string, d rollup.Day) error {
+			line, err := EncodeLine(p.product, instance, d)
 			if err == nil {
 				_, err = w.Write(append(line, '\n'))
 			}

@@ -2,12 +2,14 @@
 // and for the day on which the file is lost: YYYY-MM.json per month, and under
 // rollups a YYYY-MM-DD.jsonl.gz per day, one line per instance, beside a manifest.json
 // that says which version of a day its file holds. The newest day is a plain
-// YYYY-MM-DD.jsonl.
+// YYYY-MM-DD.jsonl. What there is of another product than Cozystack lies alike in a folder
+// of its name.
 //
 // The way through it:
 //
-//   - line.go and month.go are the format: a cluster's day as a line, a month's
-//     snapshot as a file, each written and read.
+//   - line.go, month.go and productmonth.go are the format: an instance's day as a line,
+//     a month's snapshot as a file, each written and read.
+//   - place.go tells where the files of a product are, and which products there are.
 //   - file.go names the files, writes each one durably and as a whole, and bounds
 //     what is read. dayfile.go reads and writes a day's file in either of its forms.
 //   - mirror.go is the [Mirror] of a [Store]: Repair at the start, then Sync.

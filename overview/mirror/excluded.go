@@ -65,7 +65,7 @@ func (m *Mirror) writeExcluded() error {
 // importExcluded takes over what the mirror of another file excludes, such as one that
 // was lost: its months are taken over as well. Of this very file the file itself knows.
 func (m *Mirror) importExcluded(ctx context.Context, found *Repaired) error {
-	if of := loadManifest(m.dir).Database; of == "" || of == m.store.DatabaseID() {
+	if of := m.part(rollup.Cozystack).loadManifest().Database; of == "" || of == m.store.DatabaseID() {
 		return nil
 	}
 	all, err := readExcluded(m.dir)

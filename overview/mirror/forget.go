@@ -36,14 +36,21 @@ func (m *Mirror) Forget(ctx context.Context, sel rollup.Selection) (lines int, e
 }
 
 func (m *Mirror) forgetDays(ctx context.Context, sel rollup.Selection) (lines int, err error) {
-	if err := tidy(m.dir, m.dayFolder()); err != nil {
-		return 0, err
-	}
-	days, _, err := dayFiles(m.dir)
+	folders, err := foldersIn(m.dir)
 	if err != nil {
 		return 0, err
 	}
-	list := m.readManifest()
+	for _, f := range folders {
+		if err := tidy(f.path(), f.days()); err != nil {
+			return 0, err
+		}
+	}
+	p := m.part(sel.Product)
+	days, _, err := p.dayFiles()
+	if err != nil {
+		return 0, err
+	}
+	list := p.readManifest()
 	for _, f := range days {
 		if err := ctx.Err(); err != nil {
 			return lines, err
@@ -63,7 +70,7 @@ func (m *Mirror) forgetDays(ctx context.Context, sel rollup.Selection) (lines in
 	if lines == 0 {
 		return 0, nil
 	}
-	return lines, m.writeManifest(list)
+	return lines, p.writeManifest(list)
 }
 
 // forgetDay writes a day's file without the lines that are meant, if it has any.

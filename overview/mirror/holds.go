@@ -11,21 +11,32 @@ import (
 // missing can be restored from it. Months of the original server do not count:
 // those are imported.
 func Holds(dir string) (bool, error) {
-	days, _, err := dayFiles(dir)
+	folders, err := foldersIn(dir)
+	for _, f := range folders {
+		holds, err := f.holds()
+		if holds || err != nil {
+			return holds, err
+		}
+	}
+	return false, err
+}
+
+func (f place) holds() (bool, error) {
+	days, _, err := f.dayFiles()
 	if err != nil {
 		return false, err
 	}
-	for _, f := range days {
-		if !isEmpty(dir, f) {
+	for _, day := range days {
+		if !isEmpty(f.root, day) {
 			return true, nil
 		}
 	}
-	months, err := readFolder(dir)
+	months, err := readFolder(f.path())
 	if err != nil {
 		return false, err
 	}
 	for _, e := range months {
-		if _, ok := monthOfFile(e.Name()); ok && hasSource(filepath.Join(dir, e.Name())) {
+		if _, ok := monthOfFile(e.Name()); ok && hasSource(filepath.Join(f.path(), e.Name())) {
 			return true, nil
 		}
 	}

@@ -30,7 +30,7 @@ func TestImportsOriginals(t *testing.T) {
 			dir, s := t.TempDir(), newMemStore("db-1")
 			put(t, dir, "2026-03.json", strings.Replace(original, "2026-04-01T07:01:00Z", c.collectedAt, 1))
 			found := repair(t, dir, s)
-			if !slices.Equal(found.Imported, []rollup.MonthID{march}) || len(found.Warnings) != 0 {
+			if !slices.Equal(found.Imported, []Month{{product, march}}) || len(found.Warnings) != 0 {
 				t.Fatalf("found %+v", found)
 			}
 			got := s.snapshots[march]

@@ -15,6 +15,8 @@ type manifest struct {
 	// Database is the id of the file whose days these are. Versions of another
 	// file mean nothing.
 	Database string `json:"database"`
+	// Product is whose days these are; none for Cozystack's.
+	Product string `json:"product,omitempty"`
 	// Days is keyed by date, as in 2026-03-01.
 	Days map[string]dayEntry `json:"days"`
 	// LeftOut is nil while all days have room.
@@ -29,10 +31,10 @@ type dayEntry struct {
 
 // readManifest returns the manifest, or an empty one if there is none that can
 // be read, or if it is another database's.
-func (m *Mirror) readManifest() manifest {
-	none := manifest{Database: m.store.DatabaseID(), Days: map[string]dayEntry{}}
-	list := loadManifest(m.dir)
-	if list.Database != none.Database || list.Days == nil {
+func (p part) readManifest() manifest {
+	none := manifest{Database: p.store.DatabaseID(), Product: p.in(), Days: map[string]dayEntry{}}
+	list := p.loadManifest()
+	if list.Database != none.Database || list.Product != none.Product || list.Days == nil {
 		return none
 	}
 	// The keys become names of files that are written and removed.
@@ -45,18 +47,18 @@ func (m *Mirror) readManifest() manifest {
 
 // loadManifest returns the manifest of a folder, of whichever database it is: the
 // zero one if there is none that can be read.
-func loadManifest(dir string) (list manifest) {
-	b, err := readBounded(filepath.Join(dir, dayFolderName, manifestName))
+func (f place) loadManifest() (list manifest) {
+	b, err := readBounded(filepath.Join(f.days(), manifestName))
 	if err != nil || json.Unmarshal(b, &list) != nil {
 		return manifest{}
 	}
 	return list
 }
 
-func (m *Mirror) writeManifest(list manifest) error {
+func (p part) writeManifest(list manifest) error {
 	b, err := json.MarshalIndent(list, "", "  ")
 	if err != nil {
 		return fmt.Errorf("%s: %w", manifestName, err)
 	}
-	return writeIfDifferent(filepath.Join(m.dayFolder(), manifestName), append(b, '\n'))
+	return writeIfDifferent(filepath.Join(p.days(), manifestName), append(b, '\n'))
 }

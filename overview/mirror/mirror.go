@@ -3,7 +3,6 @@ package mirror
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -15,6 +14,8 @@ import (
 type Store interface {
 	// DatabaseID returns the random id that the file was given at its creation.
 	DatabaseID() string
+	// Products returns the products that have a day or a month, sorted.
+	Products() ([]string, error)
 	// DayVersions returns the days that have records of a product, each with a number
 	// that grows with every commit that changes what the day has of it.
 	DayVersions(product string) (map[rollup.Date]uint64, error)
@@ -27,11 +28,15 @@ type Store interface {
 	// returned. What was committed before the call is seen.
 	InstancesOf(ctx context.Context, product string, date rollup.Date,
 		fn func(instance string, d rollup.Day) error) error
-	// Snapshots returns all month snapshots, ascending by month.
+	// Snapshots returns all month snapshots of cozystack, ascending by month.
 	Snapshots() ([]rollup.Snapshot, error)
 	// OfferSnapshot stores a month's snapshot, unless a better one is stored, and
 	// returns what stands now. It returns once that is durable.
 	OfferSnapshot(ctx context.Context, s rollup.Snapshot) (kept rollup.Snapshot, err error)
+	// ProductSnapshots returns those of the other products, by product and then by month.
+	ProductSnapshots() ([]rollup.ProductSnapshot, error)
+	// OfferProductSnapshot does for them what OfferSnapshot does for cozystack.
+	OfferProductSnapshot(ctx context.Context, s rollup.ProductSnapshot) (kept rollup.ProductSnapshot, err error)
 	// Excluded returns all instances that figures leave out, in a fixed order.
 	Excluded() ([]rollup.Exclusion, error)
 	// Exclude lets the figures leave instances out, and returns how many were not before.
@@ -46,15 +51,15 @@ type Config struct {
 	// Every is the time between two runs of Sync in [Mirror.Run]. 0 means
 	// DefaultEvery.
 	Every time.Duration
-	// DaysBytes bounds the bytes of all days' files: the oldest days that find no room in
-	// it are left out, and no day before them is there. Negative means no bound, and 0 what
+	// DaysBytes bounds the bytes of all days' files, of all products: the oldest days that
+	// find no room in it are left out, and no day of their product before them is there. Negative means no bound, and 0 what
 	// the folder says itself, for who does not know the server's.
 	DaysBytes int64
 	// MinFree is how many bytes of the volume are left to others: no day is written while
 	// there are fewer. 0 means none.
 	MinFree int64
 	// OnSync, if set, is told how each turn of [Mirror.Run] ended, and how many days were
-	// left out.
+	// left out, those of each product by themselves.
 	OnSync func(leftOut int, err error)
 }
 
@@ -93,11 +98,26 @@ func New(dir string, store Store, cfg Config) *Mirror {
 
 // Repaired is what Repair found in the folder.
 type Repaired struct {
-	// Imported lists the months that were taken over into the store, ascending.
-	Imported []rollup.MonthID
+	// Imported lists the months that were taken over into the store: those of each product
+	// ascending, Cozystack's first.
+	Imported []Month
 	// Warnings name the files that are not the mirror's, or can't be used, and say
 	// why. They were left as they are.
 	Warnings []string
+}
+
+// Month is a month of a product.
+type Month struct {
+	Product string
+	Month   rollup.MonthID
+}
+
+// String is such as "2026-03", of another product than cozystack with its name behind.
+func (m Month) String() string {
+	if m.Product == rollup.Cozystack {
+		return m.Month.String()
+	}
+	return m.Month.String() + " of " + m.Product
 }
 
 func (r *Repaired) warn(format string, args ...any) {
@@ -121,7 +141,11 @@ func (m *Mirror) Repair(ctx context.Context) (Repaired, error) {
 	var failed failures
 	failed.add(m.importMonths(ctx, &found))
 	m.syncMonths(&failed)
-	failed.add(m.tidyDays(&found))
+	parts, err := m.parts()
+	failed.add(err)
+	for _, p := range parts {
+		failed.add(p.tidyDays(&found))
+	}
 	m.syncDays(ctx, digestMatches, &failed)
 	return found, failed.err()
 }
@@ -130,7 +154,7 @@ func (m *Mirror) Repair(ctx context.Context) (Repaired, error) {
 // folder knows, and returns them. It is quick, and should come before the first
 // question is answered, which may be for one of them. Repair tells of the files that
 // can't be used.
-func (m *Mirror) Import(ctx context.Context) ([]rollup.MonthID, error) {
+func (m *Mirror) Import(ctx context.Context) ([]Month, error) {
 	var found Repaired
 	if err := m.importMonths(ctx, &found); err != nil {
 		return nil, fmt.Errorf("mirror: %w", err)
@@ -163,7 +187,15 @@ func (m *Mirror) WriteSnapshot(s rollup.Snapshot) error {
 	return nil
 }
 
-func (m *Mirror) dayFolder() string { return filepath.Join(m.dir, dayFolderName) }
+// WriteProductSnapshot does for another product than cozystack what WriteSnapshot does.
+func (m *Mirror) WriteProductSnapshot(s rollup.ProductSnapshot) error {
+	m.months.Lock()
+	defer m.months.Unlock()
+	if err := m.writeProductMonth(s); err != nil {
+		return fmt.Errorf("mirror: %w", err)
+	}
+	return nil
+}
 
 // failures keeps the first of many errors, since a full disk fails every file
 // in the same way.

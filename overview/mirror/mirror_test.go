@@ -49,9 +49,21 @@ func newMemStore(id string) *memStore {
 
 func (s *memStore) DatabaseID() string { return s.id }
 
-func (s *memStore) DayVersions(string) (map[rollup.Date]uint64, error) {
+// Products tells of no other product: those are tested with the file itself.
+func (s *memStore) Products() ([]string, error) { return []string{product}, nil }
+
+func (s *memStore) ProductSnapshots() ([]rollup.ProductSnapshot, error) { return nil, nil }
+
+func (s *memStore) OfferProductSnapshot(_ context.Context, snap rollup.ProductSnapshot) (rollup.ProductSnapshot, error) {
+	return snap, errors.New("no other product is expected")
+}
+
+func (s *memStore) DayVersions(product string) (map[rollup.Date]uint64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if product != rollup.Cozystack {
+		return nil, nil
+	}
 	return maps.Clone(s.versions), nil
 }
 
@@ -417,7 +429,7 @@ func TestKeepsDaysOfALostDatabase(t *testing.T) {
 	if len(found.Warnings) != 1 || !strings.Contains(found.Warnings[0], "2026-03-01.jsonl") {
 		t.Errorf("warnings: %q", found.Warnings)
 	}
-	if !slices.Equal(found.Imported, []rollup.MonthID{march}) || s.snapshots[march].Source != rollup.SourceRollups {
+	if !slices.Equal(found.Imported, []Month{{product, march}}) || s.snapshots[march].Source != rollup.SourceRollups {
 		t.Errorf("imported %v, source %v", found.Imported, s.snapshots[march].Source)
 	}
 	if want := filledStore().snapshots[march]; !reflect.DeepEqual(s.snapshots[march], want) {

@@ -79,6 +79,14 @@ func checkMonth(s rollup.Snapshot) error {
 	if c := s.Confirmed; c != nil {
 		counts = slices.AppendSeq(append(counts, c.Clusters, c.TotalNodes, c.TotalTenants), maps.Values(c.Kinds))
 	}
+	if c := s.Confirmed; c != nil && (c.DaysWithData < 0 || c.DaysWithData > s.Month.Days()) {
+		return fmt.Errorf("days_with_data of confirmed is %d", c.DaysWithData)
+	}
+	return checkFigures(counts, s)
+}
+
+// checkFigures holds counts, and what a month of any product says of them, to what can be.
+func checkFigures(counts []int64, s rollup.Snapshot) error {
 	for _, n := range counts {
 		if n < 0 || n > rollup.MaxValue {
 			return fmt.Errorf("%d is not a count", n)
@@ -91,8 +99,6 @@ func checkMonth(s rollup.Snapshot) error {
 		return errors.New("final, but collected before the month's end")
 	case s.DaysWithData < 0 || s.DaysWithData > s.Month.Days():
 		return fmt.Errorf("days_with_data is %d", s.DaysWithData)
-	case s.Confirmed != nil && (s.Confirmed.DaysWithData < 0 || s.Confirmed.DaysWithData > s.Month.Days()):
-		return fmt.Errorf("days_with_data of confirmed is %d", s.Confirmed.DaysWithData)
 	}
 	switch s.Source {
 	case rollup.SourceVictoriaMetrics, rollup.SourceRollups, rollup.SourceImported:

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -21,54 +22,71 @@ type Reader struct {
 	Day func(date rollup.Date, product, instance string, d rollup.Day) error
 	// Excluded gets what figures leave out, before the months.
 	Excluded func([]rollup.Exclusion) error
-	// Month gets each month's snapshot.
-	Month func(rollup.Snapshot) error
+	// Month gets each month's snapshot of cozystack, and ProductMonth those of the other
+	// products.
+	Month        func(rollup.Snapshot) error
+	ProductMonth func(rollup.ProductSnapshot) error
 	// Bad gets what can't be used: a line, or with line 0 a whole file, and why.
 	Bad func(file string, line int, why error) error
-	// LeftOut, if set, is told at first up to which day the mirror has left days out, for
-	// they found no room in so many bytes.
-	LeftOut func(through rollup.Date, maxBytes int64)
+	// LeftOut, if set, is told at first up to which day the mirror has left days of a
+	// product out, for they found no room in so many bytes.
+	LeftOut func(product string, through rollup.Date, maxBytes int64)
 	// Progress, if set, is told how many of the bytes of days' files are read.
 	Progress func(done, total int64)
 }
 
-// Read reads a folder that a [Mirror] has written, from the oldest day on,
-// then what is excluded, and then its months. A day's file that is not the one that the manifest names is
+// Read reads a folder that a [Mirror] has written: of each product the days, from the
+// oldest one on, then what is excluded, and then the months. A day's file that is not the one that the manifest names is
 // bad, but its lines are read; so are both files of a day that has both forms. Files
 // with other names are passed over.
 func Read(ctx context.Context, dir string, r Reader) error {
 	if _, err := os.Stat(dir); err != nil {
 		return err
 	}
-	days, total, err := dayFiles(dir)
+	folders, err := foldersIn(dir)
 	if err != nil {
 		return err
 	}
-	if r.Progress == nil {
-		r.Progress = func(int64, int64) {}
-	}
-	list := loadManifest(dir)
-	if through, ok := list.LeftOut.last(); ok && r.LeftOut != nil {
-		r.LeftOut(through, list.LeftOut.Bound)
-	}
-	var done int64
-	for _, f := range days {
-		sum, err := readDay(ctx, dir, f, r)
-		if err != nil {
-			return err
-		}
-		if e, ok := list.Days[f.date.String()]; ok && sum != "" && sum != e.SHA256 {
-			if err := r.Bad(f.name(), 0, errors.New("not the file that the manifest names: it was cut off or edited")); err != nil {
-				return err
-			}
-		}
-		done += f.size
-		r.Progress(done, total)
+	if err := readDays(ctx, folders, r); err != nil {
+		return err
 	}
 	if err := readExclusions(dir, r); err != nil {
 		return err
 	}
-	return readMonths(dir, r)
+	for _, f := range folders {
+		if err := f.readMonths(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func readDays(ctx context.Context, folders []place, r Reader) error {
+	days := make([][]dayFile, len(folders))
+	var done, total int64
+	for i, f := range folders {
+		files, bytes, err := f.dayFiles()
+		if err != nil {
+			return err
+		}
+		days[i], total = files, total+bytes
+	}
+	for i, f := range folders {
+		list := f.loadManifest()
+		if through, ok := list.LeftOut.last(); ok && r.LeftOut != nil {
+			r.LeftOut(f.product, through, list.LeftOut.Bound)
+		}
+		for _, day := range days[i] {
+			if err := f.readDay(ctx, day, list, r); err != nil {
+				return err
+			}
+			done += day.size
+			if r.Progress != nil {
+				r.Progress(done, total)
+			}
+		}
+	}
+	return nil
 }
 
 func readExclusions(dir string, r Reader) error {
@@ -82,9 +100,21 @@ func readExclusions(dir string, r Reader) error {
 	return r.Excluded(all)
 }
 
-// readDay reads a day's file, and returns its digest; "" if it was not read to its end.
-func readDay(ctx context.Context, dir string, f dayFile, r Reader) (sum string, err error) {
-	file, err := openDay(dir, f)
+// readDay reads a day's file, and holds it to the manifest.
+func (f place) readDay(ctx context.Context, day dayFile, list manifest, r Reader) error {
+	sum, err := f.readLines(ctx, day, r)
+	if err != nil {
+		return err
+	}
+	if e, ok := list.Days[day.date.String()]; ok && sum != "" && sum != e.SHA256 {
+		return r.Bad(day.name(), 0, errors.New("not the file that the manifest names: it was cut off or edited"))
+	}
+	return nil
+}
+
+// readLines reads a day's file, and returns its digest; "" if it was not read to its end.
+func (f place) readLines(ctx context.Context, day dayFile, r Reader) (sum string, err error) {
+	file, err := openDay(f.root, day)
 	if err != nil {
 		return "", err
 	}
@@ -98,10 +128,13 @@ func readDay(ctx context.Context, dir string, f dayFile, r Reader) (sum string, 
 			return "", err
 		}
 		product, instance, d, err := DecodeLine(lines.Bytes())
+		if err == nil && product != f.product {
+			err = fmt.Errorf("%w of %s", ErrLine, f.product)
+		}
 		if err != nil {
-			err = r.Bad(f.name(), n, err)
+			err = r.Bad(day.name(), n, err)
 		} else {
-			err = r.Day(f.date, product, instance, d)
+			err = r.Day(day.date, product, instance, d)
 		}
 		if err != nil {
 			return "", err
@@ -109,15 +142,15 @@ func readDay(ctx context.Context, dir string, f dayFile, r Reader) (sum string, 
 	}
 	switch err := lines.Err(); {
 	case errors.Is(err, bufio.ErrTooLong), errors.Is(err, errGzip):
-		return "", r.Bad(f.name(), n+1, err)
+		return "", r.Bad(day.name(), n+1, err)
 	case err != nil:
 		return "", err
 	}
 	return file.sum()
 }
 
-func readMonths(dir string, r Reader) error {
-	entries, err := readFolder(dir)
+func (f place) readMonths(r Reader) error {
+	entries, err := readFolder(f.path())
 	if err != nil {
 		return err
 	}
@@ -126,21 +159,28 @@ func readMonths(dir string, r Reader) error {
 		if !ok || !e.Type().IsRegular() {
 			continue
 		}
-		if err := readMonth(dir, month, r); err != nil {
+		if err := f.readMonth(month, r); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func readMonth(dir string, month rollup.MonthID, r Reader) error {
-	name := monthFileName(month)
-	b, err := readBounded(filepath.Join(dir, name))
+func (f place) readMonth(month rollup.MonthID, r Reader) error {
+	name := f.month(month)
+	b, err := readBounded(filepath.Join(f.root, name))
 	switch {
 	case errors.Is(err, errTooLarge):
 		return r.Bad(name, 0, err)
 	case err != nil:
 		return err
+	}
+	if f.product != rollup.Cozystack {
+		s, err := DecodeProductMonth(b, f.product, month)
+		if err != nil {
+			return r.Bad(name, 0, err)
+		}
+		return r.ProductMonth(s)
 	}
 	s, err := DecodeMonth(b, month)
 	if err != nil {

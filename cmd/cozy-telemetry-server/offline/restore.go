@@ -101,9 +101,18 @@ func (r *restorer) read(ctx context.Context) error {
 			_, err := r.into.OfferSnapshot(ctx, s)
 			return err
 		},
-		LeftOut: func(through rollup.Date, maxBytes int64) {
+		ProductMonth: func(s rollup.ProductSnapshot) error {
+			r.months++
+			_, err := r.into.OfferProductSnapshot(ctx, s)
+			return err
+		},
+		LeftOut: func(product string, through rollup.Date, maxBytes int64) {
 			p.End()
-			fmt.Fprintf(r.errs, "note: the mirror has no days up to %s: they found no room in the %s of --mirror-max-bytes, so they are not in the file\n", through, cli.BytesText(maxBytes))
+			of := ""
+			if product != rollup.Cozystack {
+				of = " of " + product
+			}
+			fmt.Fprintf(r.errs, "note: the mirror has no days%s up to %s: they found no room in the %s of --mirror-max-bytes, so they are not in the file\n", of, through, cli.BytesText(maxBytes))
 		},
 		Bad:      r.tellBad,
 		Progress: p.Tell,

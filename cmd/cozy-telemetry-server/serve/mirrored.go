@@ -67,6 +67,18 @@ func (m mirroredStore) OfferSnapshot(ctx context.Context, s rollup.Snapshot) (ro
 	return kept, nil
 }
 
+// OfferProductSnapshot does the same for another product than cozystack.
+func (m mirroredStore) OfferProductSnapshot(ctx context.Context, s rollup.ProductSnapshot) (rollup.ProductSnapshot, error) {
+	kept, err := m.Store.OfferProductSnapshot(ctx, s)
+	if err != nil || m.mirror == nil {
+		return kept, err
+	}
+	if err := m.mirror.WriteProductSnapshot(kept); err != nil {
+		m.log.Warn().Err(err).Str("product", s.Product).Msg("a month was stored but not mirrored; it will be tried again")
+	}
+	return kept, nil
+}
+
 // mirrorMonths mirrors at once what was excluded, and the months that show it.
 func (s *server) mirrorMonths() {
 	if s.mirror == nil {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"iter"
 	"sync"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
@@ -15,7 +16,7 @@ type changes struct {
 	all    uint64 // those that may have changed what it says of any month
 }
 
-func (c *changes) add(months map[layout.ProductMonth]struct{}) {
+func (c *changes) add(months iter.Seq[layout.ProductMonth]) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.months == nil {

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/rewrite"
@@ -75,28 +76,107 @@ func TestCompactExcludes(t *testing.T) {
 }
 
 // Whoever is forgotten is not named among the excluded either. The figures that left it
-// out are as right as before.
+// out are as right as before, also if vmselect still has it.
 func TestForgetWhoIsExcluded(t *testing.T) {
 	month := rollup.MonthOf(march)
-	path := fileOf(t, filepath.Join(t.TempDir(), "a"), func(s *Store) {
-		for _, c := range []string{"stranger", "other", "honest"} {
-			must(t, s.Record(t.Context(), report(c, march, "a"), nil))
-		}
-		exclude(t, s, "stranger", "other")
-		offer(t, s, rollup.Snapshot{
-			Month: month, Clusters: 1, Source: rollup.SourceRollups, Final: true, Excluding: s.Exclusions("cozystack").Digest,
+	for _, source := range []rollup.Source{rollup.SourceRollups, rollup.SourceVictoriaMetrics} {
+		path := fileOf(t, filepath.Join(t.TempDir(), "a"), func(s *Store) {
+			for _, c := range []string{"stranger", "other", "honest"} {
+				must(t, s.Record(t.Context(), report(c, march, "a"), nil))
+			}
+			exclude(t, s, "stranger", "other")
+			offer(t, s, rollup.Snapshot{
+				Month: month, Clusters: 1, Source: source, Final: true, Excluding: s.Exclusions("cozystack").Digest,
+			})
 		})
-	})
-	_, err := rewrite.Forget(t.Context(), path, selection("stranger"), march, nil)
-	must(t, err)
-	if found := traces(t, path, "stranger", "none"); len(found) != 0 {
-		t.Errorf("it is left in %s", strings.Join(found, ", "))
+		_, err := rewrite.Forget(t.Context(), path, selection("stranger"), march, nil)
+		must(t, err)
+		if found := traces(t, path, "stranger", "none"); len(found) != 0 {
+			t.Errorf("it is left in %s", strings.Join(found, ", "))
+		}
+		s := openAt(t, path, Options{})
+		x := s.Exclusions("cozystack")
+		snap, _, err := s.Snapshot(month)
+		if !slices.Equal(x.Instances, []string{"other"}) || err != nil || x.Stale(snap) || snap.Clusters != 1 {
+			t.Errorf("excluded is %+v, the figures are %+v, %v", x, snap, err)
+		}
 	}
-	s := openRead(t, path)
-	defer s.Close()
-	x := s.Exclusions("cozystack")
-	snap, _, err := s.Snapshot(month)
-	if !slices.Equal(x.Instances, []string{"other"}) || err != nil || x.Stale(snap) || snap.Clusters != 1 {
-		t.Errorf("excluded is %+v, the figures are %+v, %v", x, snap, err)
+}
+
+// Figures that have excluded clusters and were not counted again before these are
+// forgotten are counted again then, without them: at rest, in use, and if they were
+// excluded while the file was made anew. A count that lacks any other is not taken.
+func TestForgetBeforeCountedAgain(t *testing.T) {
+	month := rollup.MonthOf(march)
+	atRest := func(s *Store, names ...string) *Store {
+		must(t, s.Close())
+		_, err := rewrite.Forget(t.Context(), s.path, selection(names...), march, nil)
+		must(t, err)
+		again, err := Open(s.path, Options{})
+		must(t, err)
+		return again
+	}
+	inUse := func(s *Store, names ...string) *Store {
+		_, _, err := s.Forget(t.Context(), selection(names...), nil)
+		must(t, err)
+		return s
+	}
+	for name, run := range map[string]func(s *Store) *Store{
+		"at rest":          func(s *Store) *Store { exclude(t, s, "x", "y"); return atRest(s, "x", "y") },
+		"one":              func(s *Store) *Store { exclude(t, s, "x", "y"); return atRest(s, "x") },
+		"one by one":       func(s *Store) *Store { exclude(t, s, "x", "y"); return atRest(inUse(s, "x"), "y") },
+		"in use":           func(s *Store) *Store { exclude(t, s, "x", "y"); return inUse(s, "x", "y") },
+		"one not excluded": func(s *Store) *Store { exclude(t, s, "x"); return inUse(s, "x", "y") },
+		"meanwhile": func(s *Store) *Store {
+			meanwhile := sync.OnceFunc(func() { exclude(t, s, "x", "y") })
+			_, _, err := s.Forget(t.Context(), selection("x", "y"), func(int64, int64) { meanwhile() })
+			must(t, err)
+			return s
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, err := Open(filepath.Join(t.TempDir(), "a"), Options{})
+			must(t, err)
+			for _, c := range []string{"x", "y", "a", "b"} {
+				must(t, s.Record(t.Context(), report(c, march, "a"), nil))
+			}
+			figures := rollup.Snapshot{Month: month, Clusters: 4, DaysWithData: 1, Source: rollup.SourceRollups, Final: true}
+			offer(t, s, figures)
+			s = run(s)
+			t.Cleanup(func() { must(t, s.Close()) })
+			x := s.Exclusions(rollup.Cozystack)
+			if stored, _, err := s.Snapshot(month); err != nil || !x.Stale(stored) || stored.Clusters != 4 {
+				t.Errorf("it has %+v, %v", stored, err)
+			}
+			for _, step := range []struct{ counted, want int64 }{{1, 4}, {2, 2}} {
+				figures.Clusters, figures.Excluding = step.counted, x.Digest
+				kept, err := s.OfferSnapshot(t.Context(), figures)
+				if err != nil || kept.Clusters != step.want || x.Stale(kept) != (step.want == 4) {
+					t.Errorf("after a count of %d it has %+v, %v", step.counted, kept, err)
+				}
+			}
+		})
+	}
+}
+
+// A month that is counted again while a file is made anew keeps that count.
+func TestForgetBesideCountingAgain(t *testing.T) {
+	month := rollup.MonthOf(march)
+	s := open(t, Options{})
+	for _, c := range []string{"x", "a"} {
+		must(t, s.Record(t.Context(), report(c, march, "a"), nil))
+	}
+	figures := rollup.Snapshot{Month: month, Clusters: 2, DaysWithData: 1, Source: rollup.SourceVictoriaMetrics, Final: true}
+	offer(t, s, figures)
+	exclude(t, s, "x")
+	meanwhile := sync.OnceFunc(func() {
+		figures.Clusters, figures.Excluding = 1, s.Exclusions(rollup.Cozystack).Digest
+		offer(t, s, figures)
+	})
+	_, _, err := s.Forget(t.Context(), selection("x"), func(int64, int64) { meanwhile() })
+	must(t, err)
+	stored, _, err := s.Snapshot(month)
+	if x := s.Exclusions(rollup.Cozystack); err != nil || x.Stale(stored) || stored.Clusters != 1 {
+		t.Errorf("excluded is %+v, the figures are %+v, %v", x, stored, err)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"maps"
 	"slices"
 
 	bolt "go.etcd.io/bbolt"
@@ -111,7 +113,7 @@ func setOf(all []rollup.Series) map[rollup.Series]struct{} {
 
 // takeOver puts another file in the place of the present one, with all that the writer
 // knows of that. Some months are not what they were.
-func (w *writer) takeOver(db *bolt.DB, months map[layout.ProductMonth]struct{}) (closeOld func() error) {
+func (w *writer) takeOver(db *bolt.DB, months iter.Seq[layout.ProductMonth]) (closeOld func() error) {
 	s := w.store
 	closeOld = s.db.swap(db)
 	w.dicts.Drop()
@@ -238,7 +240,7 @@ func (w *writer) transact(batch []*request, shrinks bool) error {
 			return err
 		})
 	})
-	w.store.changes.add(w.dicts.Changed) // after an error too: it may be on disk
+	w.store.changes.add(maps.Keys(w.dicts.Changed)) // after an error too: it may be on disk
 	clear(w.dicts.Changed)
 	err = errors.Join(err, w.excluded(batch))
 	commit := Commit{}

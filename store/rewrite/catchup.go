@@ -146,7 +146,6 @@ func (c *catchUp) partition(path [][]byte, was, is *bolt.Bucket) error {
 	if err = errors.Join(err, m.flush()); err != nil || c.removed == removed {
 		return err
 	}
-	c.touch(name.Product, name.Month)
 	if name.Own {
 		return nil
 	}

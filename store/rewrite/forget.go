@@ -130,10 +130,5 @@ func (f *forgetter) refold(product string, month rollup.MonthID, closed rollup.D
 
 // rest takes the selection out of what is no record.
 func (f *forgetter) rest() error {
-	for name := range f.touched {
-		if err := f.figures(name); err != nil {
-			return err
-		}
-	}
-	return errors.Join(f.exclusions(), f.queue(), f.note())
+	return errors.Join(f.figures(), f.exclusions(), f.queue(), f.note())
 }

@@ -2,6 +2,8 @@ package rewrite
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -10,13 +12,57 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-// figures empties the snapshot of a month that had the instance and is not final. It
+// figures treats the snapshots of the months that had any of the selection.
+func (f *forgetter) figures() error {
+	for name := range f.touched {
+		if err := f.figuresOf(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// figuresOf empties the snapshot of a month that is not final. It
 // is counted anew, and must not stand against a count without the instance. It is not
 // removed, or the mirror would bring it back. What is final, or the original server's,
 // stays: a sum over all instances that nothing would count again; but not its confirmed
-// figures, which are counted anew from the records that are left.
-func (f *forgetter) figures(name layout.ProductMonth) error {
+// figures, which are counted anew from the records that are left. Where it is to be counted
+// again, since others are excluded by now, it notes how many its next count may lack.
+func (f *forgetter) figuresOf(name layout.ProductMonth) error {
+	was, stale, err := f.standing(name)
+	if err != nil || was == nil {
+		return err
+	}
+	s := *was
 	return f.write(func(tx *bolt.Tx, _ *layout.Dictionaries) error {
+		var left any
+		counted := s.Source == rollup.SourceRollups || s.Source == rollup.SourceVictoriaMetrics
+		switch {
+		case counted && !s.Final && name.Product != rollup.Cozystack:
+			left = rollup.ProductSnapshot{Product: name.Product, Month: name.Month, CollectedAt: s.CollectedAt, Source: s.Source}
+		case counted && !s.Final:
+			left = rollup.Snapshot{Month: name.Month, CollectedAt: s.CollectedAt, Source: s.Source}
+		case name.Product == rollup.Cozystack && stale:
+			s.Confirmed, s.Forgotten = nil, s.Forgotten+f.gone(tx, name)
+			left = s
+		case s.Confirmed != nil:
+			s.Confirmed = nil
+			left = s
+		default:
+			return nil
+		}
+		v, err := json.Marshal(left)
+		if err != nil {
+			return err
+		}
+		return layout.PutSnapshot(tx, name.Product, name.Month, v)
+	})
+}
+
+// standing returns the snapshot of a month as the old file has it, nil if it has none, and
+// whether it is stale there.
+func (f *forgetter) standing(name layout.ProductMonth) (was *rollup.Snapshot, stale bool, err error) {
+	err = f.from[0].view(func(tx *bolt.Tx) error {
 		b := layout.SnapshotsOf(tx, name.Product)
 		if b == nil {
 			return nil
@@ -26,25 +72,14 @@ func (f *forgetter) figures(name layout.ProductMonth) error {
 			return nil
 		}
 		s, err := record.DecodeRanked(name.Product, v)
-		if err != nil {
-			return err
-		}
-		var left any
-		counted := s.Source == rollup.SourceRollups || s.Source == rollup.SourceVictoriaMetrics
-		switch {
-		case counted && !s.Final && name.Product != rollup.Cozystack:
-			left = rollup.ProductSnapshot{Product: name.Product, Month: name.Month, CollectedAt: s.CollectedAt, Source: s.Source}
-		case counted && !s.Final:
-			left = rollup.Snapshot{Month: name.Month, CollectedAt: s.CollectedAt, Source: s.Source}
-		case s.Confirmed != nil:
-			s.Confirmed = nil
-			left = s
-		default:
-			return nil
-		}
-		if v, err = json.Marshal(left); err != nil {
-			return err
-		}
-		return layout.PutSnapshot(tx, name.Product, name.Month, v)
+		was, stale = &s, layout.ExclusionsOf(tx, name.Product).Stale(s)
+		return err
 	})
+	return was, stale, err
+}
+
+// gone returns how many instances had records of a month that have none any more.
+func (f *forgetter) gone(tx *bolt.Tx, name layout.ProductMonth) int64 {
+	had := slices.Collect(maps.Keys(f.touched[name]))
+	return int64(len(had) - len(layout.Reported(tx, name.Month, name.Product, had)))
 }

@@ -2,6 +2,9 @@ package rewrite
 
 import (
 	"context"
+	"errors"
+	"iter"
+	"maps"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -33,7 +36,7 @@ func (f *Forgetting) Make(temp string) (keys int, err error) { return f.make(tem
 func (f *Forgetting) Found() Found { return f.found }
 
 // Months returns the months that are not what they were.
-func (f *Forgetting) Months() map[layout.ProductMonth]struct{} { return f.touched }
+func (f *Forgetting) Months() iter.Seq[layout.ProductMonth] { return maps.Keys(f.touched) }
 
 // CatchUp opens the new file and adds what the old one, as live sees it, has more than it
 // had, but for the selection. What is added leaves no byte of that in unused space either.
@@ -47,6 +50,7 @@ func (f *Forgetting) CatchUp(temp string, live *bolt.Tx) (*bolt.DB, error) {
 	f.into = &database{DB: db}
 	f.dicts.Drop()
 	f.removed = 0
+	f.from[0] = &database{DB: live.DB(), as: live}
 	c := catchUp{forgetter: f.forgetter, base: f.base, live: live}
 	if err = c.run(); err == nil {
 		db.NoSync = false
@@ -77,10 +81,8 @@ func (c *catchUp) run() error {
 			err = c.refold(c.sel.Product, month, pending)
 		}
 	}
-	for name := range c.touched {
-		if err == nil {
-			err = c.figures(name)
-		}
+	if err != nil {
+		return err
 	}
-	return err
+	return errors.Join(c.figures(), c.exclusions())
 }

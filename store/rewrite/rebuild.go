@@ -27,10 +27,10 @@ type rebuild struct {
 	// file has them, but then all ends.
 	dicts layout.Dictionaries
 	// drops tells which records are left out; nil: none. removed counts them, and
-	// touched are the months that had any.
+	// touched has the months that had any, with whose they were.
 	drops   func(name layout.PartitionName, instance string) bool
 	removed int
-	touched map[layout.ProductMonth]struct{}
+	touched map[layout.ProductMonth]map[string]struct{}
 	// ownKept, unless nil, takes what is made anew out of records of a month's own, and
 	// afterDays makes it, once the closed days are there.
 	ownKept   func(name layout.PartitionName, chunk []rollup.InstanceMonth) []rollup.InstanceMonth
@@ -104,11 +104,14 @@ func (r *rebuild) months() error {
 	return nil
 }
 
-func (r *rebuild) touch(product string, month rollup.MonthID) {
+func (r *rebuild) touch(month layout.ProductMonth, instance string) {
 	if r.touched == nil {
-		r.touched = make(map[layout.ProductMonth]struct{})
+		r.touched = make(map[layout.ProductMonth]map[string]struct{})
 	}
-	r.touched[layout.ProductMonth{Product: product, Month: month}] = struct{}{}
+	if r.touched[month] == nil {
+		r.touched[month] = make(map[string]struct{})
+	}
+	r.touched[month][instance] = struct{}{}
 }
 
 // month takes over a month, product by product.
@@ -127,15 +130,11 @@ func (r *rebuild) month(month rollup.MonthID) error {
 	slices.Sort(products)
 	var leftOut rollup.DaySet
 	for _, product := range slices.Compact(products) {
-		before := r.removed
 		left, err := r.product(product, month)
 		if err != nil {
 			return err
 		}
 		leftOut |= left
-		if r.removed > before {
-			r.touch(product, month)
-		}
 	}
 	r.leftOut += leftOut.Len()
 	return nil
@@ -249,6 +248,7 @@ func (r *rebuild) keeps(name layout.PartitionName) func(instance string) bool {
 			return true
 		}
 		r.removed++
+		r.touch(layout.ProductMonth{Product: name.Product, Month: name.Month}, instance)
 		return false
 	}
 }

@@ -45,13 +45,13 @@ func NewExclusions(instances []string) Exclusions {
 // Stale tells whether a snapshot was counted under other exclusions, so that it is to be
 // counted again. Nothing counts again what the original server has collected.
 func (x Exclusions) Stale(s Snapshot) bool {
-	return s.Source != SourceImported && s.Excluding != x.Digest
+	return s.Source != SourceImported && (s.Excluding != x.Digest || s.Forgotten > 0)
 }
 
 // Keep returns what stands of a month when a snapshot is offered in place of the
 // stored one: the better one, by the rule of [Keep]. But a stale one gives way to one
-// that is not, though that has less: as many clusters less as are excluded. One that
-// lacks more was not counted from all that the stored one was; then that stays, stale,
+// that is not, though that has less: as many clusters less as are excluded, or were
+// forgotten since. One that lacks more was not counted from all that the stored one was; then that stays, stale,
 // but with the confirmed figures of the other: these are the rollups' in any case.
 func (x Exclusions) Keep(stored, offered Snapshot) Snapshot {
 	kept := keepUnder(x, stored, offered, stored, offered, Keep)
@@ -71,7 +71,7 @@ func keepUnder[S any](x Exclusions, stored, offered S, before, now Snapshot, bet
 	switch was, is := x.Stale(before), x.Stale(now); {
 	case was == is:
 		return better(stored, offered)
-	case was && now.Clusters+int64(len(x.Instances)) >= before.Clusters:
+	case was && now.Clusters+int64(len(x.Instances))+before.Forgotten >= before.Clusters:
 		return offered
 	}
 	return stored

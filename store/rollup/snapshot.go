@@ -60,6 +60,9 @@ type Snapshot struct {
 	// Excluding is the digest of the [Exclusions] that the figures were counted under;
 	// empty for none.
 	Excluding string `json:"excluding,omitempty"`
+	// Forgotten is how many of the clusters were forgotten since, of figures that were
+	// [Exclusions.Stale] then: they stay so.
+	Forgotten int64 `json:"forgotten,omitempty"`
 }
 
 // Confirmed are the figures of the clusters that were seen on enough distinct days,

@@ -115,22 +115,34 @@ func Include(tx *bolt.Tx, product string, instances []string) (removed []string,
 // before: those of a month that can have none of the changed ones are those of the new
 // set as well. The others stay as they are, stale: they are to be counted again.
 func Restamp(tx *bolt.Tx, product string, before rollup.Exclusions, changed []string) error {
+	may, err := FindMonths(tx, product, changed)
+	if err != nil {
+		return err
+	}
+	return stamp(tx, product, before, func(s rollup.Snapshot) bool { return !may.Have(tx, s) })
+}
+
+// RestampForgotten does the same after excluded instances were forgotten. Figures that
+// left them out are right without them too, whatever the source has of them still.
+func RestampForgotten(tx *bolt.Tx, product string, before rollup.Exclusions) error {
+	return stamp(tx, product, before, func(rollup.Snapshot) bool { return true })
+}
+
+// stamp gives those stored figures the digest of the present set that are of the set
+// before, and for which same holds.
+func stamp(tx *bolt.Tx, product string, before rollup.Exclusions, same func(rollup.Snapshot) bool) error {
 	after := ExclusionsOf(tx, product)
 	snapshots := SnapshotsOf(tx, product)
 	if after.Digest == before.Digest || snapshots == nil {
 		return nil
 	}
-	may, err := FindMonths(tx, product, changed)
-	if err != nil {
-		return err
-	}
 	restamped := make(map[string][]byte)
-	err = snapshots.ForEach(func(k, v []byte) error {
+	err := snapshots.ForEach(func(k, v []byte) error {
 		s, err := record.DecodeRanked(product, v)
 		if err != nil {
 			return nil // verify tells of it, and this must not fail for it
 		}
-		if s.Source == rollup.SourceImported || before.Stale(s) || may.Have(tx, s) {
+		if s.Source == rollup.SourceImported || before.Stale(s) || !same(s) {
 			return nil
 		}
 		restamped[string(k)], err = record.Stamp(product, v, after.Digest)

@@ -15,14 +15,14 @@ import (
 // they came: bounding keeps to the laws of merging, so it does not matter whether
 // days are bounded before they are merged, or after.
 type Bounds struct {
-	// Series is how many series are kept, 2 at least. Half of them is for cozystack's applications,
-	// half for all other metrics together. Of those every metric has the same share:
-	// first each keeps its first series, then each its second, and so on while there is
+	// Series is how many series are kept. Every metric has the same share: first
+	// each keeps its first series, then each its second, and so on while there is
 	// room, the metrics in the order of their names. So a flood of one metric's
 	// series leaves the others alone.
 	Series int
 	// Kinds is how many kinds of cozystack's applications are kept, the first ones in the
-	// order of their names. It comes before Series.
+	// order of their names. Where there is this bound, half of Series is for the
+	// applications, half for all other metrics; then Series is 2 at least.
 	Kinds int
 }
 
@@ -124,10 +124,18 @@ func (b Bounds) keep(n int, series func(i int) Series) (kept map[Series]bool, le
 	return kept, n - len(kept)
 }
 
-// halves returns how many series are kept of applications, and how many of all else.
-func (b Bounds) halves() (applications, others int) {
-	if b.Series <= 0 {
+// isApplication tells whether a series is bounded by its kind.
+func (b Bounds) isApplication(s Series) bool {
+	return b.Kinds > 0 && strings.HasPrefix(string(s), MetricApplications) && s.Metric() == MetricApplications
+}
+
+// parts returns how many series are kept of applications, and how many of all else.
+func (b Bounds) parts() (applications, others int) {
+	switch {
+	case b.Series <= 0:
 		return math.MaxInt, math.MaxInt
+	case b.Kinds <= 0:
+		return 0, b.Series
 	}
 	return b.Series / 2, b.Series - b.Series/2
 }
@@ -135,20 +143,20 @@ func (b Bounds) halves() (applications, others int) {
 // fit tells whether n series are within the bounds for sure. It is all that a
 // usual record costs, so it looks at them only when there are many.
 func (b Bounds) fit(n int, series func(i int) Series) bool {
-	most, others := b.halves()
+	applications, others := b.parts()
 	if b.Kinds > 0 {
-		most = min(most, b.Kinds)
+		applications = min(applications, b.Kinds)
 	}
-	if n <= min(most, others) {
+	if n <= min(applications, others) {
 		return true
 	}
-	applications := 0
+	seen := 0
 	for i := range n {
-		if strings.HasPrefix(string(series(i)), MetricApplications) {
-			applications++
+		if b.isApplication(series(i)) {
+			seen++
 		}
 	}
-	return applications <= most && n-applications <= others
+	return seen <= applications && n-seen <= others
 }
 
 // ranked is a series with what its place in the order depends on.
@@ -172,7 +180,7 @@ func (b Bounds) choose(series []Series) map[Series]bool {
 	var applications, others []ranked
 	for _, s := range series {
 		r := ranked{series: s, metric: s.Metric()}
-		if r.metric == MetricApplications {
+		if b.isApplication(s) {
 			r.kind = s.Label(LabelKind)
 			applications = append(applications, r)
 		} else {
@@ -180,7 +188,7 @@ func (b Bounds) choose(series []Series) map[Series]bool {
 		}
 	}
 	kept := make(map[Series]bool, len(series))
-	forApplications, forOthers := b.halves()
+	forApplications, forOthers := b.parts()
 	keepFirst(kept, b.firstKinds(sorted(applications)), forApplications)
 	keepFirst(kept, byRank(sorted(others)), forOthers)
 	return kept
@@ -216,9 +224,6 @@ func byRank(all []ranked) []ranked {
 
 // firstKinds leaves the kinds behind the first ones out. all is sorted by kind.
 func (b Bounds) firstKinds(all []ranked) []ranked {
-	if b.Kinds <= 0 {
-		return all
-	}
 	kinds := 0
 	last := ""
 	return slices.DeleteFunc(all, func(r ranked) bool {

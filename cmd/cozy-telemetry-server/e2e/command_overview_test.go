@@ -80,7 +80,7 @@ func TestInspect(t *testing.T) {
 		t.Fatal(err)
 	}
 	last := thisMonth() - 1
-	if found.Schema != 2 || found.FirstDay != (last-1).First().String() || found.LastDay != last.Last().String() ||
+	if found.Schema != 3 || found.FirstDay != (last-1).First().String() || found.LastDay != last.Last().String() ||
 		len(found.Gaps) != 0 || found.Days != (last-1).Days()+last.Days() || len(found.Months) != 2 || found.Queue.Blocks != 0 {
 		t.Errorf("found %+v", found)
 	}
@@ -91,7 +91,7 @@ func TestInspect(t *testing.T) {
 		}
 	}
 	text := succeed(t, "inspect", "--db", db)
-	for _, want := range []string{"schema       2", "last report  ", found.Months[0].Month + "  cozystack  "} {
+	for _, want := range []string{"schema       3", "last report  ", found.Months[0].Month + "  cozystack  "} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in\n%s", want, text)
 		}

@@ -165,7 +165,8 @@ func TestWrongFlagsOfCommands(t *testing.T) {
 		`--admin-addr: "x" is not host:port`:       {"anomalies", "--admin-addr", "x"},
 		"--confirm-days: 0 is not between 1":       {"verify", "--db", "x", "--confirm-days", "0"},
 		"--snapshot-dir: is required":              {"restore", "-o", "x"},
-		`--final-grace: "1y" is not a valid dur`:   {"--final-grace", "1y"},
+		`--final-grace: "1x" is not a valid dur`:   {"--final-grace", "1x"},
+		`--final-grace: 1y is not between`:         {"--final-grace", "1y"},
 	} {
 		if r := command(t, args...); r.code != program.ExitUsage || !strings.Contains(r.errs, want) {
 			t.Errorf("%q: exit code %d, %s", args, r.code, r.errs)

@@ -122,7 +122,9 @@ func TestBackfill(t *testing.T) {
 		if truth[id].NodesUpper <= truth[id].TotalNodes {
 			t.Errorf("%s has no kernel upgrade", id)
 		}
-		checkTruth(t, id, ask(t, o, id, overview.Average)["month"], truth[id])
+		month := ask(t, o, id, overview.Average)["month"]
+		checkTruth(t, id, month, truth[id])
+		checkConfirmedTruth(t, id, month, truth[id])
 		t.Logf("%s: %d clusters, %d nodes (%d by series), %d tenants", id,
 			truth[id].Clusters, truth[id].TotalNodes, truth[id].NodesUpper, truth[id].TotalTenants)
 	}

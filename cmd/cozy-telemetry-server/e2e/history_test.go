@@ -56,6 +56,7 @@ func TestHistoryIsExactFromBothSources(t *testing.T) {
 		for _, aggregate := range []overview.Aggregate{overview.Average, overview.Distinct} {
 			a, b := ask(t, victoria, id, aggregate), ask(t, rollups, id, aggregate)
 			checkTruth(t, id, a["month"], months[id])
+			checkConfirmedTruth(t, id, a["month"], months[id])
 			checkSource(t, id, a, rollup.SourceVictoriaMetrics)
 			checkSource(t, id, b, rollup.SourceRollups)
 			if !reflect.DeepEqual(a, b) {
@@ -184,6 +185,7 @@ func checkSource(t *testing.T, id rollup.MonthID, p periods, want rollup.Source)
 	}
 }
 
+// checkTruth holds the seen figures of a month against the truth.
 func checkTruth(t *testing.T, id rollup.MonthID, got map[string]any, want load.Month) {
 	t.Helper()
 	figures := map[string]int64{
@@ -196,6 +198,12 @@ func checkTruth(t *testing.T, id rollup.MonthID, got map[string]any, want load.M
 		}
 	}
 	checkApps(t, id, got["apps"], want.Apps)
+}
+
+// checkConfirmedTruth holds the confirmed figures of a month, which only the rollups have,
+// against the truth.
+func checkConfirmedTruth(t *testing.T, id rollup.MonthID, got map[string]any, want load.Month) {
+	t.Helper()
 	confirmed, ok := got["confirmed"].(map[string]any)
 	if !ok {
 		t.Fatalf("%s has no confirmed figures", id)

@@ -54,7 +54,7 @@ func TestStopWithinALongTurn(t *testing.T) {
 	if r.code != program.ExitFailure || strings.Count(r.out, "problem: mirror: ") != days-len(files) || strings.Count(r.out, "no such file") != days-len(files) {
 		t.Errorf("verify says %+v", r)
 	}
-	server = startServer(t, dir, "--snapshot-dir="+folder, "--mirror-every=1h")
+	startServer(t, dir, "--snapshot-dir="+folder, "--mirror-every=1h")
 	for n := len(files); n < days; n = len(written()) {
 		eventually(t, "the next one goes on", func() bool { return len(written()) > n })
 	}

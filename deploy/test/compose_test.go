@@ -13,9 +13,9 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 )
 
-func composeProject(t *testing.T) *types.Project {
+func composeProject(t *testing.T, env ...string) *types.Project {
 	t.Helper()
-	options, err := cli.NewProjectOptions([]string{repository + "/deploy/compose/compose.yaml"})
+	options, err := cli.NewProjectOptions([]string{repository + "/deploy/compose/compose.yaml"}, cli.WithEnv(env))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,6 +43,20 @@ func TestCompose(t *testing.T) {
 	}
 	server := project.Services["server"]
 	checkCommandLine(t, server.Command, nil)
+}
+
+// TestComposeProducts holds that the environment says whose reports are taken.
+func TestComposeProducts(t *testing.T) {
+	for want, project := range map[string]*types.Project{
+		"--products=cozystack":      composeProject(t),
+		"--products=synapse,coroot": composeProject(t, "TELEMETRY_PRODUCTS=synapse,coroot"),
+	} {
+		command := project.Services["server"].Command
+		if !slices.Contains(command, want) {
+			t.Errorf("%q has no %s", command, want)
+		}
+		checkCommandLine(t, command, nil)
+	}
 }
 
 // TestComposeMemory holds that GOMEMLIMIT is 95 % of what the container may have, as

@@ -40,7 +40,12 @@ type release struct {
 // it is. A field that the object does not have, or has twice, is an error.
 func decoded(t *testing.T, file string) *release {
 	t.Helper()
-	manifests, _, err := render(values(t, file))
+	return decodedOf(t, values(t, file))
+}
+
+func decodedOf(t *testing.T, values string) *release {
+	t.Helper()
+	manifests, _, err := render(values)
 	if err != nil {
 		t.Fatal(err)
 	}

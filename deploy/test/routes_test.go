@@ -57,6 +57,22 @@ func TestChartRoutes(t *testing.T) {
 	}
 }
 
+// TestChartTakesExamples holds that what docs/products.md shows of the chart's values makes
+// objects that fit together.
+func TestChartTakesExamples(t *testing.T) {
+	examples := regexp.MustCompile("(?ms)^```yaml\n(products:.*?)^```").FindAllStringSubmatch(string(read(t, "docs/products.md")), -1)
+	if len(examples) < 2 {
+		t.Errorf("docs/products.md has %d examples", len(examples))
+	}
+	for _, example := range examples {
+		r := decodedOf(t, example[1])
+		checkReferences(t, r)
+		if len(r.ingresses)+len(r.routes) == 0 {
+			t.Errorf("nothing leads to the server:\n%s", example[1])
+		}
+	}
+}
+
 // TestChartDashboards holds that the chart hands on the dashboards as they are, of the
 // products that are on.
 func TestChartDashboards(t *testing.T) {

@@ -26,9 +26,6 @@ type counter struct {
 }
 
 func newCounter(f Figure, kind Kind, of, beside int) *counter {
-	if f.Between == "" {
-		f.Between = " "
-	}
 	return &counter{
 		Figure: f, kind: kind, of: of, beside: beside, values: make(map[string][]float64), shares: make(map[string]int64),
 	}
@@ -141,7 +138,7 @@ func (c *counter) label(s sight) string {
 			words = append(words, word)
 		}
 	}
-	return strings.Join(words, c.Between)
+	return strings.Join(words, c.between())
 }
 
 // show writes the figure.

@@ -1,6 +1,7 @@
 package product
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -64,6 +65,9 @@ const (
 	// to are in neither.
 	Adoption
 )
+
+// between is what stands between the words of several labels.
+func (f Figure) between() string { return cmp.Or(f.Between, " ") }
 
 // String names the ways as docs/products.md does.
 func (s Show) String() string {

@@ -8,20 +8,64 @@ import (
 )
 
 // Public returns figures as they may be published: no share tells of fewer than least
-// instances; 0 leaves all as it is. Of sessions it takes so many on each day, for a
+// instances, nor does what is left when shares are taken from the total, or from those of
+// a coarser figure; 0 leaves all as it is. Of sessions it takes so many on each day, for a
 // session of every day may be one installation's. The figures given are not changed.
-func (p Product) Public(f Figures, least int64) Figures {
-	if p.Sessions {
+func (p Product) Public(f Figures, least int64) Figures { return p.public(f, least, hidden{}) }
+
+// PublicWindow does for the figures of a window what Public does for those of a month.
+// What Public hides in any of the window's months it hides too: else a count of the window,
+// less those of its other months, could tell what was hidden.
+func (p Product) PublicWindow(f Figures, least int64, months []Figures) Figures {
+	var h hidden
+	for _, m := range months {
+		h.add(m, p.Public(m, least))
+	}
+	return p.public(f, least, h)
+}
+
+// hidden is what must not be shown. The zero hidden is nothing.
+type hidden struct {
+	// values are those that are in Other, by figure; figures are left out as a whole.
+	values  map[string]map[string]bool
+	figures map[string]bool
+}
+
+// add adds what figures have and their public form has not.
+func (h *hidden) add(f, public Figures) {
+	if h.values == nil {
+		h.values, h.figures = make(map[string]map[string]bool), make(map[string]bool)
+	}
+	for name, counts := range f.Shares {
+		shown, ok := public.Shares[name]
+		h.figures[name] = h.figures[name] || !ok
+		for value := range counts {
+			if _, ok := shown[value]; ok {
+				continue
+			}
+			if h.values[name] == nil {
+				h.values[name] = make(map[string]bool)
+			}
+			h.values[name][value] = true
+		}
+	}
+}
+
+func (p Product) public(f Figures, least int64, h hidden) Figures {
+	if p.Sessions && least > 1 { // 1 shows all
 		least *= int64(max(f.Days, 1))
 	}
 	out := f
 	out.Metrics, out.Shares = maps.Clone(f.Metrics), make(map[string]map[string]int64, len(f.Shares))
 	for name, counts := range f.Shares {
-		out.Shares[name] = FoldSmall(counts, least)
+		out.Shares[name] = fold(counts, least, h.values[name])
 	}
 	for _, figure := range p.Figures {
 		name := figure.Name
-		if figure.As == Adoption && !maps.Equal(out.Shares[name], f.Shares[name]) {
+		switch coarser, ok := p.coarser(figure); {
+		case ok && f.Shares[name] != nil:
+			out.Shares[name] = foldWithin(f.Shares[name], least, h.values[name], out.Shares[coarser], figure.between())
+		case figure.As == Adoption && (h.figures[name] || !maps.Equal(out.Shares[name], f.Shares[name])):
 			// One of two answers that is hidden hides the other.
 			delete(out.Shares, name)
 			delete(out.Metrics, percentOf(name))
@@ -30,13 +74,66 @@ func (p Product) Public(f Figures, least int64) Figures {
 	return out
 }
 
+// coarser returns the figure that counts the same by the first label alone, where there is
+// one: the parts of its counts can be told from it.
+func (p Product) coarser(fine Figure) (name string, ok bool) {
+	if fine.As != Newest || len(fine.Labels) < 2 {
+		return "", false
+	}
+	i := slices.IndexFunc(p.Figures, func(f Figure) bool {
+		return f.As == Newest && f.Of == fine.Of && slices.Equal(f.Labels, fine.Labels[:1])
+	})
+	if i < 0 {
+		return "", false
+	}
+	return p.Figures[i].Name, true
+}
+
+// foldWithin folds the parts of each count of a coarser figure by themselves. Those of a
+// count that is not shown are not shown either.
+func foldWithin(counts map[string]int64, least int64, hide map[string]bool, coarser map[string]int64, between string) map[string]int64 {
+	parts := make(map[string]map[string]int64)
+	all := make(map[string]int64)
+	for value, n := range counts {
+		whole, _, _ := strings.Cut(value, between)
+		if _, shown := coarser[whole]; !shown || value == Other {
+			all[Other] += n
+			continue
+		}
+		if parts[whole] == nil {
+			parts[whole] = make(map[string]int64)
+		}
+		parts[whole][value] = n
+	}
+	for _, part := range parts {
+		shown := fold(part, least, hide)
+		for value, n := range part {
+			if _, ok := shown[value]; !ok {
+				value = Other
+			}
+			all[value] += n
+		}
+	}
+	return FoldSmall(all, least)
+}
+
 // FoldSmall returns counts in which none is below least: smaller ones are added to
 // [Other]. Where that is still below least, the next larger ones join it: else it could be
 // told from the total what a small one was. Where all together are below, nothing is left.
 func FoldSmall(counts map[string]int64, least int64) map[string]int64 {
+	return fold(counts, least, nil)
+}
+
+// fold is FoldSmall, which also adds to Other what shall be hidden.
+func fold(counts map[string]int64, least int64, hide map[string]bool) map[string]int64 {
 	kept := maps.Clone(counts)
-	other := kept[Other]
-	delete(kept, Other)
+	var other int64
+	for value, n := range counts {
+		if value == Other || hide[value] {
+			other += n
+			delete(kept, value)
+		}
+	}
 	values := slices.SortedFunc(maps.Keys(kept), func(a, b string) int {
 		return cmp.Or(cmp.Compare(kept[a], kept[b]), strings.Compare(a, b))
 	})

@@ -26,12 +26,15 @@ type Answer struct {
 
 // content is the shape of the answer.
 type content struct {
-	GeneratedAt string `json:"generated_at"`
-	Periods     struct {
-		Month   period `json:"month"`
-		Quarter period `json:"quarter"`
-		Year    period `json:"year"`
-	} `json:"periods"`
+	GeneratedAt string          `json:"generated_at"`
+	Periods     periods[period] `json:"periods"`
+}
+
+// periods are those of any answer.
+type periods[P any] struct {
+	Month   P `json:"month"`
+	Quarter P `json:"quarter"`
+	Year    P `json:"year"`
 }
 
 // answerTTL bounds the use of a rendered answer: the list of applications
@@ -42,50 +45,72 @@ const answerTTL = 10 * time.Minute
 // asks of vmselect shares one budget.
 func (o *Overview) build(q question) (leased[*Answer], error) {
 	none := leased[*Answer]{}
+	if q.product != rollup.Cozystack {
+		return o.buildProduct(q)
+	}
 	asking, cancel := context.WithTimeout(o.base, o.cfg.QueryBudget)
 	defer cancel()
-	year, err := o.year(asking, q.month)
+	year, err := yearOf(q.month, func(id rollup.MonthID) (leased[rollup.Snapshot], error) {
+		return o.month(o.base, asking, id)
+	})
 	if err != nil {
 		return none, err
 	}
 	now := o.cfg.Now()
 	b := &builder{Overview: o, asking: asking, q: q, year: year}
-	b.holds(now)
+	b.validity = hold(now, year, b.isSettled)
 	var c content
-	c.GeneratedAt = year[len(year)-1].value.CollectedAt.UTC().Format(time.RFC3339)
+	c.GeneratedAt = generatedAt(year[len(year)-1].value.CollectedAt)
 	c.Periods.Month = b.requested()
 	c.Periods.Quarter, c.Periods.Year = b.period(3), b.period(12)
-	// What soon is computed anew is not for browsers to keep for long.
-	settled := b.settled && !b.until.Before(now.Add(answerTTL))
-	a, err := render(c, settled)
+	a, err := render(c, b.isLasting(now))
 	return leased[*Answer]{a, now, b.until}, err
 }
+
+func generatedAt(at time.Time) string { return at.UTC().Format(time.RFC3339) }
 
 // builder forms the periods of one answer.
 type builder struct {
 	*Overview
 	asking context.Context
 	q      question
-	year   []monthly
+	year   []monthly[rollup.Snapshot]
+	validity
+}
+
+// validity is how long an answer holds.
+type validity struct {
 	// until is when the first of the parts ceases to hold.
-	until   time.Time
+	until time.Time
+	// settled is set when all months will hardly change.
 	settled bool
 }
 
-// holds finds out how long the answer holds by its months. A month that could
-// not be asked for is soon looked at again.
-func (b *builder) holds(now time.Time) {
-	b.until, b.settled = now.Add(answerTTL), true
-	for _, m := range b.year {
+// isLasting tells whether browsers may keep the answer for long: not what is soon
+// computed anew.
+func (v validity) isLasting(now time.Time) bool {
+	return v.settled && !v.until.Before(now.Add(answerTTL))
+}
+
+// hold finds out how long an answer holds by its months. A month that could not be asked
+// for is soon looked at again.
+func hold[S any](now time.Time, year []monthly[S], isSettled func(S) bool) validity {
+	v := validity{now.Add(answerTTL), true}
+	for _, m := range year {
 		switch {
 		case m.err == nil:
-			b.until = earliest(b.until, m.until)
-			b.settled = b.settled && m.value.Final && !b.needsAsking(m.value) && !b.exclusions().Stale(m.value)
+			v.until = earliest(v.until, m.until)
+			v.settled = v.settled && isSettled(m.value)
 		case errors.Is(m.err, errUnseen):
-			b.until = earliest(b.until, now.Add(rollupsTTL))
-			b.settled = false
+			v.until = earliest(v.until, now.Add(rollupsTTL))
+			v.settled = false
 		}
 	}
+	return v
+}
+
+func (b *builder) isSettled(s rollup.Snapshot) bool {
+	return s.Final && !b.needsAsking(s) && !b.exclusions().Stale(s)
 }
 
 // requested is the period of the month that was asked for.
@@ -101,12 +126,7 @@ func (b *builder) requested() period {
 // period is the one of the last n months.
 func (b *builder) period(n int) (p period) {
 	w := lastMonths(b.q.month, n)
-	var data []rollup.Snapshot
-	for _, m := range b.year[len(b.year)-n:] {
-		if m.err == nil {
-			data = append(data, m.value)
-		}
-	}
+	data := known(b.year[len(b.year)-n:])
 	var until time.Time
 	if b.q.aggregate == Distinct {
 		p, until = b.distinct(b.asking, w, data)
@@ -127,7 +147,7 @@ func earliest(a, b time.Time) time.Time {
 	return a
 }
 
-func render(c content, settled bool) (*Answer, error) {
+func render(c any, settled bool) (*Answer, error) {
 	body, err := json.Marshal(c)
 	if err != nil {
 		return nil, fmt.Errorf("overview: %w", err)

@@ -57,6 +57,25 @@ func (c *cache[K, V]) put(key K, l leased[V], since era) {
 	c.values[key] = l
 }
 
+// recall returns what is kept under a key, else what fn computes, once for all who ask
+// meanwhile; cached tells which.
+func recall[K comparable, V any](ctx context.Context, c *cache[K, V], f *flights[K, leased[V]], tasks *tasks, key K, now time.Time,
+	fn func() (leased[V], error),
+) (l leased[V], cached bool, err error) {
+	l, since, ok := c.get(key, now)
+	if ok {
+		return l, true, nil
+	}
+	l, err = f.do(ctx, tasks, key, since, func() (leased[V], error) {
+		l, err := fn()
+		if err == nil {
+			c.put(key, l, since)
+		}
+		return l, err
+	})
+	return l, false, err
+}
+
 func (c *cache[K, V]) clear() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -39,6 +39,8 @@ type collector struct {
 	*Overview
 	// saved is when the running month was last stored.
 	saved time.Time
+	// savedProducts is when that of the products was.
+	savedProducts time.Time
 	// unknown has the months that nobody knew when they were asked for the last time,
 	// and the era of that: once something was forgotten, they are looked at again.
 	unknown map[rollup.MonthID]era
@@ -47,6 +49,9 @@ type collector struct {
 	// unconfirmed has the changes of the months of which the rollups were asked for the
 	// confirmed figures of a final snapshot.
 	unconfirmed map[rollup.MonthID]uint64
+	// counted has the changes of the months of products that were counted, late enough to
+	// be the last word.
+	counted map[productMonth]uint64
 	// failing holds back the second and further lines about one trouble.
 	failing bool
 }
@@ -64,7 +69,8 @@ func (c *collector) wait() time.Duration {
 
 func (c *collector) round(ctx context.Context) {
 	err := c.foldRunning(ctx)
-	err = errors.Join(err, c.countStale(ctx), c.collectEnded(ctx), c.confirmEnded(ctx), c.saveRunning(ctx), c.foldPeriods())
+	err = errors.Join(err, c.countStale(ctx), c.collectEnded(ctx), c.confirmEnded(ctx), c.collectProducts(ctx),
+		c.saveRunning(ctx), c.saveProducts(ctx), c.foldPeriods())
 	if ctx.Err() != nil {
 		return
 	}
@@ -248,7 +254,7 @@ func (c *collector) foldPeriods() error {
 // was set back.
 func (c *collector) saveRunning(ctx context.Context) error {
 	now := c.cfg.Now()
-	if since := now.Sub(c.saved); since >= 0 && since < saveEvery {
+	if !isDue(c.saved, now) {
 		return nil
 	}
 	asking, cancel := context.WithTimeout(ctx, c.cfg.QueryBudget)
@@ -265,4 +271,11 @@ func (c *collector) saveRunning(ctx context.Context) error {
 	}
 	c.saved = now
 	return nil
+}
+
+// isDue tells whether the running month is to be stored again. A clock that was set back
+// is no reason to wait.
+func isDue(saved, now time.Time) bool {
+	since := now.Sub(saved)
+	return since < 0 || since >= saveEvery
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"github.com/cozystack/cozystack-telemetry-server/product"
 )
 
 // Aggregate says how a quarter and a year are formed from their months.
@@ -81,6 +83,13 @@ type Config struct {
 	Aggregate Aggregate
 	// Publish is used where the request names none.
 	Publish Publish
+	// Products are those that are answered for beside cozystack, and Off the names of
+	// those that could be and are not.
+	Products []product.Product
+	Off      []string
+	// MinShare is of how many instances a share of these products tells at least; fewer
+	// are folded into others. 1 shows all.
+	MinShare int64
 	// ConfirmDays is the number of distinct days from which a cluster is
 	// confirmed.
 	ConfirmDays int
@@ -131,6 +140,7 @@ func DefaultConfig() Config {
 		QueriesInFlight: 4,
 		Aggregate:       Average,
 		Publish:         Seen,
+		MinShare:        5,
 		ConfirmDays:     7,
 		FinalGrace:      time.Hour,
 		CurrentTTL:      time.Minute,
@@ -151,6 +161,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.QueriesInFlight = cmp.Or(c.QueriesInFlight, d.QueriesInFlight)
 	c.Aggregate = cmp.Or(c.Aggregate, d.Aggregate)
 	c.Publish = cmp.Or(c.Publish, d.Publish)
+	c.MinShare = cmp.Or(c.MinShare, d.MinShare)
 	c.ConfirmDays = cmp.Or(c.ConfirmDays, d.ConfirmDays)
 	c.FinalGrace = cmp.Or(c.FinalGrace, d.FinalGrace)
 	c.CurrentTTL = cmp.Or(c.CurrentTTL, d.CurrentTTL)

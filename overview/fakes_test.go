@@ -347,3 +347,19 @@ func (t *tenths) UnmarshalJSON(b []byte) error {
 	*t = tenths(n)
 	return err
 }
+
+// The fake store has reports of cozystack alone.
+
+func (*fakeStore) InstancesOf(context.Context, string, rollup.Date, func(string, rollup.Day) error) error {
+	return nil
+}
+
+func (*fakeStore) ProductSnapshot(string, rollup.MonthID) (s rollup.ProductSnapshot, ok bool, err error) {
+	return s, false, nil
+}
+
+func (*fakeStore) OfferProductSnapshot(_ context.Context, s rollup.ProductSnapshot) (rollup.ProductSnapshot, error) {
+	return s, nil
+}
+
+func (*fakeStore) Reports(string, rollup.MonthID) (int64, error) { return 0, nil }

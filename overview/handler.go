@@ -1,9 +1,11 @@
 package overview
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -60,10 +62,14 @@ func (h *Handler) Serve(c echo.Context) error {
 func (h *Handler) get(w http.ResponseWriter, r *http.Request) {
 	q, message := h.parse(r)
 	if message != "" {
-		jsonerror.Write(w, http.StatusBadRequest, message)
+		status := http.StatusBadRequest
+		if h.overview.isOff(q.product) {
+			status = http.StatusNotFound
+		}
+		jsonerror.Write(w, status, message)
 		return
 	}
-	a, err := h.overview.Answer(r.Context(), q.month, q.aggregate, q.publish)
+	a, err := h.overview.answer(r.Context(), q)
 	switch {
 	case err == nil:
 		writeAnswer(w, r, a)
@@ -95,21 +101,46 @@ func (h *Handler) parse(r *http.Request) (q question, message string) {
 	if q.month > rollup.MonthOf(h.overview.cfg.Now()) {
 		return q, "month is in the future"
 	}
-	q.aggregate = h.overview.cfg.Aggregate
+	return q, h.parseChoices(params, &q)
+}
+
+// parseChoices reads the parameters that need not be there.
+func (h *Handler) parseChoices(params url.Values, q *question) (message string) {
+	var err error
+	q.aggregate, q.publish = h.overview.cfg.Aggregate, h.overview.cfg.Publish
 	if name := params.Get("aggregate"); name != "" {
-		var err error
 		if q.aggregate, err = parseAggregate(name); err != nil {
-			return q, "invalid aggregate parameter"
+			return "invalid aggregate parameter"
 		}
 	}
-	q.publish = h.overview.cfg.Publish
 	if name := params.Get("publish"); name != "" {
-		var err error
 		if q.publish, err = parsePublish(name); err != nil {
-			return q, "invalid publish parameter"
+			return "invalid publish parameter"
 		}
 	}
-	return q, ""
+	q.product = cmp.Or(params.Get("product"), rollup.Cozystack)
+	if q.product == rollup.Cozystack {
+		return ""
+	}
+	return h.parseProduct(params, q)
+}
+
+// parseProduct reads what another product than cozystack does not have all of. A default
+// of the server that it can't have is none for it.
+func (h *Handler) parseProduct(params url.Values, q *question) (message string) {
+	p, err := h.overview.productOf(q.product)
+	switch {
+	case err != nil:
+		return "invalid product parameter: " + h.overview.productsText()
+	case params.Get("publish") == string(Confirmed):
+		return "invalid publish parameter: only cozystack has confirmed figures"
+	case params.Get("aggregate") != "" && canCount(p, q.aggregate) != nil:
+		return "invalid aggregate parameter: " + p.Name + " " + ErrNoDistinct.Error()
+	case canCount(p, q.aggregate) != nil:
+		q.aggregate = Average
+	}
+	q.publish = Seen
+	return ""
 }
 
 // decimal reads a number of digits alone, without a sign.

@@ -57,13 +57,19 @@ func (o *Overview) fold(w window) (figures, error) {
 	return f, err
 }
 
+// changes returns what the store says of each month of a window.
+func (o *Overview) changes(product string, w window) []uint64 {
+	changes := make([]uint64, w.months())
+	for i := range changes {
+		changes[i] = o.store.Changes(product, w.from+rollup.MonthID(i))
+	}
+	return changes
+}
+
 func (k *keeper) fold(o *Overview, w window, shared time.Duration) (figures, error) {
 	now, excluding := o.cfg.Now(), o.exclusions().Digest
 	reach := w.reach(now, o.cfg.ConfirmDays)
-	changes := make([]uint64, reach.months())
-	for i := range changes {
-		changes[i] = o.store.Changes(rollup.Cozystack, reach.from+rollup.MonthID(i))
-	}
+	changes := o.changes(rollup.Cozystack, reach)
 	if age := now.Sub(k.readAt); k.own != nil && k.to == w.to && len(k.own.spans) > 0 && 0 <= age && age < shared && k.excluding == excluding {
 		changes[len(changes)-1] = k.changes[w.to]
 	}

@@ -14,17 +14,10 @@ import (
 // than ctx, and vmselect is asked no longer than asking; that context belongs to
 // the server, never to a request, for others may wait for the same month.
 func (o *Overview) month(ctx, asking context.Context, id rollup.MonthID) (leased[rollup.Snapshot], error) {
-	l, since, ok := o.months.get(id, o.cfg.Now())
-	if ok {
-		return l, nil
-	}
-	return o.monthFlights.do(ctx, &o.tasks, id, since, func() (leased[rollup.Snapshot], error) {
-		l, err := o.loadMonth(asking, id)
-		if err == nil {
-			o.months.put(id, l, since)
-		}
-		return l, err
+	l, _, err := recall(ctx, &o.months, &o.monthFlights, &o.tasks, id, o.cfg.Now(), func() (leased[rollup.Snapshot], error) {
+		return o.loadMonth(asking, id)
 	})
+	return l, err
 }
 
 // loadMonth finds the month's snapshot by the order of the sources. A new final

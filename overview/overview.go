@@ -40,14 +40,19 @@ type Overview struct {
 	monthFlights  flights[rollup.MonthID, leased[rollup.Snapshot]]
 	answers       cache[question, *Answer]
 	months        cache[rollup.MonthID, rollup.Snapshot]
-	heard         cache[heardKey, figures]
+	// those of other products than cozystack
+	productFlights flights[productMonth, leased[rollup.ProductSnapshot]]
+	productMonths  cache[productMonth, rollup.ProductSnapshot]
+	heard          cache[heardKey, figures]
 	// running has what was folded for windows that have not ended, ended for the
 	// others: who asks for the present does not wait for the past.
 	running, ended keeper
+	tallies        tallies
 }
 
 // question is what a client may ask.
 type question struct {
+	product   string
 	month     rollup.MonthID
 	aggregate Aggregate
 	publish   Publish
@@ -88,6 +93,7 @@ func (o *Overview) Forget() { o.forget() }
 func (o *Overview) forget() {
 	o.heard.clear()
 	o.months.clear()
+	o.productMonths.clear()
 	o.answers.clear()
 }
 
@@ -98,26 +104,38 @@ const rollupsTTL = time.Second
 // and must not be changed. Errors wrap [ErrNoData] or [ErrUnavailable], or are
 // that of ctx.
 func (o *Overview) Answer(ctx context.Context, month rollup.MonthID, aggregate Aggregate, publish Publish) (*Answer, error) {
-	q := question{month, aggregate, publish}
-	l, since, ok := o.answers.get(q, o.cfg.Now())
-	if ok {
-		o.cfg.OnAnswer(Cached)
-		return l.value, nil
+	return o.answer(ctx, question{rollup.Cozystack, month, aggregate, publish})
+}
+
+// ProductAnswer does for another product than cozystack what Answer does. What can't be
+// asked wraps [ErrNoProduct] or [ErrNoDistinct].
+func (o *Overview) ProductAnswer(ctx context.Context, product string, month rollup.MonthID, aggregate Aggregate) (*Answer, error) {
+	p, err := o.productOf(product)
+	if err == nil {
+		err = canCount(p, aggregate)
 	}
-	l, err := o.answerFlights.do(ctx, &o.tasks, q, since, func() (leased[*Answer], error) {
+	if err != nil {
+		return nil, err
+	}
+	return o.answer(ctx, question{p.Name, month, aggregate, Seen})
+}
+
+func (o *Overview) answer(ctx context.Context, q question) (*Answer, error) {
+	l, cached, err := recall(ctx, &o.answers, &o.answerFlights, &o.tasks, q, o.cfg.Now(), func() (leased[*Answer], error) {
 		l, err := o.build(q)
-		if err == nil {
-			o.answers.put(q, l, since)
-		} else if !errors.Is(err, ErrNoData) {
-			o.cfg.Logger.Warn().Err(err).Stringer("month", month).Msg("the overview can't be answered")
+		if err != nil && !errors.Is(err, ErrNoData) {
+			o.cfg.Logger.Warn().Err(err).Str("product", q.product).Stringer("month", q.month).Msg("the overview can't be answered")
 		}
 		return l, err
 	})
-	o.cfg.OnAnswer(outcomeOf(err))
+	o.cfg.OnAnswer(outcomeOf(cached, err))
 	return l.value, err
 }
 
-func outcomeOf(err error) Outcome {
+func outcomeOf(cached bool, err error) Outcome {
+	if cached {
+		return Cached
+	}
 	if err == nil || errors.Is(err, ErrNoData) {
 		return Computed
 	}

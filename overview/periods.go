@@ -1,7 +1,6 @@
 package overview
 
 import (
-	"context"
 	"errors"
 	"fmt"
 
@@ -15,19 +14,19 @@ import (
 const monthsAtOnce = 2
 
 // monthly is one month of a year: a snapshot, or the reason why there is none.
-type monthly struct {
-	leased[rollup.Snapshot]
+type monthly[S any] struct {
+	leased[S]
 	err error
 }
 
-// year returns the twelve months that end with a month. That month must be
+// yearOf returns the twelve months that end with a month. That month must be
 // there. Another one may be without data, or unseen: then nobody but a vmselect
 // that does not answer could know of it. One that has been seen is not left out.
-func (o *Overview) year(asking context.Context, id rollup.MonthID) ([]monthly, error) {
+func yearOf[S any](id rollup.MonthID, load func(rollup.MonthID) (leased[S], error)) ([]monthly[S], error) {
 	const n = 12
-	year := make([]monthly, n)
+	year := make([]monthly[S], n)
 	asked := &year[n-1]
-	if asked.leased, asked.err = o.month(o.base, asking, id); asked.err != nil {
+	if asked.leased, asked.err = load(id); asked.err != nil {
 		return nil, asked.err
 	}
 	var g errgroup.Group
@@ -35,7 +34,7 @@ func (o *Overview) year(asking context.Context, id rollup.MonthID) ([]monthly, e
 	for i := range n - 1 {
 		g.Go(func() error {
 			m := &year[i]
-			m.leased, m.err = o.month(o.base, asking, id-rollup.MonthID(n-1-i))
+			m.leased, m.err = load(id - rollup.MonthID(n-1-i))
 			if m.err != nil && !errors.Is(m.err, ErrNoData) && !errors.Is(m.err, errUnseen) {
 				return m.err
 			}
@@ -45,11 +44,28 @@ func (o *Overview) year(asking context.Context, id rollup.MonthID) ([]monthly, e
 	return year, g.Wait()
 }
 
-// period is what the page shows of a window.
-type period struct {
+// known returns the months that there are.
+func known[S any](months []monthly[S]) (data []S) {
+	for _, m := range months {
+		if m.err == nil {
+			data = append(data, m.value)
+		}
+	}
+	return data
+}
+
+// names are what a period calls its window.
+type names struct {
 	Label string `json:"label"`
 	Start string `json:"start"`
 	End   string `json:"end"`
+}
+
+func (w window) names() names { return names{w.label(), w.from.First().String(), w.to.Last().String()} }
+
+// period is what the page shows of a window.
+type period struct {
+	names
 	counts
 	Source            rollup.Source `json:"source"`
 	Complete          bool          `json:"complete"`
@@ -92,9 +108,7 @@ func divide(n, by int64) int64 { return (2*n + by) / (2 * by) }
 // month it is that month.
 func (o *Overview) mean(w window, data []rollup.Snapshot) period {
 	p := period{
-		Label:     w.label(),
-		Start:     w.from.First().String(),
-		End:       w.to.Last().String(),
+		names:     w.names(),
 		Source:    data[0].Source,
 		Complete:  len(data) == w.months(),
 		Months:    len(data),

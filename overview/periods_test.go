@@ -44,7 +44,7 @@ func TestPeriods(t *testing.T) {
 	n := func(v int64) *int64 { return &v }
 	for name, tc := range map[string]struct{ got, want period }{
 		"month": {got.Periods.Month, period{
-			Label: "March 2026", Start: "2026-03-01", End: "2026-03-31",
+			names: names{"March 2026", "2026-03-01", "2026-03-31"},
 			counts: counts{Clusters: 42, TotalNodes: 210, AvgNodesPerCluster: 50, TotalTenants: 84, AvgTenantsPerCluster: 20,
 				Apps: map[string]int64{"postgres": 120, "redis": 85, "tenant": 84, "Odd": 1}},
 			Published: Seen,
@@ -53,7 +53,7 @@ func TestPeriods(t *testing.T) {
 		// 41.5 clusters, 205 nodes, 83.5 tenants; 63.5 postgres, 42.5 redis, 0.5 Odd,
 		// 1.5 Foo: halves go up.
 		"quarter": {got.Periods.Quarter, period{
-			Label: "January 2026 \u2014 March 2026", Start: "2026-01-01", End: "2026-03-31",
+			names: names{"January 2026 \u2014 March 2026", "2026-01-01", "2026-03-31"},
 			counts: counts{Clusters: 42, TotalNodes: 205, AvgNodesPerCluster: 49, TotalTenants: 84, AvgTenantsPerCluster: 20,
 				Apps: map[string]int64{"postgres": 64, "redis": 43, "tenant": 84, "Odd": 1, "Foo": 2}},
 			Published: Seen,
@@ -62,7 +62,7 @@ func TestPeriods(t *testing.T) {
 		// 30.33 clusters, 137 nodes, 55.67 tenants; 42.33 postgres, 30 redis, 0.33 Odd,
 		// which is not listed and so not shown, 1 Foo.
 		"year": {got.Periods.Year, period{
-			Label: "April 2025 \u2014 March 2026", Start: "2025-04-01", End: "2026-03-31",
+			names: names{"April 2025 \u2014 March 2026", "2025-04-01", "2026-03-31"},
 			counts: counts{Clusters: 30, TotalNodes: 137, AvgNodesPerCluster: 46, TotalTenants: 56, AvgTenantsPerCluster: 19,
 				Apps: map[string]int64{"postgres": 42, "redis": 30, "tenant": 56, "Foo": 1}},
 			Published: Seen,
@@ -142,7 +142,7 @@ func TestDistinct(t *testing.T) {
 	r := newRig(t, "2026-04-10T00:00:00Z", Config{}, lines...)
 	q := r.ask(t, "2026-03", Distinct).Periods.Quarter
 	want := period{
-		Label: "January 2026 \u2014 March 2026", Start: "2026-01-01", End: "2026-03-31",
+		names:  names{"January 2026 \u2014 March 2026", "2026-01-01", "2026-03-31"},
 		counts: counts{Clusters: 2, TotalNodes: 7, AvgNodesPerCluster: 35, Apps: map[string]int64{"postgres": 0, "redis": 1, "tenant": 0}},
 		Confirmed: &confirmed{Months: 3, DaysWithData: 60, counts: counts{
 			Clusters: 1, TotalNodes: 2, AvgNodesPerCluster: 20, Apps: map[string]int64{"postgres": 0, "redis": 1, "tenant": 0}}},

@@ -41,6 +41,16 @@ type Store interface {
 	// rule of [rollup.Exclusions.Keep], and returns what stands now. It returns once that is
 	// durable.
 	OfferSnapshot(ctx context.Context, s rollup.Snapshot) (kept rollup.Snapshot, err error)
+	// InstancesOf calls fn for each instance of a product on a day, also for those that
+	// are excluded. An error of fn ends the walk and is returned.
+	InstancesOf(ctx context.Context, product string, date rollup.Date, fn func(instance string, day rollup.Day) error) error
+	// Reports returns how many reports of a product a month has had, also of those without an
+	// instance.
+	Reports(product string, month rollup.MonthID) (int64, error)
+	// ProductSnapshot does for another product than cozystack what Snapshot does.
+	ProductSnapshot(product string, month rollup.MonthID) (s rollup.ProductSnapshot, ok bool, err error)
+	// OfferProductSnapshot does so too, by the rule of [rollup.Exclusions.KeepProduct].
+	OfferProductSnapshot(ctx context.Context, s rollup.ProductSnapshot) (kept rollup.ProductSnapshot, err error)
 }
 
 // Apps maps what clusters report to what the page shows. Methods may be called

@@ -121,6 +121,21 @@ func heardAgain(stored, offered any) bool {
 	return ok && now.Source == rollup.SourceVictoriaMetrics && now.DaysWithData >= before.DaysWithData
 }
 
+// WouldKeepProduct does for another product what WouldKeep does.
+func (s *Store) WouldKeepProduct(offered rollup.ProductSnapshot) (kept rollup.ProductSnapshot, err error) {
+	if !isOther(offered.Product) {
+		return kept, fmt.Errorf("store: hold a snapshot of %s against the stored one: %w", offered.Month, dberrors.ErrNameless)
+	}
+	err = s.view(func(tx *bolt.Tx) error {
+		kept, err = standing(tx, offered.Product, offered.Month, offered, rollup.Exclusions.KeepProduct)
+		return err
+	})
+	if err != nil {
+		return kept, fmt.Errorf("store: hold a snapshot of %s against the stored one: %w", offered.Month, err)
+	}
+	return kept, nil
+}
+
 // standing returns what stands of a month if a snapshot is offered. The rollups can lack no
 // more of the excluded than they have in the month; vmselect may have had any.
 func standing[S rollup.Snapshot | rollup.ProductSnapshot](tx *bolt.Tx, product string, month rollup.MonthID,

@@ -37,6 +37,11 @@ func (u untouched) OfferSnapshot(_ context.Context, offered rollup.Snapshot) (ro
 	return u.WouldKeep(offered)
 }
 
+// OfferProductSnapshot does so too.
+func (u untouched) OfferProductSnapshot(_ context.Context, offered rollup.ProductSnapshot) (rollup.ProductSnapshot, error) {
+	return u.WouldKeepProduct(offered)
+}
+
 // CloseDays does nothing: what was not closed is read day by day.
 func (untouched) CloseDays(context.Context, rollup.MonthID, rollup.Date) error { return nil }
 

@@ -49,7 +49,7 @@ var imports = map[string][]string{
 	},
 	"ingest/forward": {module + "store/rollup", "github.com/rs/zerolog", "github.com/cenkalti/backoff/v5"},
 	"overview": {
-		module + "ingest/jsonerror", module + "store/rollup", module + "overview/promapi",
+		module + "ingest/jsonerror", module + "product", module + "store/rollup", module + "overview/promapi",
 		"github.com/prometheus/common/model", "github.com/labstack/echo/v4", "github.com/rs/zerolog", "golang.org/x/sync",
 	},
 	"overview/promapi": {"github.com/prometheus/client_golang/api", "github.com/prometheus/common/model"},

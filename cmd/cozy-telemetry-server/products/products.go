@@ -35,6 +35,11 @@ func Names() []string {
 	return names
 }
 
+// Sessions returns the tables of the products whose instances are sessions.
+func Sessions() []product.Product {
+	return slices.DeleteFunc(All(), func(p product.Product) bool { return !p.Sessions })
+}
+
 // Flag says which products are on, by their names. The zero Flag is to be filled by Bind
 // and a parse.
 type Flag struct{ names []string }
@@ -60,6 +65,11 @@ func (p Flag) Check() error {
 
 // Has tells whether a product is on.
 func (p Flag) Has(name string) bool { return slices.Contains(p.names, name) }
+
+// Off returns the names of the products that are not on, but Cozystack's.
+func (p Flag) Off() []string {
+	return slices.DeleteFunc(Names(), func(name string) bool { return name == rollup.Cozystack || p.Has(name) })
+}
 
 // On returns the tables of the products that are on. Cozystack has none.
 func (p Flag) On() []product.Product {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/private"
+	"github.com/cozystack/cozystack-telemetry-server/product/kubeatlas"
 )
 
 // maxQueryTimeout leaves an answer time to arrive within the website's 30 s.
@@ -52,6 +53,8 @@ func (c Config) Check() error {
 		cli.CheckRange("backup-every", c.backupEvery, time.Second, 366*24*time.Hour),
 		cli.CheckRange("backup-keep", c.backupKeep, 1, 10_000),
 		checkMaxBytes(c.dbMaxBytes),
+		cli.CheckRange("min-share", c.minShare, 1, 1_000_000),
+		cli.CheckRange("kubeatlas-retention", c.kubeatlasRetention, day, kubeatlasKept()),
 		checkRetention(c.rollupRetention, c.monthRetention),
 	)
 }
@@ -112,6 +115,9 @@ func checkMaxBytes(value int64) error {
 	}
 	return cli.CheckRange("db-max-bytes", value, leastMaxBytes, 1<<50)
 }
+
+// kubeatlasKept is how long KubeAtlas promises to keep its reports.
+func kubeatlasKept() time.Duration { return time.Duration(kubeatlas.Product().KeepDays) * day }
 
 // checkRetention holds that a month is kept at least as long as its days.
 func checkRetention(days, months time.Duration) error {

@@ -31,6 +31,7 @@ type Config struct {
 	currentTTL   time.Duration
 	queryTimeout time.Duration
 	confirmDays  int
+	minShare     int64
 	replicas     int
 	appsURL      string
 	mirrorEvery  time.Duration
@@ -51,6 +52,7 @@ type Config struct {
 	setAsideMirror        bool
 	rollupRetention       time.Duration
 	monthRetention        time.Duration
+	kubeatlasRetention    time.Duration
 
 	backupDir   string
 	backupEvery time.Duration
@@ -82,6 +84,7 @@ func (c *Config) Bind(f *pflag.FlagSet) {
 	cli.DurationVar(f, &c.currentTTL, "current-ttl", d.CurrentTTL, "how long vmselect's answer for the current month is kept")
 	cli.DurationVar(f, &c.queryTimeout, "query-timeout", d.QueryBudget, "how long vmselect may take for a month, at most 25s")
 	f.IntVar(&c.confirmDays, "confirm-days", d.ConfirmDays, "on how many days a cluster must be seen to be confirmed")
+	f.Int64Var(&c.minShare, "min-share", d.MinShare, "of how many instances a share of another product than Cozystack tells at least; fewer become other")
 	f.IntVar(&c.replicas, "replicas", d.Replicas, "how many servers share the clusters; above 1, rollups are never complete")
 	f.StringVar(&c.appsURL, "apps-url", appsource.DefaultURL, "GitHub's list of application folders; empty: the built-in list")
 	cli.DurationVar(f, &c.mirrorEvery, "mirror-every", mirror.DefaultEvery, "how often changed days are mirrored as JSON")
@@ -102,6 +105,7 @@ func (c *Config) Bind(f *pflag.FlagSet) {
 	f.BoolVar(&c.setAsideMirror, "set-aside-mirror", false, "move the days of a mirror that is ahead of the file into its folder ahead-TIME and start")
 	cli.DurationVar(f, &c.rollupRetention, "rollup-retention", 400*day, "how long days are kept; 0: for ever")
 	cli.DurationVar(f, &c.monthRetention, "month-retention", 5*365*day, "how long months are kept by cluster; 0: for ever")
+	cli.DurationVar(f, &c.kubeatlasRetention, "kubeatlas-retention", kubeatlasKept(), "how long days of KubeAtlas are kept, at most 90d")
 
 	f.StringVar(&c.backupDir, "backup-dir", "", "where backups are written by themselves; empty: none are")
 	cli.DurationVar(f, &c.backupEvery, "backup-every", 24*time.Hour, "how often a backup is written to --backup-dir")

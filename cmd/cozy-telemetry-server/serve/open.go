@@ -9,6 +9,7 @@ import (
 
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/limits"
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/products"
 	"github.com/cozystack/cozystack-telemetry-server/overview/mirror"
 	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
@@ -57,9 +58,18 @@ func (s *server) storeOptions(env cli.Environment) store.Options {
 		Dictionary: limits.Dictionary,
 		Lasting:    limits.Lasting(),
 		Known:      limits.Known(), ConfirmDays: s.cfg.confirmDays,
+		Unfolded: unfolded(),
 		Now:      env.Now,
 		OnCommit: s.onCommit,
 	}
+}
+
+// unfolded names the products whose days are never closed, whether or not they are on.
+func unfolded() (names []string) {
+	for _, p := range products.Sessions() {
+		names = append(names, p.Name)
+	}
+	return names
 }
 
 // checkNewStart refuses to begin with nothing beside a mirror that has data: the

@@ -3,10 +3,13 @@ package serve
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
 
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/products"
+	"github.com/cozystack/cozystack-telemetry-server/product"
 	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -25,11 +28,15 @@ const (
 // retention removes days and months that are older than they need be.
 type retention struct {
 	store *store.Store
-	// days and months are how long each is kept; 0 means for ever.
-	days, months time.Duration
-	now          func() time.Time
-	removed      func(what string, n int)
-	log          zerolog.Logger
+	// days and months are how long each is kept; 0 means for ever. sessions is how long the
+	// days of sessions are.
+	days, months, sessions time.Duration
+	// settle makes sure that a month of sessions has its final figures. It returns false for
+	// one that has not ended.
+	settle  func(context.Context, product.Product, rollup.MonthID) (final bool, err error)
+	now     func() time.Time
+	removed func(what string, n int)
+	log     zerolog.Logger
 }
 
 // run removes what is too old, hourly, until ctx ends.
@@ -58,11 +65,37 @@ func (r *retention) round(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
-	products, err := r.store.Products()
-	for _, product := range products {
-		err = errors.Join(err, r.product(ctx, product, r.keep(today)))
+	names, err := r.store.Products()
+	for _, name := range names {
+		keep := r.keep(today)
+		sessions := slices.IndexFunc(products.Sessions(), func(p product.Product) bool { return p.Name == name })
+		if sessions >= 0 {
+			keep.Days = r.keepSessions(ctx, products.Sessions()[sessions], today)
+		}
+		err = errors.Join(err, r.product(ctx, name, keep))
 	}
 	return err
+}
+
+// keepSessions returns the first day of a product of sessions that is kept. Its months have
+// nothing but their days, so the days stay until the month's figures are final, but never
+// for longer than the product promises.
+func (r *retention) keepSessions(ctx context.Context, p product.Product, today rollup.Date) rollup.Date {
+	first, promised := today-wholeDays(r.sessions), today-rollup.Date(p.KeepDays)
+	id, ok, err := r.store.FirstMonth(p.Name)
+	for ; err == nil && ok && id <= first.Month(); id++ {
+		var final bool
+		if final, err = r.settle(ctx, p, id); !final {
+			first = max(min(first, id.First()), promised)
+			break
+		}
+	}
+	if err != nil {
+		first = promised
+		r.log.Error().Err(err).Str("product", p.Name).Stringer("month", id).Int("days", p.KeepDays).
+			Msg("a month could not be counted before its days are removed; they stay for as many days as promised at most")
+	}
+	return first
 }
 
 // product removes some of what is too old of a product.
@@ -76,12 +109,20 @@ func (r *retention) product(ctx context.Context, product string, keep store.Keep
 			Msg("records can't be read; their day is older than --rollup-retention, so they are removed without being in the figures of their month; a backup may have them")
 	}
 	for _, day := range pruned.Days {
-		r.log.Info().Str("product", product).Stringer("day", day).Msg("a day was removed, as --rollup-retention says; its month keeps the figures")
+		r.log.Info().Str("product", product).Stringer("day", day).Msg("a day was removed, as " + flagOf(product) + " says; its month keeps the figures")
 	}
 	for _, month := range pruned.Months {
 		r.log.Info().Str("product", product).Stringer("month", month).Msg("a month was removed, as --month-retention says; its figures over all clusters stay")
 	}
 	return err
+}
+
+// flagOf names the flag that says how long days of a product are kept.
+func flagOf(name string) string {
+	if slices.ContainsFunc(products.Sessions(), func(p product.Product) bool { return p.Name == name }) {
+		return "--" + name + "-retention"
+	}
+	return "--rollup-retention"
 }
 
 func (r *retention) keep(today rollup.Date) (keep store.Keep) {

@@ -89,7 +89,7 @@ func newServer(cfg Config, env cli.Environment, log zerolog.Logger) (*server, er
 	}
 	s.retention = &retention{
 		store: s.store, now: env.Now, log: log, removed: s.metrics.onRemoved,
-		days: cfg.rollupRetention, months: cfg.monthRetention,
+		days: cfg.rollupRetention, months: cfg.monthRetention, sessions: cfg.kubeatlasRetention, settle: s.overview.Settle,
 	}
 	s.anomalies = anomalies.NewWatch(s.store, s.tally, anomalies.Config{Now: env.Now, Log: log, OnLook: s.metrics.onLook})
 	s.metrics.observeStore(s.store, cfg.dbMaxBytes)
@@ -146,6 +146,9 @@ func (s *server) buildOverview(env cli.Environment) (err error) {
 		FinalGrace:  cli.OrNever(cfg.finalGrace),
 		CurrentTTL:  cli.OrNever(cfg.currentTTL),
 		Replicas:    cfg.replicas,
+		Products:    cfg.products.On(),
+		Off:         cfg.products.Off(),
+		MinShare:    cfg.minShare,
 		OnAnswer:    s.metrics.onAnswer,
 		OnAsk:       s.metrics.onAsk,
 

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/fleet"
@@ -113,20 +112,6 @@ type writerFunc func([]byte)
 func (f writerFunc) Write(p []byte) (int, error) {
 	f(p)
 	return len(p), nil
-}
-
-func TestAwaitGivesUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		asked := 0
-		begin := time.Now()
-		err := await(t.Context(), time.Second, func(context.Context) (bool, error) {
-			asked++
-			return false, nil
-		})
-		if took := time.Since(begin); !errors.Is(err, errBusy) || took != drainTime || asked < 100 {
-			t.Errorf("error %v after %v, asked %d times", err, took, asked)
-		}
-	})
 }
 
 func TestCheckOverview(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/child"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/fleet"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/load"
 )
@@ -36,24 +37,24 @@ func (l *lab) answerCached(ctx context.Context) (c cachedFigures, err error) {
 	if err != nil {
 		return c, err
 	}
-	defer s.kill()
-	url := s.url + overviewPath(month)
+	defer s.Kill()
+	url := s.URL + overviewPath(month)
 	if err := settled(ctx, url); err != nil {
 		return c, err
 	}
 	if c.alone, err = l.get(ctx, load.GetOptions{URL: url, Conns: conns, Count: l.Size.Cached}); err != nil {
 		return c, err
 	}
-	c.beside, err = l.getBeside(ctx, s.url+"/", url)
+	c.beside, err = l.getBeside(ctx, s.URL+"/", url)
 	return c, err
 }
 
 // settled waits until the answer is one that stays: until then it is made anew
 // every second.
 func settled(ctx context.Context, url string) error {
-	return await(ctx, 100*time.Millisecond, func(ctx context.Context) (bool, error) {
-		a, err := get(ctx, url)
-		return err == nil && strings.Contains(a.header.Get("Cache-Control"), "max-age=3600"), err
+	return child.Await(ctx, 100*time.Millisecond, func(ctx context.Context) (bool, error) {
+		a, err := child.Get(ctx, url)
+		return err == nil && strings.Contains(a.Header.Get("Cache-Control"), "max-age=3600"), err
 	})
 }
 

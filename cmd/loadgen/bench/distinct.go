@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/child"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/load"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -27,8 +28,8 @@ func (l *lab) distinct(ctx context.Context) (measured, error) {
 	if err != nil {
 		return measured{}, err
 	}
-	defer s.kill()
-	reports := sender{lab: l, url: s.url + "/", clusters: 1}
+	defer s.Kill()
+	reports := sender{lab: l, url: s.URL + "/", clusters: 1}
 	var took []time.Duration
 	for range l.Size.Rounds + 1 {
 		if _, err := reports.post(ctx, 1, 1); err != nil {
@@ -55,11 +56,11 @@ func (l *lab) distinctMemory(ctx context.Context) (measured, error) {
 	if err != nil {
 		return measured{}, err
 	}
-	defer s.kill()
+	defer s.Kill()
 	answered := make(chan error, 1)
 	go func() { answered <- s.askDistinct(ctx, l.lastMonth()+1) }()
 	for most := int64(0); ; {
-		now, err := ownMemory(s.pid)
+		now, err := child.OwnMemory(s.PID)
 		if err != nil {
 			return measured{}, err
 		}
@@ -85,7 +86,7 @@ func (l *lab) serveYear(ctx context.Context, clusters int, every time.Duration) 
 }
 
 func (s *server) askDistinct(ctx context.Context, month rollup.MonthID) error {
-	a, err := get(ctx, s.url+overviewPath(month)+"&aggregate=distinct")
+	a, err := child.Get(ctx, s.URL+overviewPath(month)+"&aggregate=distinct")
 	if err != nil {
 		return err
 	}
@@ -99,9 +100,9 @@ func (s *server) askDistinct(ctx context.Context, month rollup.MonthID) error {
 			}
 		}
 	}
-	err = json.Unmarshal(a.body, &got)
+	err = json.Unmarshal(a.Body, &got)
 	if y := got.Periods.Year; err != nil || y.Months != 12 || y.Source != rollup.SourceRollups || y.Unique == 0 || y.Unique != y.Cluster {
-		return fmt.Errorf("bench: the answer is wrong: %w: %.200s", err, a.body)
+		return fmt.Errorf("bench: the answer is wrong: %w: %.200s", err, a.Body)
 	}
 	return nil
 }

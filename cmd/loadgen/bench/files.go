@@ -103,8 +103,8 @@ func (l *lab) start(ctx context.Context) (measured, error) {
 		if err != nil {
 			return measured{}, err
 		}
-		s.kill()
-		took = append(took, s.child.start)
+		s.Kill()
+		took = append(took, s.Took)
 	}
 	t := median(took)
 	return measured{fmt.Sprintf("%.2f s with %d days of clusters", t.Seconds(), h.ClusterDays), t.Seconds()}, nil

@@ -3,9 +3,9 @@ package bench
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"time"
 
+	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/child"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/victoria"
 )
 
@@ -28,7 +28,7 @@ type ingested struct {
 // taker is a program that takes reports.
 type taker struct {
 	sender
-	child   *child
+	process *child.Process
 	settled func(context.Context) error // waits until all is forwarded
 }
 
@@ -41,7 +41,7 @@ func (t *taker) warmUp(ctx context.Context) error {
 }
 
 func (t *taker) round(ctx context.Context) (taking, error) {
-	before, err := cpuTime(t.child.pid)
+	before, err := child.CPUTime(t.process.PID)
 	if err != nil {
 		return taking{}, err
 	}
@@ -52,7 +52,7 @@ func (t *taker) round(ctx context.Context) (taking, error) {
 	if err != nil {
 		return taking{}, err
 	}
-	after, err := cpuTime(t.child.pid)
+	after, err := child.CPUTime(t.process.PID)
 	return taking{(after - before) / time.Duration(r.Requests), r.PerSecond()}, err
 }
 
@@ -66,7 +66,7 @@ func (l *lab) rounds(ctx context.Context, takers ...*taker) ([]taking, error) {
 			if err != nil {
 				return nil, err
 			}
-			l.progress("  %s: %s, %.0f/s", filepath.Base(takers[i].child.cmd.Path), microseconds(t.cpu), t.rate)
+			l.progress("  %s: %s, %.0f/s", takers[i].process.Name(), microseconds(t.cpu), t.rate)
 			cpu[i], rate[i] = append(cpu[i], t.cpu), append(rate[i], t.rate)
 		}
 	}
@@ -83,7 +83,7 @@ func (l *lab) takeOurs(ctx context.Context, clusters int) (*taker, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &taker{sender{lab: l, url: s.url + "/", clusters: clusters}, s.child, s.drained}, nil
+	return &taker{sender{lab: l, url: s.URL + "/", clusters: clusters}, s.Process, s.drained}, nil
 }
 
 // takeVMAgent starts a vmagent that takes reports.
@@ -97,7 +97,7 @@ func (l *lab) takeVMAgent(ctx context.Context, clusters int) (*taker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w; Debian's package victoria-metrics has it", err)
 	}
-	return &taker{sender{lab: l, url: c.url + "/api/v1/import/prometheus", clusters: clusters}, c, l.sink.quiet}, nil
+	return &taker{sender{lab: l, url: c.URL + "/api/v1/import/prometheus", clusters: clusters}, c, l.sink.quiet}, nil
 }
 
 func (l *lab) takeFew(ctx context.Context) (in ingested, err error) {
@@ -105,18 +105,18 @@ func (l *lab) takeFew(ctx context.Context) (in ingested, err error) {
 	if err != nil {
 		return in, err
 	}
-	defer ours.child.kill()
+	defer ours.process.Kill()
 	vmagent, err := l.takeVMAgent(ctx, l.Size.Few)
 	if err != nil {
 		return in, err
 	}
-	defer vmagent.child.kill()
+	defer vmagent.process.Kill()
 	for _, t := range []*taker{ours, vmagent} {
 		if err := t.warmUp(ctx); err != nil {
 			return in, err
 		}
 	}
-	if in.memory, err = peakMemory(ours.child.pid); err != nil {
+	if in.memory, err = child.PeakMemory(ours.process.PID); err != nil {
 		return in, err
 	}
 	medians, err := l.rounds(ctx, ours, vmagent)
@@ -138,11 +138,11 @@ func (l *lab) takeMany(ctx context.Context) (c crowd, err error) {
 	if err != nil {
 		return c, err
 	}
-	defer ours.child.kill()
+	defer ours.process.Kill()
 	if err := ours.warmUp(ctx); err != nil {
 		return c, err
 	}
-	if c.memory, err = peakMemory(ours.child.pid); err != nil {
+	if c.memory, err = child.PeakMemory(ours.process.PID); err != nil {
 		return c, err
 	}
 	medians, err := l.rounds(ctx, ours)

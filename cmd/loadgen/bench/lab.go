@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/child"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/fleet"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/load"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/victoria"
@@ -62,9 +63,14 @@ func (o *once[T]) get(ctx context.Context, make func(context.Context) (T, error)
 	return o.v, o.err
 }
 
+// run starts a program that serves url, and waits until url+ready answers 200.
+func (l *lab) run(ctx context.Context, name, url, ready string, args ...string) (*child.Process, error) {
+	return child.Start(ctx, child.Program{Name: name, Args: args, URL: url, Ready: ready, Dir: l.dir, Now: l.Now})
+}
+
 // server is a running telemetry server.
 type server struct {
-	*child
+	*child.Process
 	admin string
 }
 
@@ -91,9 +97,9 @@ func (l *lab) serve(ctx context.Context, db string, flags ...string) (*server, e
 
 // drained waits until everything is forwarded.
 func (s *server) drained(ctx context.Context) error {
-	return await(ctx, 50*time.Millisecond, func(ctx context.Context) (bool, error) {
-		a, err := get(ctx, s.admin+"/metrics")
-		return err == nil && bytes.Contains(a.body, []byte("\ncozy_telemetry_queue_blocks 0\n")), err
+	return child.Await(ctx, 50*time.Millisecond, func(ctx context.Context) (bool, error) {
+		a, err := child.Get(ctx, s.admin+"/metrics")
+		return err == nil && bytes.Contains(a.Body, []byte("\ncozy_telemetry_queue_blocks 0\n")), err
 	})
 }
 

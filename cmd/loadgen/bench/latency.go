@@ -19,7 +19,7 @@ func (l *lab) latency(ctx context.Context) (measured, error) {
 	if err != nil {
 		return measured{}, err
 	}
-	defer ours.child.kill()
+	defer ours.process.Kill()
 	if err := ours.warmUp(ctx); err != nil {
 		return measured{}, err
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/child"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/load"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -67,13 +68,13 @@ func (l *lab) firstAnswer(ctx context.Context, h history) (took time.Duration, e
 	if err != nil {
 		return 0, err
 	}
-	defer s.kill()
+	defer s.Kill()
 	begin := l.Now()
-	a, err := get(ctx, s.url+overviewPath(h.last))
+	a, err := child.Get(ctx, s.URL+overviewPath(h.last))
 	if err != nil {
 		return 0, err
 	}
-	return l.Now().Sub(begin), checkOverview(a.body, h.Months)
+	return l.Now().Sub(begin), checkOverview(a.Body, h.Months)
 }
 
 func overviewPath(month rollup.MonthID) string {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/child"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/load"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/victoria"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
@@ -69,11 +70,11 @@ func (l *lab) askVictoria(ctx context.Context, base string, month rollup.MonthID
 	var said []string
 	begin := l.Now()
 	for _, q := range monthQueries {
-		a, err := get(ctx, queryURL(base, month, q))
+		a, err := child.Get(ctx, queryURL(base, month, q))
 		if err != nil {
 			return 0, err
 		}
-		value, err := firstValue(a.body)
+		value, err := firstValue(a.Body)
 		if err != nil {
 			return 0, err
 		}
@@ -109,8 +110,8 @@ func firstValue(body []byte) (string, error) {
 func idle(ctx context.Context, pid int) error {
 	const every = 500 * time.Millisecond
 	before := time.Duration(-1 << 62)
-	return await(ctx, every, func(context.Context) (bool, error) {
-		now, err := cpuTime(pid)
+	return child.Await(ctx, every, func(context.Context) (bool, error) {
+		now, err := child.CPUTime(pid)
 		busy := now - before
 		before = now
 		return busy < every/10, err

@@ -2,24 +2,18 @@ package bench
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"sync/atomic"
 	"time"
+
+	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/child"
 )
 
-const (
-	// quietTime is longer than vmagent keeps samples before it sends them.
-	quietTime = 1500 * time.Millisecond
-	// drainTime bounds how long a queue may take to be sent.
-	drainTime = 2 * time.Minute
-)
-
-// errBusy is returned when a program does not come to rest.
-var errBusy = errors.New("bench: it does not come to rest")
+// quietTime is longer than vmagent keeps samples before it sends them.
+const quietTime = 1500 * time.Millisecond
 
 // sink takes everything that is forwarded, and answers 204 at once.
 type sink struct {
@@ -50,26 +44,10 @@ func (s *sink) close() { s.server.Close() }
 // quiet waits until nothing has come for a while.
 func (s *sink) quiet(ctx context.Context) error {
 	seen := int64(-1)
-	return await(ctx, quietTime, func(context.Context) (bool, error) {
+	return child.Await(ctx, quietTime, func(context.Context) (bool, error) {
 		now := s.requests.Load()
 		quiet := now == seen
 		seen = now
 		return quiet, nil
 	})
-}
-
-// await asks again and again, for drainTime at most.
-func await(ctx context.Context, every time.Duration, done func(context.Context) (bool, error)) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, drainTime, errBusy)
-	defer cancel()
-	for {
-		if ok, err := done(ctx); ok || err != nil {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(every):
-		}
-	}
 }

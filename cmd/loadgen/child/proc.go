@@ -1,4 +1,4 @@
-package bench
+package child
 
 import (
 	"bytes"
@@ -14,13 +14,13 @@ import (
 const tick = time.Second / 100
 
 // errProc is returned when a file of /proc is not as proc(5) has it.
-var errProc = errors.New("bench: unexpected content in /proc")
+var errProc = errors.New("child: unexpected content in /proc")
 
-// cpuTime returns the processor time that a process has used so far, to 10 ms.
-func cpuTime(pid int) (time.Duration, error) {
+// CPUTime returns the processor time that a process has used so far, to 10 ms.
+func CPUTime(pid int) (time.Duration, error) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return 0, fmt.Errorf("bench: %w", err)
+		return 0, fmt.Errorf("child: %w", err)
 	}
 	return parseCPU(stat)
 }
@@ -44,17 +44,17 @@ func parseCPU(stat []byte) (time.Duration, error) {
 	return time.Duration(ticks) * tick, nil
 }
 
-// peakMemory returns the most bytes that a process had in memory, mapped files
+// PeakMemory returns the most bytes that a process had in memory, mapped files
 // included.
-func peakMemory(pid int) (int64, error) { return memory(pid, "VmHWM:") }
+func PeakMemory(pid int) (int64, error) { return memory(pid, "VmHWM:") }
 
-// ownMemory returns the bytes that a process has in memory now, without files.
-func ownMemory(pid int) (int64, error) { return memory(pid, "RssAnon:") }
+// OwnMemory returns the bytes that a process has in memory now, without files.
+func OwnMemory(pid int) (int64, error) { return memory(pid, "RssAnon:") }
 
 func memory(pid int, name string) (int64, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		return 0, fmt.Errorf("bench: %w", err)
+		return 0, fmt.Errorf("child: %w", err)
 	}
 	return parseMemory(status, name)
 }

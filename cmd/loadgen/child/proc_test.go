@@ -1,4 +1,4 @@
-package bench
+package child
 
 import (
 	"errors"
@@ -44,12 +44,12 @@ func TestParsePeak(t *testing.T) {
 }
 
 func TestProcOfThisProcess(t *testing.T) {
-	before, err := cpuTime(os.Getpid())
+	before, err := CPUTime(os.Getpid())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for sum := 0; ; sum++ { // ends once it is seen to cost something
-		now, err := cpuTime(os.Getpid())
+		now, err := CPUTime(os.Getpid())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -57,10 +57,10 @@ func TestProcOfThisProcess(t *testing.T) {
 			break
 		}
 	}
-	if peak, err := peakMemory(os.Getpid()); peak < 1<<20 || err != nil {
+	if peak, err := PeakMemory(os.Getpid()); peak < 1<<20 || err != nil {
 		t.Errorf("%d bytes, error %v", peak, err)
 	}
-	if own, err := ownMemory(os.Getpid()); own < 1<<20 || err != nil {
+	if own, err := OwnMemory(os.Getpid()); own < 1<<20 || err != nil {
 		t.Errorf("%d bytes of its own, error %v", own, err)
 	}
 }

@@ -1,0 +1,4 @@
+// Package child starts real programs on this machine and looks at them: [Start]
+// (child.go) waits until one serves, [Get] and [Await] (ask.go) ask it, and
+// [CPUTime], [PeakMemory] and [OwnMemory] (proc.go) read what it uses.
+package child

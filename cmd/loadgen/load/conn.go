@@ -99,10 +99,21 @@ func (c *conn) close() {
 
 // post sends one report and returns the answer's status code.
 func (c *conn) post(ctx context.Context, cluster string, report []byte) (status int, err error) {
-	c.out = append(append(c.out[:0], c.target.head...), cluster...)
+	return c.postMessage(ctx, Message{Cluster: cluster, Body: report})
+}
+
+// postMessage sends a message and returns the answer's status code.
+func (c *conn) postMessage(ctx context.Context, m Message) (status int, err error) {
+	c.out = append(append(c.out[:0], c.target.head...), m.Cluster...)
+	if m.From != "" {
+		c.out = append(append(c.out, "\r\nX-Forwarded-For: "...), m.From...)
+	}
+	if m.Zipped {
+		c.out = append(c.out, "\r\nContent-Encoding: gzip"...)
+	}
 	c.out = append(c.out, "\r\nContent-Length: "...)
-	c.out = strconv.AppendInt(c.out, int64(len(report)), 10)
-	c.out = append(append(c.out, "\r\n\r\n"...), report...)
+	c.out = strconv.AppendInt(c.out, int64(len(m.Body)), 10)
+	c.out = append(append(c.out, "\r\n\r\n"...), m.Body...)
 	return c.send(ctx)
 }
 

@@ -3,5 +3,6 @@
 // measures; [History] writes whole months of them into a VictoriaMetrics, as the
 // server would have forwarded them; [DB] makes a database file that has them.
 // All return the true figures of exactly what was accepted. [Get] measures how
-// fast figures are read.
+// fast figures are read. [Send] sends whatever it is given, from wherever a proxy
+// would say.
 package load

@@ -28,7 +28,7 @@ func newCommand(stdout, stderr io.Writer, now func() time.Time) *cobra.Command {
 	root := newPost("loadgen", now)
 	root.Long = "Simulates a fleet of cozystack clusters that report to a telemetry server.\n" +
 		"Without a command it posts."
-	root.AddCommand(newPost("post", now), newHistory(now), newDB(now), newBench(now))
+	root.AddCommand(newPost("post", now), newHistory(now), newDB(now), newBench(now), newAttack(now))
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.SilenceUsage = true

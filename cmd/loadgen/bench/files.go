@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"time"
 
@@ -108,23 +107,4 @@ func (l *lab) start(ctx context.Context) (measured, error) {
 	}
 	t := median(took)
 	return measured{fmt.Sprintf("%.2f s with %d days of clusters", t.Seconds(), h.ClusterDays), t.Seconds()}, nil
-}
-
-// copyFile copies a database file that nobody has open, so that what a server
-// stores does not change the next try.
-func copyFile(to, from string) error {
-	in, err := os.Open(from)
-	if err != nil {
-		return fmt.Errorf("bench: %w", err)
-	}
-	defer in.Close()
-	out, err := os.Create(to)
-	if err != nil {
-		return fmt.Errorf("bench: %w", err)
-	}
-	_, err = io.Copy(out, in)
-	if err = errors.Join(err, out.Close()); err != nil {
-		return fmt.Errorf("bench: %w", err)
-	}
-	return nil
 }

@@ -8,8 +8,32 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
 )
+
+// UseIdentityKey gives the file the key that IdentityKey returns, of 32 bytes, if it has none
+// yet. It fails with [dberrors.ErrKeys] if the file has another one.
+func (s *Store) UseIdentityKey(ctx context.Context, key []byte) error {
+	if len(key) != identityBytes {
+		return fmt.Errorf("store: a key of identities has %d bytes, and not %d", identityBytes, len(key))
+	}
+	var has []byte
+	err := s.update(ctx, func(tx *bolt.Tx) error {
+		meta := tx.Bucket(layout.BucketMeta)
+		if has = bytes.Clone(meta.Get(layout.KeyIdentity)); has != nil {
+			return nil
+		}
+		return meta.Put(layout.KeyIdentity, key)
+	})
+	if err == nil && has != nil && !bytes.Equal(has, key) {
+		err = fmt.Errorf("%w: the file has another one than is given", dberrors.ErrKeys)
+	}
+	if err != nil {
+		return fmt.Errorf("store: the key of identities: %w", err)
+	}
+	return nil
+}
 
 // identityBytes is how long the key is: as long as the hash that it is for.
 const identityBytes = 32

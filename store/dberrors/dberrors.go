@@ -43,6 +43,10 @@ var ErrClosed = errors.New("the database is closed")
 // ErrReadOnly is returned by writes to a Store of OpenReadOnly.
 var ErrReadOnly = errors.New("the database is open for reading only")
 
+// ErrKeys is returned where names of instances would be hashed under two keys: the same
+// instance would be two.
+var ErrKeys = errors.New("names of instances are hashed under different keys")
+
 // Remedy returns what a user of a server can do about an error of a file, "" if that is not known.
 func Remedy(err error) string {
 	switch {

@@ -43,6 +43,8 @@ type Combined struct {
 //     does not have are to be checked again.
 //   - What any of the files excludes is excluded. Figures that were not counted so are
 //     stale, if the month has records of it.
+//   - Names are hashed under the key that the files have. Files with instances under
+//     different keys are not merged: it fails with [dberrors.ErrKeys].
 //   - The list of applications is the one that was fetched last.
 //   - The reports that each file has counted are added up; a file that is part of several
 //     counts once.
@@ -54,9 +56,12 @@ func Combine(ctx context.Context, into string, from []string, progress func(done
 	c := combiner{rebuild: rebuild{ctx: ctx, progress: progress, wholeDays: true}}
 	err := c.open(from)
 	if err == nil {
+		err = c.chooseKey()
+	}
+	if err == nil {
 		err = boltfile.Create(into, layout.CheckSchema, func(temp string) (int, error) {
 			return c.fill(temp, layout.MakeFile, func() error {
-				return errors.Join(c.exclusions(), c.snapshots(), c.appList(), c.forgotten(), c.reports(), c.queues())
+				return errors.Join(c.exclusions(), c.snapshots(), c.appList(), c.forgotten(), c.putKey(), c.reports(), c.queues())
 			})
 		})
 	}
@@ -72,6 +77,8 @@ type combiner struct {
 	left Combined
 	// excluded are the exclusions of the new file, by product.
 	excluded map[string]rollup.Exclusions
+	// key is what the new file hashes names under; nil: none of the files has one.
+	key []byte
 }
 
 func (c *combiner) open(paths []string) error {

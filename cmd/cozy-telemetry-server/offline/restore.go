@@ -21,8 +21,9 @@ func newRestore(env cli.Environment) *cobra.Command {
 		Short: "Make a file of the JSON mirror",
 		Long: `Makes a new file of what a mirror has: every day, and the figures of months. What the
 mirror does not have is lost: days whose records were removed, the list of applications,
-and what waited to be forwarded. Without --keep-going a line that can't be used is
-named, and no file is made.`,
+what waited to be forwarded, and the key that names of instances are hashed under: give
+that as --identity-key-file. Without --keep-going a line that can't be used is named,
+and no file is made.`,
 		Example: "  cozy-telemetry-server restore --snapshot-dir snapshots -o telemetry.db",
 		Args:    cli.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -33,6 +34,7 @@ named, and no file is made.`,
 	f := cmd.Flags()
 	f.StringVar(&r.mirror, "snapshot-dir", "", "the mirror")
 	f.StringVarP(&r.output, "output", "o", "", "the file to make; there must be none of that name")
+	cli.IdentityKeyVar(f, &r.keyFile)
 	f.BoolVar(&r.keepGoing, "keep-going", false, "leave out what can't be used")
 	return cli.Checked(cmd, nil, "snapshot-dir", "output")
 }
@@ -46,6 +48,7 @@ type restorer struct {
 	out, errs      io.Writer
 	mirror, output string
 	keepGoing      bool
+	keyFile        string
 
 	into *store.Store
 	// waiting are days of one date and product that are not in the file yet.
@@ -54,14 +57,24 @@ type restorer struct {
 	product string
 
 	records, months, bad int
+	hashed               bool // there are instances whose names are hashed
 }
 
 func (r *restorer) run(ctx context.Context) (err error) {
 	if err := errors.Join(checkMirror(r.mirror), cli.CheckNew(r.output)); err != nil {
 		return err
 	}
+	key, err := cli.IdentityKey(r.keyFile)
+	if err != nil {
+		return err
+	}
 	err = store.Build(ctx, r.output, func(s *store.Store) error {
 		r.into = s
+		if key != nil {
+			if err := s.UseIdentityKey(ctx, key); err != nil {
+				return err
+			}
+		}
 		if err := r.read(ctx); err != nil {
 			return err
 		}
@@ -69,6 +82,9 @@ func (r *restorer) run(ctx context.Context) (err error) {
 	})
 	if err != nil {
 		return err
+	}
+	if r.hashed && key == nil {
+		fmt.Fprintln(r.errs, "note: the mirror has no key: instances of other products than Cozystack that go on reporting get new ids, and count twice in this month; --identity-key-file gives the key")
 	}
 	_, err = fmt.Fprintf(r.out, "%s has %s and %s\n", r.output, cli.CountOf(r.records, "day record"), cli.CountOf(r.months, "snapshot"))
 	return err
@@ -141,6 +157,7 @@ func (r *restorer) day(ctx context.Context, date rollup.Date, product string, d 
 	r.date, r.product = date, product
 	r.waiting = append(r.waiting, d)
 	r.records++
+	r.hashed = r.hashed || product != rollup.Cozystack
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	"github.com/cozystack/cozystack-telemetry-server/store/rewrite"
 )
 
@@ -19,7 +20,8 @@ func newMerge(env cli.Environment) *cobra.Command {
 		Short: "Make one file of several, such as those of two servers",
 		Long: `Makes a new file that has what all of the files have, as if one server had taken all
 of their reports. What several of them have counts once. The files are only read. What
-waits in their queues is not taken over: let each server deliver its own.`,
+waits in their queues is not taken over: let each server deliver its own. Files whose servers
+hash names of other products' instances under different keys can't be merged.`,
 		Example: "  cozy-telemetry-server merge a.db b.db -o all.db",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -34,6 +36,9 @@ waits in their queues is not taken over: let each server deliver its own.`,
 			p := cli.NewProgress(env, "merge")
 			did, err := rewrite.Combine(cmd.Context(), output, files, p.Tell)
 			p.End()
+			if errors.Is(err, dberrors.ErrKeys) {
+				return fmt.Errorf("%w: an instance that has reported to two of the servers would count twice; give servers that share instances one --identity-key-file from the start", err)
+			}
 			if err != nil {
 				return err
 			}

@@ -49,6 +49,7 @@ type Config struct {
 
 	dbMaxBytes            int64
 	init, setAsideDamaged bool
+	identityKeyFile       string
 	setAsideMirror        bool
 	rollupRetention       time.Duration
 	monthRetention        time.Duration
@@ -100,6 +101,7 @@ func (c *Config) Bind(f *pflag.FlagSet) {
 	f.Int64Var(&c.forwardQueueBytes, "forward-queue-bytes", 1<<30, "most bytes that wait to be forwarded; the oldest are dropped")
 
 	f.Int64Var(&c.dbMaxBytes, "db-max-bytes", 0, "largest database file; 0: no bound")
+	cli.IdentityKeyVar(f, &c.identityKeyFile)
 	f.BoolVar(&c.init, "init", false, "start with a new file although the mirror has data")
 	f.BoolVar(&c.setAsideDamaged, "set-aside-damaged", false, "rename a damaged file to NAME.damaged-TIME and start anew")
 	f.BoolVar(&c.setAsideMirror, "set-aside-mirror", false, "move the days of a mirror that is ahead of the file into its folder ahead-TIME and start")

@@ -107,7 +107,7 @@ func (c Config) folders() map[string]string {
 // build builds the parts upon the open file, each upon those before it.
 func (s *server) build(env cli.Environment) error {
 	for _, part := range []func(cli.Environment) error{
-		s.buildMirror, s.buildOverview, s.buildBackups, s.buildIngest,
+		s.buildIdentity, s.buildMirror, s.buildOverview, s.buildBackups, s.buildIngest,
 	} {
 		if err := part(env); err != nil {
 			return err

@@ -86,7 +86,7 @@ func healthy(now time.Time) scenario {
 		`reports_total{code="400"}`:                       {0, 10},
 		`commits_total{outcome="committed"}`:              {0, 1000},
 		`commits_total{outcome="failed"}`:                 {3, 3},
-		`report_age_seconds`:                              {60, 900},
+		`report_age_seconds{product="cozystack"}`:         {60, 900},
 		`queue_age_seconds`:                               {0, 600},
 		`queue_bytes`:                                     {0, 1e8},
 		`queue_max_bytes`:                                 {1e9, 1e9},
@@ -112,7 +112,7 @@ func troubles(now time.Time) map[string]scenario {
 	return map[string]scenario{
 		"TelemetryNotReady":             {`reports_total{code="503"}`: {0, 50}},
 		"TelemetryCommitsFail":          {`commits_total{outcome="failed"}`: {3, 9}},
-		"TelemetrySilent":               {`report_age_seconds`: {1500, 3300}},
+		"TelemetrySilent":               {`report_age_seconds{product="cozystack"}`: {1500, 3300}},
 		"TelemetryQueueOld":             {`queue_age_seconds`: {1900, 3700}},
 		"TelemetryQueueGrows":           {`queue_bytes`: {1e8, 6e8}},
 		"TelemetryQueueDrops":           {`queue_dropped_samples_total{reason="full"}`: {5, 500}},

@@ -50,7 +50,7 @@ func startServer(t *testing.T, victoria string) (public, admin string) {
 	dir := t.TempDir()
 	cmd := exec.Command(program, "--listen-addr="+public, "--admin-addr="+admin, "--apps-url=",
 		"--db-path="+filepath.Join(dir, "telemetry.db"), "--snapshot-dir="+filepath.Join(dir, "snapshots"),
-		"--forward-url="+victoria+"/api/v1/import/prometheus", "--vmselect-url="+victoria+"/prometheus", "--current-ttl=1ms")
+		"--products=cozystack,synapse,coroot,kubeatlas", "--forward-url="+victoria+"/api/v1/import/prometheus", "--vmselect-url="+victoria+"/prometheus", "--current-ttl=1ms")
 	cmd.Env = append(cmd.Environ(), "TELEMETRY_BACKUP_DIR="+filepath.Join(dir, "backups"), "TELEMETRY_DB_MAX_BYTES=1000000000")
 	public, admin = "http://"+public, "http://"+admin
 	start(t, public+"/readyz", cmd)

@@ -2,7 +2,9 @@
 // lines, and sends lines.
 //
 // [AppendLines] writes a report (lines.go), [AppendDay] what a day keeps of a cluster
-// (day.go): each line under the sender's cluster_id and with a time. The text is made
+// (day.go): each line under the sender's cluster_id and with a time. Reports of other
+// products have [AppendInstanceLines], and sessions, which nothing may tell apart, only
+// [AppendTotals] of a day. The text is made
 // anew from parsed names and values, so no bytes of a body reach VictoriaMetrics as
 // they came, and none can spell a line of another cluster.
 //

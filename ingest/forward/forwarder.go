@@ -43,6 +43,8 @@ type Config struct {
 	// Grace is how long what is under way may go on after Run was told to end: to
 	// break it off would leave unknown whether it was delivered. 0 means 3 s.
 	Grace time.Duration
+	// Flag is what the URL was given by, for the log. Empty means --forward-url.
+	Flag string
 	// OnForward, if set, is told of each attempt.
 	OnForward func(Attempt)
 }
@@ -52,6 +54,7 @@ func (c Config) withDefaults() Config {
 		c.Transport = http.DefaultTransport
 	}
 	c.Timeout = cmp.Or(c.Timeout, 30*time.Second)
+	c.Flag = cmp.Or(c.Flag, "--forward-url")
 	c.Linger = cmp.Or(c.Linger, 100*time.Millisecond)
 	c.BatchBytes = cmp.Or(c.BatchBytes, 4<<20)
 	c.MinBackoff = cmp.Or(c.MinBackoff, time.Second)
@@ -210,7 +213,7 @@ func (f *Forwarder) failed(log zerolog.Logger, r reply) time.Duration {
 	f.config.OnForward(Attempt{Outcome: r.outcome})
 	switch r.outcome {
 	case Misconfigured:
-		f.troubled(log.Error(), r.err, "the receiver refuses all that is sent to this URL; correct --forward-url. Reports are kept and will be sent")
+		f.troubled(log.Error(), r.err, "the receiver refuses all that is sent to this URL; correct "+f.config.Flag+". Reports are kept and will be sent")
 	default:
 		f.troubled(log.Warn(), r.err, "forwarding fails; reports are kept and will be sent")
 	}

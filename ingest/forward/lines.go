@@ -1,6 +1,8 @@
 package forward
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -33,30 +35,65 @@ func AppendLines(b []byte, r rollup.Report) []byte {
 	return b
 }
 
+// labelInstance says whose sample it is, of products other than Cozystack. Its value is
+// the id in the file: the hash of a name.
+const labelInstance = "instance"
+
+// AppendInstanceLines does what [AppendLines] does, for a report of another product: a line
+// per sample, with instance before the other labels.
+func AppendInstanceLines(b []byte, r rollup.Report) []byte {
+	w := lineWriter{sender: senderOf(labelInstance, r.Instance), stamp: stampOf(r.Received)}
+	for _, s := range r.Samples {
+		b = w.appendSeries(b, s.Series, s.Value)
+	}
+	return b
+}
+
+// AppendTotals appends lines with sums over a day's sessions, each series of which has its
+// sum, and how many sessions there were. Their time is the day's start.
+func AppendTotals(b []byte, product string, date rollup.Date, sessions int, sums map[rollup.Series]float64) []byte {
+	w := lineWriter{sender: "{", stamp: stampOf(date.Start())}
+	b = w.append(b, product+"_sessions", "", float64(sessions))
+	for _, series := range slices.Sorted(maps.Keys(sums)) {
+		b = w.appendSeries(b, series, sums[series])
+	}
+	return b
+}
+
 // lineWriter has what all lines of a report share.
 type lineWriter struct {
-	cluster string // from the brace on, to the end of the label's value
-	stamp   string // from the blank on, to the line feed
+	sender string // from the brace on, to the end of the label's value; "{" without one
+	stamp  string // from the blank on, to the line feed
 }
 
 func newLineWriter(r rollup.Report) lineWriter {
 	return lineWriter{
-		cluster: `{` + rollup.LabelCluster + `="` + r.Instance + `"`,
-		stamp:   stampOf(r.Received),
+		sender: senderOf(rollup.LabelCluster, r.Instance),
+		stamp:  stampOf(r.Received),
 	}
 }
 
+func senderOf(label, id string) string { return `{` + label + `="` + id + `"` }
+
 func stampOf(at time.Time) string { return " " + strconv.FormatInt(at.UnixMilli(), 10) + "\n" }
+
+// appendSeries appends a line.
+func (w *lineWriter) appendSeries(b []byte, s rollup.Series, value float64) []byte {
+	metric, labels, _ := strings.Cut(string(s), "{")
+	return w.append(b, metric, labels, value)
+}
 
 // append appends a line. labels are the series' text behind its brace, "" if it
 // has none.
 func (w *lineWriter) append(b []byte, metric, labels string, value float64) []byte {
 	b = append(b, metric...)
-	b = append(b, w.cluster...)
+	b = append(b, w.sender...)
 	if labels == "" {
 		b = append(b, '}', ' ')
 	} else {
-		b = append(b, ',')
+		if len(w.sender) > 1 {
+			b = append(b, ',')
+		}
 		b = append(b, labels...)
 		b = append(b, ' ')
 	}

@@ -57,3 +57,25 @@ cozy_cluster_nodes{cluster_id="c"} 4 1773576003000
 		t.Errorf("of no report: %d %s", n, lines)
 	}
 }
+
+// Reports of other products have their instance, and a day's totals have none.
+func TestLinesOfOtherProducts(t *testing.T) {
+	r := rollup.Report{
+		Product: "coroot", Instance: "0123456789abcdef0123456789abcdef", Received: time.UnixMilli(1774000000123),
+		Samples: []rollup.Sample{{Series: `coroot_clouds{cloud="aws"}`, Value: 1}, {Series: "coroot_nodes", Value: 3}},
+	}
+	want := `coroot_clouds{instance="0123456789abcdef0123456789abcdef",cloud="aws"} 1 1774000000123
+coroot_nodes{instance="0123456789abcdef0123456789abcdef"} 3 1774000000123
+`
+	if got := string(AppendInstanceLines(nil, r)); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	date := rollup.DateOf(time.Date(2026, 3, 15, 0, 0, 0, 0, time.UTC))
+	want = `kubeatlas_sessions 2 1773532800000
+kubeatlas_clusters 5 1773532800000
+kubeatlas_tier{tier="memory"} 2 1773532800000
+`
+	if got := string(AppendTotals(nil, "kubeatlas", date, 2, map[rollup.Series]float64{`kubeatlas_tier{tier="memory"}`: 2, "kubeatlas_clusters": 5})); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}

@@ -73,8 +73,7 @@ func TestG1BadReceivers(t *testing.T) {
 			}
 			if test.outcome != "" {
 				eventually(t, test.outcome+" is counted", func() bool {
-					return strings.Contains(get(t, server.Admin+"/metrics"),
-						`cozy_telemetry_forward_requests_total{outcome="`+test.outcome+`"}`)
+					return server.metric(t, `forward_requests_total{outcome="`+test.outcome+`"}`) > 0
 				})
 			}
 			if blocks := server.metric(t, "queue_blocks"); (blocks == 0) != (test.outcome == "rejected") {

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -227,20 +228,30 @@ func eventually(t *testing.T, what string, try func() bool) {
 	t.Fatal("it never happened: " + what)
 }
 
-// metric returns the value of one of the program's own metrics.
-func (p *process) metric(t *testing.T, name string) int {
+// metric returns the server's own metric of a name, and of labels if the name has any: the
+// sum over all series that have them.
+func (p *process) metric(t *testing.T, name string) (sum int) {
 	t.Helper()
+	metric, labels, _ := strings.Cut(strings.TrimSuffix(name, "}"), "{")
+	found := false
 	for line := range strings.Lines(get(t, p.Admin+"/metrics")) {
-		if value, ok := strings.CutPrefix(line, "cozy_telemetry_"+name+" "); ok {
-			f, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return int(f)
+		line = strings.TrimSpace(line)
+		behind := strings.LastIndexByte(line, ' ')
+		series, value := line[:max(behind, 0)], line[behind+1:]
+		of, has, _ := strings.Cut(strings.TrimSuffix(series, "}"), "{")
+		if of != "cozy_telemetry_"+metric || labels != "" && !slices.Contains(strings.Split(has, ","), labels) {
+			continue
 		}
+		f, err := strconv.ParseFloat(value, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum, found = sum+int(f), true
 	}
-	t.Fatalf("there is no metric %s", name)
-	return 0
+	if !found {
+		t.Fatalf("there is no metric %s", name)
+	}
+	return sum
 }
 
 func payload(t *testing.T, file string) string {

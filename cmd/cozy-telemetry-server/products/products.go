@@ -63,6 +63,11 @@ func (p Flag) Check() error {
 	return errors.Join(errs...)
 }
 
+// Names returns the names of those that are on, in the order of all.
+func (p Flag) Names() []string {
+	return slices.DeleteFunc(Names(), func(name string) bool { return !p.Has(name) })
+}
+
 // Has tells whether a product is on.
 func (p Flag) Has(name string) bool { return slices.Contains(p.names, name) }
 

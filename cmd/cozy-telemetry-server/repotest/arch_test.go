@@ -64,7 +64,7 @@ var imports = map[string][]string{
 		rooms + "serve", rooms + "offline", rooms + "backup", rooms + "backfill", rooms + "forget", rooms + "anomalies", rooms + "exclude", rooms + "cli", cobraModule,
 	},
 	server + "/serve": {
-		rooms + "backup", rooms + "backfill", rooms + "forget", rooms + "anomalies", rooms + "exclude", rooms + "limits", rooms + "lobby", rooms + "private", rooms + "products", rooms + "cli",
+		rooms + "backup", rooms + "backfill", rooms + "forget", rooms + "anomalies", rooms + "exclude", rooms + "limits", rooms + "lobby", rooms + "private", rooms + "keys", rooms + "products", rooms + "cli",
 		module + "store", module + "ingest", module + "ingest/forward", module + "product", module + "overview", module + "appsource", module + "ingest/jsonerror",
 		"github.com/labstack/echo/v4", "github.com/prometheus/client_golang/prometheus",
 		"github.com/rs/zerolog", pflagModule, "golang.org/x/sync",
@@ -94,6 +94,7 @@ var imports = map[string][]string{
 	server + "/cli": {
 		module + "store", cobraModule, pflagModule, "github.com/prometheus/common/model", "github.com/mattn/go-isatty", "github.com/schollz/progressbar/v3",
 	},
+	server + "/keys":     {module + "store/durable", module + "store/rollup", "github.com/rs/zerolog"},
 	server + "/products": {module + "product", module + "store/rollup", pflagModule},
 	server + "/repotest": {},
 	server + "/e2e":      {},

@@ -26,6 +26,7 @@ func (c Config) Check() error {
 	return errors.Join(
 		c.products.Check(),
 		cli.CheckURL("forward-url", c.forwardURL),
+		c.byProduct.check(),
 		cli.CheckURL("vmselect-url", c.vmselectURL),
 		cli.CheckURL("apps-url", c.appsURL),
 		c.checkListeners(),

@@ -3,14 +3,17 @@ package serve
 import (
 	"maps"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/pflag"
 
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/products"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/repotest"
 	"github.com/cozystack/cozystack-telemetry-server/ingest"
 	"github.com/cozystack/cozystack-telemetry-server/ingest/forward"
@@ -53,7 +56,9 @@ func newFlags() *pflag.FlagSet {
 type metricRow struct{ kind, labels, help string }
 
 func TestDocumentedMetrics(t *testing.T) {
-	s := newTestServer(t)
+	s := newServerAt(t, filepath.Join(t.TempDir(), "telemetry.db"), func() time.Time { return readmeTime },
+		"--products="+strings.Join(products.Names(), ","))
+	defer s.close()
 	documented := make(map[string]metricRow)
 	for _, row := range repotest.Table(t, "| Metric | Type | Labels | Meaning |") {
 		documented[row[0]] = metricRow{row[1], row[2], row[3]}
@@ -75,9 +80,9 @@ func TestDocumentedMetrics(t *testing.T) {
 // for without one it is not gathered.
 func gatherOwn(t *testing.T, m *metrics) map[string]metricRow {
 	t.Helper()
-	m.onReport(ingest.Result{Status: http.StatusOK})
+	m.onReport(ingest.Result{Product: "synapse", Nameless: true, Status: http.StatusOK})
 	m.onCommit(store.Commit{})
-	m.onForward(forward.Attempt{Outcome: forward.Delivered})
+	m.onForward("synapse", forward.Attempt{Outcome: forward.Delivered})
 	families, err := m.registry.Gather()
 	if err != nil {
 		t.Fatal(err)

@@ -4,33 +4,53 @@ import (
 	"context"
 	"errors"
 
+	"github.com/rs/zerolog"
+
 	"github.com/cozystack/cozystack-telemetry-server/ingest"
 	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
 // onReport counts a report, and logs why one could not be stored.
 func (s *server) onReport(r ingest.Result) {
 	s.metrics.onReport(r)
+	if r.Err != nil {
+		s.refusals.add(r.Product, r.Reason)
+	}
+	if r.Product == rollup.Cozystack {
+		s.tallyReport(r)
+	}
+	log := s.logOf(r.Product)
+	switch {
+	case errors.Is(r.Err, context.Canceled):
+		log.Debug().Msg("a sender went away before its answer")
+	case errors.Is(r.Err, ingest.ErrBusy): // counted; a flood must not flood the log
+		log.Debug().Err(r.Err).Msg("a report was put off")
+	case r.Status >= 500:
+		log.Error().Err(r.Err).Msg("a report was not stored; its sender was told to try again")
+	case r.Err != nil:
+		log.Debug().Int("status", r.Status).Err(r.Err).Msg("a report was refused")
+	}
+}
+
+// tallyReport tells who looks for anomalies. It learns nothing of the server's own trouble,
+// of which other alerts tell.
+func (s *server) tallyReport(r ingest.Result) {
 	switch {
 	case r.Err == nil:
 		s.tally.OnTaken(r.Samples)
-	case r.Reason == ingest.Busy || r.Reason == ingest.NotStored:
-		s.refusals.add(r.Reason) // the server's own trouble, of which other alerts tell
-	default:
-		s.refusals.add(r.Reason)
+	case r.Reason != ingest.Busy && r.Reason != ingest.NotStored:
 		s.tally.OnRefused(string(r.Reason))
 	}
-	switch {
-	case errors.Is(r.Err, context.Canceled):
-		s.log.Debug().Msg("a sender went away before its answer")
-	case errors.Is(r.Err, ingest.ErrBusy): // counted; a flood must not flood the log
-		s.log.Debug().Err(r.Err).Msg("a report was put off")
-	case r.Status >= 500:
-		s.log.Error().Err(r.Err).Msg("a report was not stored; its sender was told to try again")
-	case r.Err != nil:
-		s.log.Debug().Int("status", r.Status).Err(r.Err).Msg("a report was refused")
+}
+
+// logOf names the product in each line, unless it is Cozystack.
+func (s *server) logOf(product string) zerolog.Logger {
+	if product == rollup.Cozystack {
+		return s.log
 	}
+	return s.log.With().Str("product", product).Logger()
 }
 
 // onUnnamedProxy says what to set. Each sign is told once, and no line has an address.

@@ -17,7 +17,8 @@ import (
 // Config is what the flags say. docs/reference.md has a table of them, which a test
 // holds against Bind. The zero Config is to be filled by Bind and a parse of the flags.
 type Config struct {
-	products products.Flag
+	products  products.Flag
+	byProduct productFlags
 
 	forwardURL, vmselectURL string
 	listenAddr, adminAddr   string
@@ -70,6 +71,7 @@ func (c *Config) Bind(f *pflag.FlagSet) {
 	f.SortFlags = false
 	c.products.Bind(f)
 	f.StringVar(&c.forwardURL, "forward-url", cli.DefaultForwardURL, "where ingested samples are forwarded; empty: nothing is forwarded")
+	c.byProduct.Bind(f)
 	f.StringVar(&c.listenAddr, "listen-addr", cli.DefaultListenAddr, "public listener")
 	f.StringVar(&c.vmselectURL, "vmselect-url", cli.DefaultVMSelectURL, "query base; empty: the overview is answered from the rollups alone")
 	f.StringVar(&c.snapshotDir, "snapshot-dir", "/data/snapshots", "the JSON mirror; empty: none is written")

@@ -11,12 +11,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/products"
 	"github.com/cozystack/cozystack-telemetry-server/ingest"
 	"github.com/cozystack/cozystack-telemetry-server/ingest/forward"
 	"github.com/cozystack/cozystack-telemetry-server/overview"
 	"github.com/cozystack/cozystack-telemetry-server/overview/anomaly"
 	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/durable"
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
 // namespace is the prefix of the server's own metrics.
@@ -43,14 +45,15 @@ type metrics struct {
 	removed        *prometheus.CounterVec
 	backups        *prometheus.CounterVec
 	anomalies      *prometheus.GaugeVec
+	nameless       *prometheus.CounterVec
 
 	started    time.Time
-	daysLeft   atomic.Int64 // that the mirror has left out
-	lastReport atomic.Int64 // in milliseconds; 0 before the first
-	lastBackup atomic.Int64 // likewise
+	daysLeft   atomic.Int64             // that the mirror has left out
+	lastReport map[string]*atomic.Int64 // by product that is on, in milliseconds; 0 before the first
+	lastBackup atomic.Int64             // likewise
 }
 
-func newMetrics(now func() time.Time) *metrics {
+func newMetrics(now func() time.Time, on products.Flag) *metrics {
 	var outcomes, reasons []string
 	for _, o := range forward.Outcomes() {
 		outcomes = append(outcomes, string(o))
@@ -61,14 +64,14 @@ func newMetrics(now func() time.Time) *metrics {
 	m := &metrics{
 		registry:       prometheus.NewRegistry(),
 		now:            now,
-		reports:        counter("reports_total", "Reports by the HTTP status of their answer.", "code", "200"),
-		refused:        counter("reports_refused_total", "Reports that were not taken, by reason.", "reason", reasons...),
-		samples:        counter("samples_total", "Samples of accepted reports: stored, or dropped for their metric's name.", "outcome", "stored", "dropped"),
+		reports:        byProduct("reports_total", "Reports by the HTTP status of their answer.", on, "code", "200"),
+		refused:        byProduct("reports_refused_total", "Reports that were not taken, by reason.", on, "reason", reasons...),
+		samples:        byProduct("samples_total", "Samples of accepted reports: stored, or dropped for their metric's name or the type of their field.", on, "outcome", "stored", "dropped"),
 		commits:        counter("commits_total", "Transactions of the database file.", "outcome", "committed", "failed"),
 		commitSeconds:  histogram("commit_duration_seconds", "How long transactions took, disk included.", prometheus.ExponentialBuckets(0.0001, 2, 16)),
 		commitReports:  histogram("commit_reports", "How many reports a transaction recorded.", prometheus.ExponentialBuckets(1, 2, 10)),
-		forwards:       counter("forward_requests_total", "Requests to the receiver, by outcome.", "outcome", outcomes...),
-		forwardSamples: counter("forward_samples_total", "Samples that left the queue, by outcome.", "outcome", outcomes[:2]...),
+		forwards:       byProduct("forward_requests_total", "Requests to the receiver, by outcome.", on, "outcome", outcomes...),
+		forwardSamples: byProduct("forward_samples_total", "Samples that left the queue, by outcome.", on, "outcome", outcomes[:2]...),
 		asks:           counter("vmselect_asks_total", "Questions to vmselect, each for all figures of a window: answered, or failed so that the rollups answer.", "outcome", "answered", "failed"),
 		answers:        counter("overview_answers_total", "Answers of the overview: cached, computed, or failed.", "outcome", string(overview.Cached), string(overview.Computed), string(overview.Failed)),
 		mirrorSyncs:    counter("mirror_syncs_total", "Turns of the mirror, by outcome.", "outcome", "done", "failed"),
@@ -82,15 +85,17 @@ func newMetrics(now func() time.Time) *metrics {
 			Namespace: namespace, Name: "anomalies",
 			Help: "What looks made up, by kind, as of the last look.",
 		}, []string{"kind"}),
-		started: now(),
+		nameless:   prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: "reports_nameless_total", Help: "Reports that were taken and counted, and are no instance's: their sender has no name."}, []string{"product"}),
+		started:    now(),
+		lastReport: make(map[string]*atomic.Int64),
 	}
 	m.registry.MustRegister(m.reports, m.refused, m.samples, m.commits, m.commitSeconds, m.commitReports,
-		m.forwards, m.forwardSamples, m.asks, m.answers, m.mirrorSyncs, m.leftOut, m.removed, m.backups, m.anomalies, collectors.NewGoCollector(),
+		m.forwards, m.forwardSamples, m.asks, m.answers, m.mirrorSyncs, m.leftOut, m.removed, m.backups, m.anomalies, m.nameless, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo())
 	m.onLook(nil)
-	m.gauge("last_report_timestamp_seconds", "When the last report was accepted; 0 before the first one since the start.", func() float64 {
-		return float64(m.lastReport.Load()) / 1000
-	})
+	for _, product := range on.Names() {
+		m.observeReports(product)
+	}
 	m.gauge("last_backup_timestamp_seconds", "When the last backup was made that is known of; 0 without any.", func() float64 {
 		// The clock may have been set back since; an alert on its age must still come.
 		return float64(min(m.lastBackup.Load(), m.now().UnixMilli())) / 1000
@@ -98,13 +103,36 @@ func newMetrics(now func() time.Time) *metrics {
 	m.gauge("mirror_left_out_days", "Days that found no room in --mirror-max-bytes, as of the mirror's last turn.", func() float64 {
 		return float64(m.daysLeft.Load())
 	})
-	m.gauge("report_age_seconds", "Time since the last report was accepted, or since the start.", func() float64 {
-		if last := m.lastReport.Load(); last > 0 {
+	return m
+}
+
+// observeReports adds what is told of a product's last report.
+func (m *metrics) observeReports(product string) {
+	last := new(atomic.Int64)
+	m.lastReport[product] = last
+	if product != rollup.Cozystack {
+		m.nameless.WithLabelValues(product)
+	}
+	m.gaugeOf(product, "last_report_timestamp_seconds", "When the last report was accepted; 0 before the first one since the start.", func() float64 {
+		return float64(last.Load()) / 1000
+	})
+	m.gaugeOf(product, "report_age_seconds", "Time since the last report was accepted, or since the start.", func() float64 {
+		if last := last.Load(); last > 0 {
 			return m.now().Sub(time.UnixMilli(last)).Seconds()
 		}
 		return m.now().Sub(m.started).Seconds()
 	})
-	return m
+}
+
+// byProduct does what counter does, for each product that is on.
+func byProduct(name, help string, on products.Flag, label string, values ...string) *prometheus.CounterVec {
+	c := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, []string{"product", label})
+	for _, product := range on.Names() {
+		for _, v := range values {
+			c.WithLabelValues(product, v)
+		}
+	}
+	return c
 }
 
 // counter returns a counter with one label. Its known values are there from the
@@ -119,6 +147,12 @@ func counter(name, help, label string, values ...string) *prometheus.CounterVec 
 
 func (m *metrics) gauge(name, help string, value func() float64) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, value))
+}
+
+func (m *metrics) gaugeOf(product, name, help string, value func() float64) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Namespace: namespace, Name: name, Help: help, ConstLabels: prometheus.Labels{"product": product},
+	}, value))
 }
 
 func histogram(name, help string, buckets []float64) prometheus.Histogram {
@@ -183,13 +217,16 @@ func (m *metrics) queueDrops(reason string, value func() int64) {
 }
 
 func (m *metrics) onReport(r ingest.Result) {
-	m.reports.WithLabelValues(strconv.Itoa(r.Status)).Inc()
-	m.samples.WithLabelValues("dropped").Add(float64(r.Dropped))
+	m.reports.WithLabelValues(r.Product, strconv.Itoa(r.Status)).Inc()
+	m.samples.WithLabelValues(r.Product, "dropped").Add(float64(r.Dropped))
 	if r.Err != nil {
-		m.refused.WithLabelValues(string(r.Reason)).Inc()
-	} else {
-		m.lastReport.Store(m.now().UnixMilli())
-		m.samples.WithLabelValues("stored").Add(float64(r.Samples))
+		m.refused.WithLabelValues(r.Product, string(r.Reason)).Inc()
+		return
+	}
+	m.lastReport[r.Product].Store(m.now().UnixMilli())
+	m.samples.WithLabelValues(r.Product, "stored").Add(float64(r.Samples))
+	if r.Nameless {
+		m.nameless.WithLabelValues(r.Product).Inc()
 	}
 }
 
@@ -207,9 +244,9 @@ func (m *metrics) onRemoved(what string, n int) {
 	m.removed.WithLabelValues(what).Add(float64(n))
 }
 
-func (m *metrics) onForward(a forward.Attempt) {
-	m.forwards.WithLabelValues(string(a.Outcome)).Inc()
-	m.forwardSamples.WithLabelValues(string(a.Outcome)).Add(float64(a.Samples))
+func (m *metrics) onForward(product string, a forward.Attempt) {
+	m.forwards.WithLabelValues(product, string(a.Outcome)).Inc()
+	m.forwardSamples.WithLabelValues(product, string(a.Outcome)).Add(float64(a.Samples))
 }
 
 func (m *metrics) onAsk(err error) { count(m.asks, "answered", err) }

@@ -3,13 +3,15 @@ package serve
 import (
 	"testing"
 	"time"
+
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/products"
 )
 
 // The last backup is never one of the future, which would keep an alert on its age
 // quiet for as long as the clock was ahead.
 func TestMetricOfTheLastBackupIsNeverAheadOfNow(t *testing.T) {
 	now := readmeTime.AddDate(4, 0, 0)
-	m := newMetrics(func() time.Time { return now })
+	m := newMetrics(func() time.Time { return now }, products.Flag{})
 	m.onBackup(nil)
 	now = readmeTime // the clock is set back
 	families, err := m.registry.Gather()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -19,11 +20,27 @@ func (s *server) public() http.Handler {
 	e := echo.New()
 	e.HTTPErrorHandler = s.httpError
 	e.Use(inert, s.recovered, s.admitted)
-	e.POST("/", echo.WrapHandler(s.ingest))
+	s.registerReports(e)
 	overview.NewHandler(s.overview).Register(e)
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
 	e.GET("/readyz", s.ready)
 	return e
+}
+
+// registerReports lets each product's clients report where they do. A product that is off
+// says so.
+func (s *server) registerReports(e *echo.Echo) {
+	for path, route := range s.routes {
+		if h := s.handlers[route.product]; h != nil {
+			e.Match(route.methods, path, echo.WrapHandler(h))
+			continue
+		}
+		text := fmt.Sprintf("this server does not take reports of %s; it takes those of %s", route.product, strings.Join(s.cfg.products.Names(), ", "))
+		e.Match(route.methods, path, func(c echo.Context) error {
+			jsonerror.Write(c.Response(), http.StatusNotFound, text)
+			return nil
+		})
+	}
 }
 
 // admitted lets a request wait for room among the connections, unless it is a
@@ -40,8 +57,10 @@ func (s *server) admitted(next echo.HandlerFunc) echo.HandlerFunc {
 		if err == nil {
 			return next(c)
 		}
-		if c.Path() == "/" {
-			s.onReport(ingest.Result{Status: http.StatusServiceUnavailable, Reason: ingest.Busy, Err: fmt.Errorf("%w: %w", ingest.ErrBusy, err)})
+		if product := s.routes[c.Path()].product; s.handlers[product] != nil {
+			s.onReport(ingest.Result{
+				Product: product, Status: http.StatusServiceUnavailable, Reason: ingest.Busy, Err: fmt.Errorf("%w: %w", ingest.ErrBusy, err),
+			})
 		}
 		header.Set(echo.HeaderAccessControlAllowOrigin, "*") // it may be the overview's
 		header.Set(echo.HeaderRetryAfter, "30")

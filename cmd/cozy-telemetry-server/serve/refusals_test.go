@@ -25,12 +25,12 @@ func TestRefusalsAreToldAtAPace(t *testing.T) {
 		loop.Go(func() { r.run(ctx, zerolog.New(&log)) })
 		time.Sleep(time.Second / 2) // off the ticks
 		for range 600 {
-			r.add(ingest.BadLine)
+			r.add("cozystack", ingest.BadLine)
 			time.Sleep(time.Second)
 		}
-		r.add(ingest.BadID)
+		r.add("cozystack", ingest.BadID)
 		time.Sleep(time.Hour)
-		r.add(ingest.Busy)
+		r.add("cozystack", ingest.Busy)
 		cancel()
 		loop.Wait()
 	})

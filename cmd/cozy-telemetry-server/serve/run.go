@@ -6,9 +6,6 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-
-	"github.com/cozystack/cozystack-telemetry-server/ingest/forward"
-	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
 // The shares of the 10 seconds within which a stopped server is gone.
@@ -54,9 +51,15 @@ func (s *server) start(ctx context.Context, loops *errgroup.Group) {
 	if s.cfg.backupDir != "" {
 		loop(func() { s.backups.Run(ctx) })
 	}
-	if s.cfg.forwardURL != "" {
-		forwarder := forward.New(s.store.QueueOf(rollup.Cozystack), s.cfg.forwardURL, forward.Config{OnForward: s.metrics.onForward})
-		loop(func() { forwarder.Run(ctx, s.log) })
+	for product, forwarder := range s.forwarders() {
+		loop(func() { forwarder.Run(ctx, s.logOf(product)) })
+	}
+	loop(func() { s.keys.Run(ctx, s.log) })
+	for _, product := range s.cfg.products.On() {
+		if product.Sessions && s.cfg.forwardURLOf(product.Name) != "" {
+			days := &totals{store: s.store, product: product.Name, now: s.now, log: s.log}
+			loop(func() { days.run(ctx) })
+		}
 	}
 }
 

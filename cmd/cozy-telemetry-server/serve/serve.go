@@ -17,6 +17,7 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/exclude"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/forget"
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/keys"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/lobby"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/private"
 	"github.com/cozystack/cozystack-telemetry-server/ingest"
@@ -31,6 +32,7 @@ import (
 type server struct {
 	cfg     Config
 	log     zerolog.Logger
+	now     func() time.Time
 	metrics *metrics
 
 	store        *store.Store
@@ -38,7 +40,10 @@ type server struct {
 	unlockMirror func()         // nil while it is not locked
 	apps         *appsource.Source
 	overview     *overview.Overview
-	ingest       *ingest.Handler
+	ingest       *ingest.Handler            // of Cozystack, and what the others share
+	handlers     map[string]*ingest.Handler // of the products that are on
+	routes       map[string]route           // of reports, by path
+	keys         *keys.Keys
 	backfill     *backfill.Loop
 	excluder     *exclude.Excluder
 	forget       *forget.Loop
@@ -77,7 +82,7 @@ func newServer(cfg Config, env cli.Environment, log zerolog.Logger) (*server, er
 		return nil, err
 	}
 	s := &server{
-		cfg: cfg, log: log, metrics: newMetrics(env.Now), tally: anomalies.NewTally(env.Now()),
+		cfg: cfg, log: log, now: env.Now, metrics: newMetrics(env.Now, cfg.products), tally: anomalies.NewTally(env.Now()),
 		lobby: cfg.connections.lobby(), guard: private.Guard{Hosts: cfg.adminHosts, Token: token},
 	}
 	if s.store, err = s.openStore(env); err == nil {
@@ -107,7 +112,7 @@ func (c Config) folders() map[string]string {
 // build builds the parts upon the open file, each upon those before it.
 func (s *server) build(env cli.Environment) error {
 	for _, part := range []func(cli.Environment) error{
-		s.buildIdentity, s.buildMirror, s.buildOverview, s.buildBackups, s.buildIngest,
+		s.buildIdentity, s.buildMirror, s.buildOverview, s.buildBackups, s.buildIngest, s.buildProducts,
 	} {
 		if err := part(env); err != nil {
 			return err

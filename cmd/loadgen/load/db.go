@@ -22,8 +22,6 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-const product = "cozystack"
-
 // DBOptions says what [DB] writes.
 type DBOptions struct {
 	// Path is the file to make. There must be none yet.
@@ -131,7 +129,7 @@ func (d *dbWriter) write(ctx context.Context, folders []*folder) error {
 func (d *dbWriter) merge(ctx context.Context, chunks <-chan dayChunk) error {
 	for c := range chunks {
 		d.progress("%s", c.date)
-		if err := d.store.MergeDays(ctx, product, c.date, c.days); err != nil {
+		if err := d.store.MergeDays(ctx, rollup.Cozystack, c.date, c.days); err != nil {
 			return err
 		}
 		d.clusterDays += len(c.days)

@@ -1,0 +1,145 @@
+package load
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/products"
+	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/others"
+	"github.com/cozystack/cozystack-telemetry-server/product"
+	"github.com/cozystack/cozystack-telemetry-server/store"
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// othersChunk is how many installations' days are held in memory at a time.
+const othersChunk = 128
+
+// OthersOptions says what [Others] writes.
+type OthersOptions struct {
+	others.Config
+	// Keys are those of the files.
+	Keys product.Keys
+	// Which tells to which of several servers a report came; nil: all to the first.
+	Which func(others.Report) int
+}
+
+// Others records in the servers' files what the installations of another product have
+// reported, as what the server's own decoder makes of it, and returns the truth.
+func Others(ctx context.Context, o OthersOptions, servers ...*store.Store) (*others.Truth, error) {
+	all := products.All()
+	i := slices.IndexFunc(all, func(p product.Product) bool { return p.Name == o.Product })
+	if i < 0 || o.Count < 1 {
+		return nil, fmt.Errorf("%w: no installations, or no product is named %q", ErrOptions, o.Product)
+	}
+	decoder, err := product.NewDecoder(all[i], false)
+	if err != nil {
+		return nil, err
+	}
+	w := &othersWriter{OthersOptions: o, servers: servers, product: all[i], decoder: decoder, truth: new(others.Truth)}
+	group, working := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for first := 0; first < o.Count; first += othersChunk {
+		group.Go(func() error { return w.write(working, first, min(first+othersChunk, o.Count)) })
+	}
+	return w.truth, group.Wait()
+}
+
+type othersWriter struct {
+	OthersOptions
+	servers []*store.Store
+	product product.Product
+	decoder *product.Decoder
+
+	mu    sync.Mutex // held for the rest
+	truth *others.Truth
+}
+
+// instanceDays are the days of some installations.
+type instanceDays map[rollup.Date]map[string]rollup.Day
+
+// write records what some installations have reported.
+func (w *othersWriter) write(ctx context.Context, from, to int) error {
+	days := make([]instanceDays, len(w.servers))
+	for i := range days {
+		days[i] = make(instanceDays)
+	}
+	for i := from; i < to && ctx.Err() == nil; i++ {
+		for r := range w.Reports(i) {
+			server := 0
+			if w.Which != nil {
+				server = w.Which(r)
+			}
+			if err := w.fold(days[server], r); err != nil {
+				return err
+			}
+		}
+	}
+	for i, s := range w.servers {
+		if err := w.record(ctx, s, days[i]); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+func (w *othersWriter) record(ctx context.Context, s *store.Store, days instanceDays) error {
+	for _, date := range slices.Sorted(maps.Keys(days)) {
+		var all []rollup.InstanceDay
+		for id, day := range days[date] {
+			all = append(all, rollup.InstanceDay{Instance: id, Day: day})
+		}
+		slices.SortFunc(all, func(a, b rollup.InstanceDay) int { return strings.Compare(a.Instance, b.Instance) })
+		if err := s.MergeDays(ctx, w.product.Name, date, all); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fold merges a report into its day.
+func (w *othersWriter) fold(days instanceDays, r others.Report) error {
+	w.mu.Lock()
+	w.truth.Add(r, r.At)
+	w.mu.Unlock()
+	report, err := w.decoder.DecodeFrom(nil, bytes.NewReader(r.Body), r.Header.Get)
+	if err != nil || len(report.LeftOut) > 0 {
+		return fmt.Errorf("load: a report of %s, without %v: %w", r.Product, report.LeftOut, err)
+	}
+	date, received := rollup.DateOf(r.At), r.At
+	if w.product.Sessions {
+		received = date.Start()
+	}
+	id, err := w.product.ID(w.Keys, report.Name, date)
+	if err != nil || id == "" {
+		return err
+	}
+	if days[date] == nil {
+		days[date] = make(map[string]rollup.Day)
+	}
+	day := rollup.FromReport(rollup.Report{Product: r.Product, Instance: id, Received: received, Samples: report.Samples})
+	days[date][id] = days[date][id].Merge(day)
+	return nil
+}
+
+// monthFigures returns the figures of each month.
+func monthFigures(t *others.Truth, from, to rollup.MonthID) map[rollup.MonthID]others.Figures {
+	figures := make(map[rollup.MonthID]others.Figures)
+	for m := from; m <= to; m++ {
+		figures[m] = t.Figures(m.Start(), m.Start())
+	}
+	return figures
+}
+
+// othersFleet is the fleet of a product over some months.
+func othersFleet(name string, count int, seed uint64, from, to rollup.MonthID, now time.Time) others.Config {
+	return others.Config{Product: name, Seed: seed, Count: count, From: from.Start(), To: earlier(to.End(), now)}
+}

@@ -19,6 +19,7 @@ type monthSum struct {
 	found    []int32
 	touched  []int32
 	series   []seriesSum
+	slots    map[int32][]rollup.Slot // by place, in any order, and some hours twice; few series have any
 	metrics  []metricSum
 	reported []int32 // the places of the metrics seen
 	// daySums adds up the peaks of the record at hand by metric; the metrics that
@@ -32,8 +33,7 @@ type monthSum struct {
 
 type seriesSum struct {
 	rollup.Highest
-	seen  uint16
-	slots []rollup.Slot // in any order, and some hours twice
+	seen uint16
 }
 
 type metricSum struct {
@@ -62,14 +62,16 @@ func fit[E any](s []E, n int, empty E) []E {
 	return s
 }
 
-// at returns the sum of the series at a place.
-func (m *monthSum) at(place int32) *seriesSum {
+// add takes what a record says of the series at a place.
+func (m *monthSum) add(place int32, highest rollup.Highest, seen uint16) {
 	if m.found[place] == notFound {
 		m.found[place] = int32(len(m.series))
 		m.touched = append(m.touched, place)
-		m.series = append(m.series, seriesSum{})
+		m.series = append(m.series, seriesSum{highest, seen})
+		return
 	}
-	return &m.series[m.found[place]]
+	sum := &m.series[m.found[place]]
+	sum.Highest, sum.seen = sum.Merge(highest), max(sum.seen, seen)
 }
 
 // addDay takes a day's record; package record tells what stands in it. The days of a
@@ -119,9 +121,7 @@ func (m *monthSum) takeDays(b []byte, series []meaning, days rollup.DaySet) erro
 		if s.series == notWanted {
 			continue
 		}
-		sum := m.at(s.series)
-		sum.Highest = sum.Merge(rollup.Steady(p.Peak, last, second))
-		sum.seen = max(sum.seen, firstHour+uint16(p.Hour))
+		m.add(s.series, rollup.Steady(p.Peak, last, second), firstHour+uint16(p.Hour))
 		if m.daySums[s.metric] == notSeen {
 			m.dayMetrics = append(m.dayMetrics, s.metric)
 		}
@@ -160,7 +160,7 @@ func (m *monthSum) takeMarks(marks record.MarkReader, series []meaning, days rol
 	for p, slotting, n, ok := marks.Next(); ok; p, slotting, n, ok = marks.Next() {
 		place := series[p.Number].series // which takeDays has looked at
 		if slotting == rollup.ByDay && place != notWanted {
-			m.at(place).slot(days, 0, p.Peak)
+			m.slot(place, days, 0, p.Peak)
 		}
 		before := -1
 		for range n {
@@ -170,7 +170,7 @@ func (m *monthSum) takeMarks(marks record.MarkReader, series []meaning, days rol
 			}
 			before = int(s.At)
 			if place != notWanted {
-				m.at(place).slot(days, s.At, s.Value)
+				m.slot(place, days, s.At, s.Value)
 			}
 		}
 	}
@@ -178,10 +178,17 @@ func (m *monthSum) takeMarks(marks record.MarkReader, series []meaning, days rol
 }
 
 // slot takes a value that an hour had on some days.
-func (s *seriesSum) slot(days rollup.DaySet, hour uint16, v float64) {
+func (m *monthSum) slot(place int32, days rollup.DaySet, hour uint16, v float64) {
 	for ; days != 0; days &= days - 1 {
-		s.slots = append(s.slots, rollup.Slot{At: uint16(days.First()-1)*24 + hour, Value: v})
+		m.addSlot(place, rollup.Slot{At: uint16(days.First()-1)*24 + hour, Value: v})
 	}
+}
+
+func (m *monthSum) addSlot(place int32, s rollup.Slot) {
+	if m.slots == nil {
+		m.slots = make(map[int32][]rollup.Slot)
+	}
+	m.slots[place] = append(m.slots[place], s)
 }
 
 // addMonth takes a month's record.
@@ -195,14 +202,11 @@ func (m *monthSum) addMonth(b []byte, series []meaning) error {
 		}
 		place := series[p.Number].series
 		if place != notWanted {
-			sum := m.at(place)
-			sum.Highest = sum.Merge(p.Highest)
-			sum.seen = max(sum.seen, p.Seen)
+			m.add(place, p.Highest, p.Seen)
 		}
 		for range p.Slots {
 			if s := r.Slot(); place != notWanted {
-				sum := m.at(place)
-				sum.slots = append(sum.slots, s)
+				m.addSlot(place, s)
 			}
 		}
 	}
@@ -234,9 +238,13 @@ func (m *monthSum) take(x *Index, into *rollup.Month) {
 	into.Peaks = slices.Grow(into.Peaks[:0], len(m.touched))[:len(m.touched)]
 	for i, place := range m.touched {
 		p, sum := &into.Peaks[i], &m.series[m.found[place]]
-		p.Series, p.Highest, p.Seen, p.Slots = x.series[place], sum.Highest, sum.seen, rollup.JoinSlots(sum.slots)
+		p.Series, p.Highest, p.Seen, p.Slots = x.series[place], sum.Highest, sum.seen, nil
+		if len(m.slots) > 0 {
+			p.Slots = rollup.JoinSlots(m.slots[place])
+		}
 		m.found[place] = notFound
 	}
+	clear(m.slots)
 	into.Metrics = into.Metrics[:0]
 	slices.Sort(m.reported)
 	for _, place := range m.reported {

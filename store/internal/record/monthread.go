@@ -41,7 +41,7 @@ func (r *MonthReader) Peak(p *NumberedPeak) {
 	head := r.number()
 	p.Number = r.next + head>>monthFlagBits
 	r.next = p.Number + 1
-	p.Highest = r.usual()
+	r.usual(&p.Highest)
 	p.Seen, p.Slots = r.seen, 0
 	if head&flagDetails != 0 {
 		r.peakDetails(p)
@@ -88,7 +88,7 @@ type NumberedMetric struct {
 func (r *MonthReader) Metric() NumberedMetric {
 	head := r.uvarint()
 	m := NumberedMetric{Number: head >> monthFlagBits, Days: r.days}
-	m.Highest = r.usual()
+	r.usual(&m.Highest)
 	if head&flagDetails == 0 {
 		return m
 	}
@@ -106,7 +106,12 @@ func (r *MonthReader) Metric() NumberedMetric {
 }
 
 // usual reads a value, which was reached on the last two days of the instance.
-func (r *MonthReader) usual() rollup.Highest { return rollup.Steady(r.value(), r.last, r.second) }
+func (r *MonthReader) usual(h *rollup.Highest) {
+	h.Peak, h.Second = r.value(), 0
+	if h.PeakDay, h.SecondDay = r.last, r.second; h.SecondDay != 0 {
+		h.Second = h.Peak
+	}
+}
 
 // details reads what differs from the usual two highest days.
 func (r *MonthReader) details(h *rollup.Highest, flags byte) {

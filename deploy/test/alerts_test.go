@@ -80,28 +80,36 @@ type scenario map[string][2]float64
 // healthy is a server that has nothing to complain of, at now.
 func healthy(now time.Time) scenario {
 	return scenario{
-		`build_info{version="v1"}`:                        {1, 1},
-		`reports_total{code="200"}`:                       {0, 1000},
-		`reports_total{code="503"}`:                       {0, 0},
-		`reports_total{code="400"}`:                       {0, 10},
-		`commits_total{outcome="committed"}`:              {0, 1000},
-		`commits_total{outcome="failed"}`:                 {3, 3},
-		`report_age_seconds{product="cozystack"}`:         {60, 900},
-		`queue_age_seconds`:                               {0, 600},
-		`queue_bytes`:                                     {0, 1e8},
-		`queue_max_bytes`:                                 {1e9, 1e9},
-		`queue_dropped_samples_total{reason="full"}`:      {5, 5},
-		`forward_requests_total{outcome="delivered"}`:     {0, 100},
-		`forward_requests_total{outcome="misconfigured"}`: {2, 2},
-		`vmselect_asks_total{outcome="answered"}`:         {0, 100},
-		`vmselect_asks_total{outcome="failed"}`:           {1, 1},
-		`database_bytes`:                                  {1e9, 1e9},
-		`database_max_bytes`:                              {0, 0},
-		`volume_free_bytes{of="database"}`:                {1e9, 1e9},
-		`volume_reserve_bytes`:                            {2e8, 2e8},
-		`backups_total{outcome="failed"}`:                 {0, 0},
-		`anomalies{kind="new_ids"}`:                       {0, 0},
-		`last_backup_timestamp_seconds`:                   {unix(now.Add(-25 * time.Hour)), unix(now.Add(-25 * time.Hour))},
+		`build_info{version="v1"}`:                                         {1, 1},
+		`reports_total{product="cozystack",code="200"}`:                    {0, 1000},
+		`reports_total{product="cozystack",code="503"}`:                    {0, 0},
+		`reports_total{product="cozystack",code="400"}`:                    {0, 10},
+		`reports_total{product="synapse",code="200"}`:                      {0, 100},
+		`reports_total{product="synapse",code="400"}`:                      {0, 5},
+		`reports_refused_total{product="cozystack",reason="store"}`:        {0, 0},
+		`reports_refused_total{product="synapse",reason="store"}`:          {2, 2},
+		`reports_refused_total{product="synapse",reason="field"}`:          {0, 5},
+		`report_age_seconds{product="synapse"}`:                            {8 * 3600, 8.5 * 3600},
+		`report_age_seconds{product="coroot"}`:                             {3600, 3600},
+		`report_age_seconds{product="kubeatlas"}`:                          {86400, 2 * 86400},
+		`commits_total{outcome="committed"}`:                               {0, 1000},
+		`commits_total{outcome="failed"}`:                                  {3, 3},
+		`report_age_seconds{product="cozystack"}`:                          {60, 900},
+		`queue_age_seconds`:                                                {0, 600},
+		`queue_bytes`:                                                      {0, 1e8},
+		`queue_max_bytes`:                                                  {1e9, 1e9},
+		`queue_dropped_samples_total{reason="full"}`:                       {5, 5},
+		`forward_requests_total{product="coroot",outcome="delivered"}`:     {0, 100},
+		`forward_requests_total{product="coroot",outcome="misconfigured"}`: {2, 2},
+		`vmselect_asks_total{outcome="answered"}`:                          {0, 100},
+		`vmselect_asks_total{outcome="failed"}`:                            {1, 1},
+		`database_bytes`:                                                   {1e9, 1e9},
+		`database_max_bytes`:                                               {0, 0},
+		`volume_free_bytes{of="database"}`:                                 {1e9, 1e9},
+		`volume_reserve_bytes`:                                             {2e8, 2e8},
+		`backups_total{outcome="failed"}`:                                  {0, 0},
+		`anomalies{kind="new_ids"}`:                                        {0, 0},
+		`last_backup_timestamp_seconds`:                                    {unix(now.Add(-25 * time.Hour)), unix(now.Add(-25 * time.Hour))},
 	}
 }
 
@@ -110,21 +118,31 @@ func unix(t time.Time) float64 { return float64(t.Unix()) }
 // troubles are what each alert is for.
 func troubles(now time.Time) map[string]scenario {
 	return map[string]scenario{
-		"TelemetryNotReady":             {`reports_total{code="503"}`: {0, 50}},
-		"TelemetryCommitsFail":          {`commits_total{outcome="failed"}`: {3, 9}},
-		"TelemetrySilent":               {`report_age_seconds{product="cozystack"}`: {1500, 3300}},
-		"TelemetryQueueOld":             {`queue_age_seconds`: {1900, 3700}},
-		"TelemetryQueueGrows":           {`queue_bytes`: {1e8, 6e8}},
-		"TelemetryQueueDrops":           {`queue_dropped_samples_total{reason="full"}`: {5, 500}},
-		"TelemetryForwardMisconfigured": {`forward_requests_total{outcome="misconfigured"}`: {2, 5}},
-		"TelemetryQueriesFail":          {`vmselect_asks_total{outcome="failed"}`: {1, 7}},
-		"TelemetryFileNearBound":        {`database_max_bytes`: {1.1e9, 1.1e9}},
-		"TelemetryVolumeShort":          {`volume_free_bytes{of="database"}`: {1e8, 1e8}},
-		"TelemetryBackupStale":          {`last_backup_timestamp_seconds`: {unix(now.Add(-50 * time.Hour)), unix(now.Add(-50 * time.Hour))}},
-		"TelemetryBackupStale, failing": {`backups_total{outcome="failed"}`: {0, 1}},
-		"TelemetryBackupStale, never":   {`backups_total{outcome="failed"}`: {0, 2}, `last_backup_timestamp_seconds`: {0, 0}},
-		"TelemetryAnomalies":            {`anomalies{kind="new_ids"}`: {1, 2}},
-		"":                              {},
+		"TelemetryNotReady": {
+			`reports_total{product="cozystack",code="503"}`: {0, 50}, `reports_refused_total{product="cozystack",reason="store"}`: {0, 50},
+		},
+		"TelemetryReportsLost":                           {`reports_refused_total{product="synapse",reason="store"}`: {2, 3}},
+		"TelemetryReportsLost, busy":                     {`reports_refused_total{product="coroot",reason="busy"}`: {0, 1}},
+		"TelemetryReportsRefused":                        {`reports_total{product="synapse",code="400"}`: {0, 20}},
+		"TelemetryReportsRefused, limits":                {`reports_total{product="synapse",code="429"}`: {0, 20}},
+		"TelemetryProductSilent":                         {`report_age_seconds{product="synapse"}`: {9 * 3600, 9.5 * 3600}},
+		"TelemetryProductSilent, coroot":                 {`report_age_seconds{product="coroot"}`: {3 * 3600, 3.5 * 3600}},
+		"TelemetryProductSilent, kubeatlas":              {`report_age_seconds{product="kubeatlas"}`: {3 * 86400, 3.1 * 86400}},
+		"TelemetryFileNearBound TelemetryFileNearlyFull": {`database_max_bytes`: {1.04e9, 1.04e9}},
+		"TelemetryCommitsFail":                           {`commits_total{outcome="failed"}`: {3, 9}},
+		"TelemetrySilent":                                {`report_age_seconds{product="cozystack"}`: {1500, 3300}},
+		"TelemetryQueueOld":                              {`queue_age_seconds`: {1900, 3700}},
+		"TelemetryQueueGrows":                            {`queue_bytes`: {1e8, 6e8}},
+		"TelemetryQueueDrops":                            {`queue_dropped_samples_total{reason="full"}`: {5, 500}},
+		"TelemetryForwardMisconfigured":                  {`forward_requests_total{product="coroot",outcome="misconfigured"}`: {2, 5}},
+		"TelemetryQueriesFail":                           {`vmselect_asks_total{outcome="failed"}`: {1, 7}},
+		"TelemetryFileNearBound":                         {`database_max_bytes`: {1.1e9, 1.1e9}},
+		"TelemetryVolumeShort":                           {`volume_free_bytes{of="database"}`: {1e8, 1e8}},
+		"TelemetryBackupStale":                           {`last_backup_timestamp_seconds`: {unix(now.Add(-50 * time.Hour)), unix(now.Add(-50 * time.Hour))}},
+		"TelemetryBackupStale, failing":                  {`backups_total{outcome="failed"}`: {0, 1}},
+		"TelemetryBackupStale, never":                    {`backups_total{outcome="failed"}`: {0, 2}, `last_backup_timestamp_seconds`: {0, 0}},
+		"TelemetryAnomalies":                             {`anomalies{kind="new_ids"}`: {1, 2}},
+		"":                                               {},
 	}
 }
 
@@ -134,7 +152,7 @@ func TestAlertsFire(t *testing.T) {
 	v := startVictoria(t)
 	all := rules(t)
 	begin := time.Now().Truncate(time.Hour).Add(-100 * 24 * time.Hour)
-	moment := func(i int) time.Time { return begin.Add(time.Duration(i) * 5 * 24 * time.Hour) }
+	moment := func(i int) time.Time { return begin.Add(time.Duration(i) * 3 * 24 * time.Hour) }
 	names := slices.Sorted(maps.Keys(troubles(begin)))
 	for i, name := range names {
 		s := healthy(moment(i))

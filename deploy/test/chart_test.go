@@ -3,6 +3,7 @@ package deploy
 import (
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -119,16 +120,43 @@ func TestChartFlags(t *testing.T) {
 		"--db-max-bytes=4294967296",
 		"--db-path=/data/t.db",
 		"--forward-url=http://insert:8480/insert/0/prometheus/api/v1/import/prometheus",
+		"--forward-url-coroot=http://coroot:8428/api/v1/import/prometheus",
+		"--forward-url-kubeatlas=",
+		"--kubeatlas-retention=30d",
 		"--listen-addr=:9081",
 		"--max-body-bytes=10000000",
 		"--metric-allow=cozy_*,other_*",
+		"--min-share=10",
 		"--products=cozystack,synapse,coroot,kubeatlas",
 		"--snapshot-dir=/data/months",
+		"--synapse-keep-names=true",
 		"--trusted-proxies=10.0.0.0/8,fd00::/8",
 		"--vmselect-url=http://select:8481",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("the arguments are\n%q, want\n%q", got, want)
+	}
+}
+
+// TestChartProductFlags holds that a product that is off has no flags.
+func TestChartProductFlags(t *testing.T) {
+	for values, want := range map[string][]string{
+		"": {"--products=cozystack"},
+		"{products: [synapse], forwardURLs: {synapse: 'http://a', coroot: 'http://b'}}": {
+			"--forward-url-synapse=http://a", "--min-share=5", "--products=synapse",
+		},
+		"{products: [cozystack, kubeatlas], synapseKeepNames: true}": {
+			"--kubeatlas-retention=90d", "--min-share=5", "--products=cozystack,kubeatlas",
+		},
+	} {
+		args := arguments(t, values)
+		checkCommandLine(t, args, nil)
+		got := slices.DeleteFunc(args, func(arg string) bool {
+			return !regexp.MustCompile(`^--(forward-url-|min-share|products|synapse|kubeatlas)`).MatchString(arg)
+		})
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", values, got, want)
+		}
 	}
 }
 
@@ -261,6 +289,10 @@ func TestChartRefuses(t *testing.T) {
 		"products: [dendrite]":                                "products",
 		"products: []":                                        "products",
 		"flags: {products: synapse}":                          "products",
+		"flags: {min-share: 1}":                               "min-share",
+		"kubeatlasRetention: 91d":                             "kubeatlasRetention",
+		"forwardURLs: {coroot: vm}":                           "forwardURLs",
+		"minShare: 0":                                         "minShare",
 		"httpRoute: {enabled: true}":                          "host",
 		"httpRoute: {enabled: true, host: a.example}":         "parentRefs",
 		"ingress: {products: {cozystack: {host: b.example}}}": "cozystack",

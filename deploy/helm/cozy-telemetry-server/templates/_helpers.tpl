@@ -89,6 +89,17 @@ least is the server's. */ -}}
   "db-path" .Values.config.dbPath
   "admin-addr" .Values.config.adminAddr
   "products" .Values.products -}}
+{{- range without .Values.products "cozystack" -}}
+{{- $_ := set $flags "min-share" $.Values.minShare -}}
+{{- if hasKey $.Values.forwardURLs . -}}
+{{- $_ := set $flags (printf "forward-url-%s" .) (get $.Values.forwardURLs .) -}}
+{{- end -}}
+{{- if and (eq . "synapse") $.Values.synapseKeepNames -}}
+{{- $_ := set $flags "synapse-keep-names" true -}}
+{{- else if eq . "kubeatlas" -}}
+{{- $_ := set $flags "kubeatlas-retention" $.Values.kubeatlasRetention -}}
+{{- end -}}
+{{- end -}}
 {{- with include "telemetry.trusted" . | fromJsonArray -}}
 {{- $_ := set $flags "trusted-proxies" . -}}
 {{- end -}}

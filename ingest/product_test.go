@@ -153,7 +153,7 @@ func TestBodiesOfProducts(t *testing.T) {
 		"cut":                    {strings.NewReader(report(max / 2)[:max/2]), -1, "", 400, "the body is no JSON"},
 		"packed":                 {strings.NewReader(zipped(t, report(max/2))), -1, "gzip", 200, "{}"},
 		"a bomb":                 {strings.NewReader(zipped(t, report(max))), -1, "gzip", 413, "larger than 65536 bytes"},
-		"damaged":                {strings.NewReader(zipped(t, report(max / 2))[:40]), -1, "gzip", 400, "damaged or cut off"},
+		"damaged":                {strings.NewReader(zipped(t, report(max/2))[:40]), -1, "gzip", 400, "damaged or cut off"},
 		"of another encoding":    {strings.NewReader(report(1)), -1, "br", 415, "gzip or absent"},
 		"empty":                  {strings.NewReader(""), 0, "", 400, "is no JSON object"},
 	} {

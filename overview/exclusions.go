@@ -23,7 +23,9 @@ func (o *Overview) asks(excluded rollup.Exclusions) bool {
 // leaves no time for, and where vmselect failed, is counted again later by Run.
 func (o *Overview) CountAgain(ctx context.Context) (left []rollup.MonthID, err error) {
 	o.forget()
-	return o.countAgain(ctx, func(rollup.MonthID) bool { return false })
+	err = o.countProductsAgain(ctx)
+	left, countErr := o.countAgain(ctx, func(rollup.MonthID) bool { return false })
+	return left, errors.Join(err, countErr)
 }
 
 // countAgain returns the months that stay stale though both sources were heard.

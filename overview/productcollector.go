@@ -28,6 +28,9 @@ func (c *collector) collectProducts(ctx context.Context) error {
 // have changed.
 func (c *collector) collectProduct(ctx context.Context, p product.Product, id rollup.MonthID) error {
 	key, now, late := productMonth{p.Name, id}, c.cfg.Now(), window{id, id}.late()
+	if !c.closed(window{id, id}, now) {
+		return nil
+	}
 	changes := c.store.Changes(p.Name, id)
 	then, counted := c.counted[key]
 	if counted && then == changes {
@@ -39,7 +42,7 @@ func (c *collector) collectProduct(ctx context.Context, p product.Product, id ro
 	}
 	isSettled := ok && stored.Final && !c.store.Exclusions(p.Name).Stale(stored.Ranked())
 	if counted || !isSettled || stored.CollectedAt.Before(late) && !now.Before(late) {
-		kept, err := c.settleProduct(ctx, p, id)
+		kept, err := c.storeProduct(ctx, p, id)
 		if err != nil {
 			return err
 		}
@@ -57,14 +60,13 @@ func (c *collector) collectProduct(ctx context.Context, p product.Product, id ro
 	return nil
 }
 
-// settleProduct counts a month of a product, and offers the store what it has found if it
-// is final. It returns what stands then: the zero snapshot where there is nothing.
-func (o *Overview) settleProduct(ctx context.Context, p product.Product, id rollup.MonthID) (kept rollup.ProductSnapshot, err error) {
-	if !o.closed(window{id, id}, o.cfg.Now()) {
-		return kept, nil
-	}
-	if err := o.store.CloseDays(ctx, id, id.Last()); err != nil {
-		return kept, err
+// storeProduct counts a month of a product, and offers the store what it has found. It
+// returns what stands then: the zero snapshot where there is nothing.
+func (o *Overview) storeProduct(ctx context.Context, p product.Product, id rollup.MonthID) (kept rollup.ProductSnapshot, err error) {
+	if o.closed(window{id, id}, o.cfg.Now()) {
+		if err := o.store.CloseDays(ctx, id, id.Last()); err != nil {
+			return kept, err
+		}
 	}
 	s, _, err := o.countProduct(p, id)
 	if errors.Is(err, ErrNoData) {
@@ -76,8 +78,30 @@ func (o *Overview) settleProduct(ctx context.Context, p product.Product, id roll
 	if err != nil {
 		return kept, fmt.Errorf("overview: %s of %s: %w", id, p.Name, err)
 	}
-	o.forget()
+	if kept.Final { // else it is soon counted again
+		o.productMonths.clear()
+		o.answers.clear()
+	}
 	return kept, nil
+}
+
+// countProductsAgain counts the months of products that were counted under other
+// exclusions.
+func (o *Overview) countProductsAgain(ctx context.Context) error {
+	for _, p := range o.cfg.Products {
+		first, ok, err := o.store.FirstMonth(p.Name)
+		for id := first; err == nil && ok && id <= rollup.MonthOf(o.cfg.Now()); id++ {
+			var stored rollup.ProductSnapshot
+			var known bool
+			if stored, known, err = o.store.ProductSnapshot(p.Name, id); known && o.store.Exclusions(p.Name).Stale(stored.Ranked()) {
+				_, err = o.storeProduct(ctx, p, id)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Settle makes sure that a month of a product that has any records has its final snapshot,
@@ -89,7 +113,7 @@ func (o *Overview) Settle(ctx context.Context, p product.Product, id rollup.Mont
 	}
 	stored, ok, err := o.store.ProductSnapshot(p.Name, id)
 	if err == nil && !(ok && stored.Final) {
-		_, err = o.settleProduct(ctx, p, id)
+		_, err = o.storeProduct(ctx, p, id)
 	}
 	return err == nil, err
 }
@@ -102,13 +126,8 @@ func (c *collector) saveProducts(ctx context.Context) error {
 	}
 	var failed error
 	for _, p := range c.cfg.Products {
-		s, _, err := c.countProduct(p, rollup.MonthOf(now))
-		if err == nil {
-			_, err = c.store.OfferProductSnapshot(ctx, s)
-		}
-		if !errors.Is(err, ErrNoData) {
-			failed = errors.Join(failed, err)
-		}
+		_, err := c.storeProduct(ctx, p, rollup.MonthOf(now))
+		failed = errors.Join(failed, err)
 	}
 	if failed == nil {
 		c.savedProducts = now

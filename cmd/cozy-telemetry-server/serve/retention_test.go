@@ -1,6 +1,8 @@
 package serve
 
 import (
+	"context"
+	"errors"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -9,7 +11,10 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"github.com/spf13/pflag"
 
+	"github.com/cozystack/cozystack-telemetry-server/overview"
+	"github.com/cozystack/cozystack-telemetry-server/product"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -199,4 +204,99 @@ func TestRetentionWithAWrongClock(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Days of KubeAtlas go when they are older than the flag says, but stay until the figures
+// of their month are final: these answer for it ever after.
+func TestRetentionOfSessions(t *testing.T) {
+	s := newProductServer(t, "2026-03-31T12", "--kubeatlas-retention=10d")
+	body := s.fixture("kubeatlas", "kubeatlas")
+	for day := rollup.DateOf(s.now()) - 40; day <= rollup.DateOf(s.now()); day++ {
+		s.records("kubeatlas", "", body, day.String()+"T00")
+	}
+	first := func() rollup.Date { return s.kept()[0] }
+	s.rounds(t, 6)
+	if got := first().String(); got != "2026-03-01" { // February is over, March is not
+		t.Errorf("the first day is %s", got)
+	}
+	// The grace period is an hour.
+	s.at("2026-04-01T00")
+	s.records("kubeatlas", "", body, "2026-04-01T00")
+	if s.rounds(t, 6); first().String() != "2026-03-01" {
+		t.Errorf("days of a month are removed before it is final: the first one is %s", first())
+	}
+	s.at("2026-04-01T02")
+	if s.rounds(t, 6); first().String() != "2026-03-22" {
+		t.Errorf("the first day is %s", first())
+	}
+	for month, instances := range map[string]int64{"2026-02": 10, "2026-03": 31} {
+		snap, _, err := s.store.ProductSnapshot("kubeatlas", monthNamed(t, month))
+		if err != nil || !snap.Final || snap.Instances != instances {
+			t.Errorf("%s: %+v, %v", month, snap, err)
+		}
+		if got := s.ask("kubeatlas", month, overview.Average).Periods.Month; got.Instances != instances {
+			t.Errorf("%s shows %+v", month, got)
+		}
+	}
+}
+
+// No day of KubeAtlas stays for longer than it promises, whatever is wrong.
+func TestRetentionKeepsPromises(t *testing.T) {
+	s := newProductServer(t, "2026-06-30T12")
+	body := s.fixture("kubeatlas", "kubeatlas")
+	for day := rollup.DateOf(s.now()) - 95; day <= rollup.DateOf(s.now()); day++ {
+		s.records("kubeatlas", "", body, day.String()+"T00")
+	}
+	var log strings.Builder
+	s.retention.log = zerolog.New(&log)
+	s.retention.settle = func(context.Context, product.Product, rollup.MonthID) (bool, error) {
+		return false, errors.New("the disk is full")
+	}
+	s.rounds(t, 6)
+	if days := s.kept(); !slices.Equal(days, span(rollup.DateOf(s.now()), 91)) {
+		t.Errorf("%d days are left, the first is %s", len(days), days[0])
+	}
+	if !strings.Contains(log.String(), "the disk is full") || !strings.Contains(log.String(), "--kubeatlas-retention") {
+		t.Errorf("the log says %s", log.String())
+	}
+	// A shorter time is only kept where the figures are.
+	s.retention.sessions = 5 * day
+	if s.rounds(t, 6); len(s.kept()) != 91 {
+		t.Errorf("%d days are left", len(s.kept()))
+	}
+}
+
+// How long KubeAtlas is kept can't be said to be longer than it promises.
+func TestRetentionOfSessionsIsBounded(t *testing.T) {
+	for value, want := range map[string]bool{"90d": true, "1d": true, "91d": false, "0": false, "12h": false} {
+		var cfg Config
+		f := pflag.NewFlagSet("", pflag.ContinueOnError)
+		cfg.Bind(f)
+		if err := f.Parse([]string{"--kubeatlas-retention=" + value}); err != nil {
+			t.Fatal(err)
+		}
+		err := cfg.Check()
+		if (err == nil) != want || err != nil && !strings.Contains(err.Error(), "--kubeatlas-retention") {
+			t.Errorf("%s: %v", value, err)
+		}
+	}
+}
+
+func monthNamed(t *testing.T, name string) rollup.MonthID {
+	t.Helper()
+	id, err := rollup.ParseMonth(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+// kept returns the days that the file has.
+func (s *productServer) kept() []rollup.Date {
+	s.Helper()
+	days, err := s.store.Days()
+	if err != nil {
+		s.Fatal(err)
+	}
+	return days
 }

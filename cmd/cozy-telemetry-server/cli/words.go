@@ -3,6 +3,8 @@ package cli
 import (
 	"fmt"
 	"strings"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
 // BytesText writes a size for people.
@@ -25,4 +27,13 @@ func CountOf(n int, what string) string {
 		what += "s"
 	}
 	return fmt.Sprintf("%d %s", n, what)
+}
+
+// InstanceOf says what an instance of a product is called: "cluster", or such as "synapse
+// instance".
+func InstanceOf(product string) string {
+	if product == "" || product == rollup.Cozystack {
+		return "cluster"
+	}
+	return product + " instance"
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	"github.com/cozystack/cozystack-telemetry-server/store/rewrite"
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
 // atRest forgets in a file that no server has open.
@@ -42,19 +43,22 @@ func newAtRest(c *command) (worker, error) {
 func (a *atRest) close() { a.unlock() }
 
 func (a *atRest) survey(ctx context.Context, r Request) (found rewrite.Found, err error) {
-	sel, err := r.selection()
-	if err != nil {
-		return found, err
-	}
 	err = a.withFile(func(s *store.Store) error {
-		found, err = s.Survey(ctx, sel)
+		sel, err := r.selection(func() ([]byte, error) { return keyOf(ctx, s) })
+		if err == nil {
+			found, err = s.Survey(ctx, sel)
+		}
 		return err
 	})
 	return found, err
 }
 
 func (a *atRest) forget(ctx context.Context, r Request) (result Result, err error) {
-	sel, err := r.selection()
+	var sel rollup.Selection
+	err = a.withFile(func(s *store.Store) error {
+		sel, err = r.selection(func() ([]byte, error) { return keyOf(ctx, s) })
+		return err
+	})
 	if err != nil {
 		return result, err
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -22,8 +23,9 @@ func Command(env cli.Environment) *cobra.Command {
 		Use:   "forget",
 		Short: "Remove every byte of clusters, or of days, from a file and its mirror",
 		Long: `Removes clusters from a file and its mirror: their days and months, and what of them
-waits to be forwarded; or only some days of theirs, or of all clusters. The file is
-written anew, so that nothing is left in free space either.
+waits to be forwarded; or only some days of theirs, or of all clusters. With --product
+instances of another product are meant, which --name names as they do themselves. The
+file is written anew, so that nothing is left in free space either.
 
 A running server is asked on its private listener; --db names a file that no server has
 open.
@@ -36,7 +38,10 @@ that were set aside, and what VictoriaMetrics has been sent: remove those there.
 
   # while the server runs: many, or some days of all
   cozy-telemetry-server forget --cluster-file ids.txt --dry-run
-  cozy-telemetry-server forget --from 2026-03-01 --to 2026-03-02`,
+  cozy-telemetry-server forget --from 2026-03-01 --to 2026-03-02
+
+  # a homeserver
+  cozy-telemetry-server forget --product synapse --name example.org`,
 		Args: cli.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c.in, c.out, c.errs = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
@@ -49,15 +54,19 @@ that were set aside, and what VictoriaMetrics has been sent: remove those there.
 	f.StringVar(&c.mirror, "snapshot-dir", "", "the mirror of --db; empty: there is none")
 	f.StringVar(&c.adminAddr, "admin-addr", cli.DefaultAdminAddr, "the server's private listener")
 	f.StringVar(&c.tokenFile, "admin-token-file", "", "file with the token that it asks for")
-	f.StringSliceVar(&c.request.Clusters, "cluster", nil, "ids of clusters; none and no file: all clusters")
+	f.StringVar(&c.request.Product, "product", "", "whose instances are meant; empty: Cozystack's clusters")
+	f.StringSliceVar(&c.request.Names, "name", nil, "names of instances of --product, such as example.org of synapse")
+	f.StringSliceVar(&c.request.Clusters, "cluster", nil, "ids of clusters, or of instances of --product; none, no name and no file: all")
 	f.StringSliceVar(&c.files, "cluster-file", nil, "files with ids, one a line; - is standard input")
 	f.StringVar(&c.request.From, "from", "", "the first day, such as 2026-03-01; empty: all days")
 	f.StringVar(&c.request.To, "to", "", "the last day")
 	f.BoolVar(&c.request.DryRun, "dry-run", false, "remove nothing, and tell what there is")
 	f.BoolVar(&c.yes, "yes", false, "do not ask")
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
-		if cmd.Flags().Changed("cluster") && len(c.request.Clusters) == 0 {
-			return errors.New("--cluster: it is empty") // and not all clusters
+		for flag, given := range map[string][]string{"cluster": c.request.Clusters, "name": c.request.Names} {
+			if cmd.Flags().Changed(flag) && len(given) == 0 {
+				return fmt.Errorf("--%s: it is empty", flag) // and not all clusters
+			}
 		}
 		return c.check()
 	}
@@ -86,10 +95,10 @@ func (c *command) check() error {
 	switch dated := c.request.From != "" || c.request.To != ""; {
 	case len(c.files) > 0 && !dated:
 		return nil // the files are read later
-	case len(c.request.Clusters) == 0 && !dated:
-		return errors.New("--cluster: is required, or --cluster-file, or --from and --to")
+	case len(c.request.Clusters)+len(c.request.Names) == 0 && !dated:
+		return errors.New("--cluster: is required, or --cluster-file, --name, or --from and --to")
 	}
-	_, err := c.request.selection()
+	_, err := c.request.selection(func() ([]byte, error) { return nil, nil }) // the ids are made later
 	return err
 }
 
@@ -114,7 +123,7 @@ func (c *command) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.out, "found: %s\n", foundText(found))
+	fmt.Fprintf(c.out, "found: %s\n", c.foundText(found))
 	if c.request.DryRun {
 		return c.notFound(found)
 	}
@@ -125,7 +134,7 @@ func (c *command) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.out, "removed: %s, and %s of the mirror", foundText(result.Found), cli.CountOf(result.MirrorLines, "line"))
+	fmt.Fprintf(c.out, "removed: %s, and %s of the mirror", c.foundText(result.Found), cli.CountOf(result.MirrorLines, "line"))
 	if c.db == "" {
 		fmt.Fprintf(c.out, "; reports waited %d ms", result.PausedMS)
 	}
@@ -140,9 +149,12 @@ func (c *command) worker() (worker, error) {
 	return newAtRest(c)
 }
 
-func foundText(f rewrite.Found) string {
+// noun is what is forgotten.
+func (c *command) noun() string { return cli.InstanceOf(c.request.Product) }
+
+func (c *command) foundText(f rewrite.Found) string {
 	text := fmt.Sprintf("%s with %s, and %s that wait to be forwarded",
-		cli.CountOf(f.Instances, "cluster"), cli.CountOf(f.Records, "record"), cli.CountOf(f.Lines, "line"))
+		cli.CountOf(f.Instances, c.noun()), cli.CountOf(f.Records, "record"), cli.CountOf(f.Lines, "line"))
 	if f.Records > 0 {
 		text += fmt.Sprintf("; from %s to %s", f.From, f.To)
 	}
@@ -158,9 +170,9 @@ func (c *command) notFound(f rewrite.Found) error {
 		return nil
 	}
 	if c.request.DryRun {
-		return fmt.Errorf("%s not found", cli.CountOf(len(f.NotFound), "cluster"))
+		return fmt.Errorf("%s not found", cli.CountOf(len(f.NotFound), c.noun()))
 	}
-	return fmt.Errorf("%s not found; the others, if any, were forgotten", cli.CountOf(len(f.NotFound), "cluster"))
+	return fmt.Errorf("%s not found; the others, if any, were forgotten", cli.CountOf(len(f.NotFound), c.noun()))
 }
 
 var errNotConfirmed = errors.New("nothing was removed; say yes, or give --yes")
@@ -170,9 +182,9 @@ func (c *command) confirm(f rewrite.Found) error {
 	if c.yes {
 		return nil
 	}
-	what := cli.CountOf(f.Instances, "cluster")
-	if len(c.request.Clusters) == 1 {
-		what = "cluster " + c.request.Clusters[0]
+	what := cli.CountOf(f.Instances, c.noun())
+	if named := slices.Concat(c.request.Clusters, c.request.Names); len(named) == 1 {
+		what = c.noun() + " " + named[0]
 	}
 	if c.request.To != "" {
 		what = fmt.Sprintf("%s from %s to %s", what, c.request.From, c.request.To)

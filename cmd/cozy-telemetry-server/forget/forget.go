@@ -1,12 +1,14 @@
-// Package forget is the command forget, and what a server does when it is asked: clusters
-// are removed from a file and its mirror, all of them or some days.
+// Package forget is the command forget, and what a server does when it is asked: clusters,
+// or instances of another product, are removed from a file and its mirror, all of them or
+// some days.
 //
-// A [Request] says what is meant (forget.go). The command reads it (command.go), tells what
+// A [Request] says what is meant (forget.go); names.go makes ids of names. The command reads it (command.go), tells what
 // there is of it, asks, and has it done: on a file that no server has open (atrest.go), or
 // by a server (ask.go), which does it in its [Loop] (handler.go).
 package forget
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -16,8 +18,12 @@ import (
 
 // Request says what is to be forgotten.
 type Request struct {
-	// Clusters are their ids. Empty: all that reported on the days.
+	// Product is whose instances are meant. Empty: Cozystack's clusters.
+	Product string `json:"product,omitempty"`
+	// Clusters are their ids, and Names those of instances of another product, as they were
+	// reported. Neither: all that reported on the days.
 	Clusters []string `json:"clusters,omitempty"`
+	Names    []string `json:"names,omitempty"`
 	// From and To are the first and the last day, such as 2026-03-01. Empty: all days.
 	From string `json:"from,omitempty"`
 	To   string `json:"to,omitempty"`
@@ -25,15 +31,20 @@ type Request struct {
 	DryRun bool `json:"dry_run,omitempty"`
 }
 
-// selection returns what is meant, or what is wrong with the request.
-func (r Request) selection() (sel rollup.Selection, err error) {
-	sel.Product = rollup.Cozystack
-	if len(r.Clusters) == 0 && r.From == "" && r.To == "" {
-		return sel, errors.New("nothing is named: clusters, days, or both")
+// selection returns what is meant, or what is wrong with the request. key returns the key
+// that names are hashed under.
+func (r Request) selection(key func() ([]byte, error)) (sel rollup.Selection, err error) {
+	sel.Product = cmp.Or(r.Product, rollup.Cozystack)
+	if len(r.Clusters)+len(r.Names) == 0 && r.From == "" && r.To == "" {
+		return sel, errors.New("nothing is named: clusters, names, days, or some of these")
 	}
-	for _, id := range r.Clusters {
+	ids, err := r.ids(key)
+	if err != nil {
+		return sel, err
+	}
+	for _, id := range ids {
 		if id == "" {
-			return sel, errors.New("a cluster's id is empty")
+			return sel, errors.New("an id is empty")
 		}
 		if sel.Instances == nil {
 			sel.Instances = make(map[string]struct{})

@@ -67,7 +67,7 @@ func (l *Loop) Run(ctx context.Context) {
 }
 
 func (l *Loop) work(ctx context.Context, sel rollup.Selection) {
-	l.cfg.Log.Info().Int("clusters", len(sel.Instances)).Msg("clusters are being forgotten")
+	l.cfg.Log.Info().Str("product", sel.Product).Int("instances", len(sel.Instances)).Msg("instances are being forgotten")
 	result, err := l.forget(ctx, sel)
 	l.change(func(s *state) {
 		s.Running, s.Result = false, result
@@ -79,8 +79,8 @@ func (l *Loop) work(ctx context.Context, sel rollup.Selection) {
 		l.cfg.Log.Error().Err(err).Int("records", result.Records).Msg("not all was forgotten; ask again")
 		return
 	}
-	l.cfg.Log.Info().Int("clusters", result.Instances).Int("records", result.Records).Int("lines", result.Lines).
-		Int("mirror_lines", result.MirrorLines).Int64("paused_ms", result.PausedMS).Msg("clusters were forgotten")
+	l.cfg.Log.Info().Str("product", sel.Product).Int("instances", result.Instances).Int("records", result.Records).Int("lines", result.Lines).
+		Int("mirror_lines", result.MirrorLines).Int64("paused_ms", result.PausedMS).Msg("instances were forgotten")
 }
 
 // forget removes a selection from the file and then from what is made of it.
@@ -130,7 +130,7 @@ func (l *Loop) post(w http.ResponseWriter, r *http.Request) {
 	err := body.Decode(&asked)
 	var sel rollup.Selection
 	if err == nil {
-		sel, err = asked.selection()
+		sel, err = asked.selection(func() ([]byte, error) { return keyOf(r.Context(), l.cfg.Store) })
 	}
 	switch {
 	case err != nil:
@@ -138,7 +138,7 @@ func (l *Loop) post(w http.ResponseWriter, r *http.Request) {
 	case asked.DryRun:
 		l.survey(w, r, sel)
 	case !l.begin(sel):
-		jsonerror.Write(w, http.StatusConflict, "clusters are being forgotten already")
+		jsonerror.Write(w, http.StatusConflict, "instances are being forgotten already")
 	default:
 		l.answer(w, http.StatusAccepted)
 	}

@@ -109,7 +109,7 @@ func (v *verifier) snapshots(confirmDays int) error {
 	}
 	for _, f := range v.forgotten {
 		fmt.Fprintf(v.out, "note: on %s %s were forgotten that had records from %s to %s: final figures that are older may have them\n",
-			f.At.UTC().Format("2006-01-02 at 15:04"), cli.CountOf(f.Instances, "cluster"), f.From, f.To)
+			f.At.UTC().Format("2006-01-02 at 15:04"), cli.CountOf(f.Instances, cli.InstanceOf(f.Product)), f.From, f.To)
 	}
 	for _, s := range all {
 		note, err := o.Compare(s)
@@ -129,7 +129,9 @@ func (v *verifier) snapshots(confirmDays int) error {
 
 // hasForgotten tells whether figures may have clusters that were forgotten since.
 func (v *verifier) hasForgotten(s rollup.Snapshot) bool {
-	return slices.ContainsFunc(v.forgotten, func(f rollup.Forgotten) bool { return f.Covers(s.Month, s.CollectedAt) })
+	return slices.ContainsFunc(v.forgotten, func(f rollup.Forgotten) bool {
+		return f.Product == rollup.Cozystack && f.Covers(s.Month, s.CollectedAt)
+	})
 }
 
 // praise says how much was found to be good.

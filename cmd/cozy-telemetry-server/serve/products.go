@@ -73,7 +73,7 @@ func (c Config) forwardURLOf(product string) string {
 func (s *server) buildProducts(env cli.Environment) (err error) {
 	on := s.cfg.products.On()
 	var instance []byte
-	if len(on) > 0 {
+	if slices.ContainsFunc(on, func(p product.Product) bool { return !p.Sessions }) {
 		if instance, err = s.store.IdentityKey(context.Background()); err != nil {
 			return err
 		}

@@ -106,6 +106,18 @@ func TestUnfoldedProductsAreReadFromTheirDays(t *testing.T) {
 	}
 }
 
+// Days of sessions are promised to go, also the last ones of all.
+func TestPruneLastSessions(t *testing.T) {
+	s := open(t, Options{Unfolded: []string{"sessions"}})
+	for d := range 3 {
+		must(t, s.Record(t.Context(), of("sessions", report(uuid(d), march.AddDate(0, 0, d), "a")), nil))
+	}
+	p, err := s.Prune(t.Context(), "sessions", Keep{Days: rollup.DateOf(march) + 90, Promised: true})
+	if must(t, err); len(p.Days) != 3 || len(daysOfProduct(t, s, "sessions")) != 0 {
+		t.Errorf("%+v went", p)
+	}
+}
+
 // What retention removes of sessions is gone, with the month's series after the last
 // day, and neither a late report nor a merge brings it into the month.
 func TestUnfoldedProductsArePruned(t *testing.T) {

@@ -23,6 +23,9 @@ type Keep struct {
 	// they have no days any more. The zero MonthID keeps all. A month of a product of
 	// Options.Unfolded has nothing of its own: it goes with its last day.
 	Months rollup.MonthID
+	// Promised is set where days shall go though none would be kept: whoever asks is sure
+	// of the time.
+	Promised bool
 }
 
 // Pruned lists what was removed, ascending.
@@ -48,7 +51,7 @@ const pruneStep = 7
 // and the others go on; the error tells of it.
 //
 // It returns ErrGuard, and removes nothing, if no day that has reports, of any product,
-// would be kept.
+// would be kept, unless that is Promised.
 //
 // A report that still comes for a removed day is merged into the month, which has
 // the day already, and makes the day anew with this report alone; the next Prune
@@ -111,7 +114,7 @@ func (s *Store) prunable(product string, keep Keep) (days []rollup.Date, months 
 		if err != nil || len(all) == 0 {
 			return err
 		}
-		if newest := all[len(all)-1]; newest < keep.Days || newest.Month() < keep.Months {
+		if newest := all[len(all)-1]; !keep.Promised && (newest < keep.Days || newest.Month() < keep.Months) {
 			return fmt.Errorf("%w: the newest report is of %s, and %s is the first day to keep", dberrors.ErrGuard, newest, max(keep.Days, keep.Months.First()))
 		}
 		for _, day := range all {

@@ -37,6 +37,9 @@ type retention struct {
 	now     func() time.Time
 	removed func(what string, n int)
 	log     zerolog.Logger
+	// lived are the days of this run. What was promised to go goes by them too, where
+	// nobody reports any more.
+	lived []rollup.Date
 }
 
 // run removes what is too old, hourly, until ctx ends.
@@ -61,20 +64,32 @@ func (r *retention) round(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	today, ok := trustedDay(rollup.DateOf(r.now()), days)
-	if !ok {
-		return nil
-	}
+	clock := rollup.DateOf(r.now())
+	today, ok := trustedDay(clock, days)
 	names, err := r.store.Products()
 	for _, name := range names {
-		keep := r.keep(today)
 		sessions := slices.IndexFunc(products.Sessions(), func(p product.Product) bool { return p.Name == name })
-		if sessions >= 0 {
-			keep.Days = r.keepSessions(ctx, products.Sessions()[sessions], today)
+		switch {
+		case sessions >= 0:
+			first := r.keepSessions(ctx, products.Sessions()[sessions], r.passed(clock, days))
+			err = errors.Join(err, r.product(ctx, name, store.Keep{Days: first, Promised: true}))
+		case ok:
+			err = errors.Join(err, r.product(ctx, name, r.keep(today)))
 		}
-		err = errors.Join(err, r.product(ctx, name, keep))
 	}
 	return err
+}
+
+// passed returns the day from which a promise counts back. It believes the days of this
+// run as it does those with reports.
+func (r *retention) passed(clock rollup.Date, days []rollup.Date) rollup.Date {
+	if !slices.Contains(r.lived, clock) {
+		r.lived = append(r.lived, clock)
+	}
+	all := slices.Concat(days, r.lived)
+	slices.Sort(all)
+	day, _ := trustedDay(clock, slices.Compact(all)) // the clock's day is one of them
+	return day
 }
 
 // keepSessions returns the first day of a product of sessions that is kept. Its months have

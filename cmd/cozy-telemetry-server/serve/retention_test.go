@@ -157,6 +157,48 @@ func TestRetentionTellsOfWhatCannotBeRead(t *testing.T) {
 	}
 }
 
+// Sessions go as promised where nobody reports any more, whatever else the file has; but
+// not by a clock that has only just jumped.
+func TestRetentionOfSessionsInSilence(t *testing.T) {
+	for name, clusters := range map[string]int{"alone": 0, "beside clusters": 20} {
+		t.Run(name, func(t *testing.T) {
+			a := newAged(t, clusters, "--products=cozystack,kubeatlas")
+			for d := range 20 {
+				err := a.store.Record(t.Context(), rollup.Report{
+					Product: "kubeatlas", Instance: "s", Received: noon.AddDate(0, 0, -d),
+					Samples: []rollup.Sample{{Series: "kubeatlas_sessions", Value: 1}},
+				}, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			kept := func() int {
+				versions, err := a.store.DayVersions("kubeatlas")
+				if err != nil {
+					t.Fatal(err)
+				}
+				return len(versions)
+			}
+			a.set(noon.AddDate(0, 0, 400))
+			for range believedDays - 1 {
+				a.rounds(t, 2)
+				a.set(a.now().AddDate(0, 0, 1))
+			}
+			if kept() != 20 {
+				t.Errorf("a clock that has jumped leaves %d days", kept())
+			}
+			a.set(noon)
+			for range 91 {
+				a.rounds(t, 2)
+				a.set(a.now().AddDate(0, 0, 1))
+			}
+			if a.rounds(t, 2); kept() != 0 || len(a.days(t)) != clusters {
+				t.Errorf("%d days of sessions are left, and %d of clusters", kept(), len(a.days(t)))
+			}
+		})
+	}
+}
+
 func TestRetentionForEver(t *testing.T) {
 	a := newAged(t, 50, "--rollup-retention=0", "--month-retention=0")
 	a.set(noon.AddDate(10, 0, 0))

@@ -3,7 +3,6 @@ package deploy
 import (
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -122,6 +121,7 @@ func TestChartFlags(t *testing.T) {
 		"--forward-url=http://insert:8480/insert/0/prometheus/api/v1/import/prometheus",
 		"--forward-url-coroot=http://coroot:8428/api/v1/import/prometheus",
 		"--forward-url-kubeatlas=",
+		"--identity-key-file=/etc/identity-key/identity-key",
 		"--kubeatlas-retention=30d",
 		"--listen-addr=:9081",
 		"--max-body-bytes=10000000",
@@ -135,28 +135,6 @@ func TestChartFlags(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("the arguments are\n%q, want\n%q", got, want)
-	}
-}
-
-// TestChartProductFlags holds that a product that is off has no flags.
-func TestChartProductFlags(t *testing.T) {
-	for values, want := range map[string][]string{
-		"": {"--products=cozystack"},
-		"{products: [synapse], forwardURLs: {synapse: 'http://a', coroot: 'http://b'}}": {
-			"--forward-url-synapse=http://a", "--min-share=5", "--products=synapse",
-		},
-		"{products: [cozystack, kubeatlas], synapseKeepNames: true}": {
-			"--kubeatlas-retention=90d", "--min-share=5", "--products=cozystack,kubeatlas",
-		},
-	} {
-		args := arguments(t, values)
-		checkCommandLine(t, args, nil)
-		got := slices.DeleteFunc(args, func(arg string) bool {
-			return !regexp.MustCompile(`^--(forward-url-|min-share|products|synapse|kubeatlas)`).MatchString(arg)
-		})
-		if !slices.Equal(got, want) {
-			t.Errorf("%s: %q, want %q", values, got, want)
-		}
 	}
 }
 
@@ -245,27 +223,6 @@ func TestChartMovesDistinctFigures(t *testing.T) {
 	}
 }
 
-// TestChartAdminToken holds that the server reads the token that Prometheus brings.
-func TestChartAdminToken(t *testing.T) {
-	r := decoded(t, "testdata/full.yaml")
-	var file string
-	for _, v := range r.deployments[0].Spec.Template.Spec.Volumes {
-		if s := v.Secret; s != nil && s.SecretName == "admin" && s.Items[0].Key == "token" && *s.DefaultMode == 0o440 {
-			for _, m := range r.container(t).VolumeMounts {
-				if m.Name == v.Name {
-					file = path.Join(m.MountPath, s.Items[0].Path)
-				}
-			}
-		}
-	}
-	if !slices.Contains(r.container(t).Args, "--admin-token-file="+file) {
-		t.Errorf("the token is in %q, the arguments are %q", file, r.container(t).Args)
-	}
-	if a := r.monitors[0].Spec.Endpoints[0].Authorization; a == nil || a.Credentials.Name != "admin" || a.Credentials.Key != "token" {
-		t.Errorf("Prometheus brings %v", a)
-	}
-}
-
 func TestChartRefuses(t *testing.T) {
 	for values, want := range map[string]string{
 		"replicaCount: 2":                   "replicaCount",
@@ -292,6 +249,7 @@ func TestChartRefuses(t *testing.T) {
 		"flags: {min-share: 1}":                               "min-share",
 		"kubeatlasRetention: 91d":                             "kubeatlasRetention",
 		"forwardURLs: {coroot: vm}":                           "forwardURLs",
+		"flags: {identity-key-file: /a}":                      "identity-key-file",
 		"minShare: 0":                                         "minShare",
 		"httpRoute: {enabled: true}":                          "host",
 		"httpRoute: {enabled: true, host: a.example}":         "parentRefs",

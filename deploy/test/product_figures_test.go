@@ -11,7 +11,7 @@ import (
 )
 
 // reported is what two instances of each product have sent, by day and hour. Sessions have
-// totals of days.
+// totals of days, here of two servers.
 const reported = `
 synapse a 0 10:05 total_users=100 total_nonbridged_users=90 monthly_active_users=30 daily_active_users=4 total_room_count=7 daily_messages=10 daily_e2ee_messages=5 server{server="synapse",version="1.157"}=1
 synapse a 0 13:05 total_users=102 total_nonbridged_users=90 monthly_active_users=31 daily_active_users=6 total_room_count=8 daily_messages=20 daily_e2ee_messages=5 server{server="synapse",version="1.157"}=1
@@ -22,8 +22,9 @@ coroot a 0 10:40 version{version="1.22.0"}=1 nodes=12 cpu_cores=80 gpus=0 applic
 coroot a 0 11:01 version{version="1.22.1"}=1 nodes=11 cpu_cores=88 gpus=0 applications=17 instances=51 page_views=1 api_calls=2 deployments=3 sent_notifications{type="email"}=1 users=0
 coroot a 1 00:10 version{version="1.22.1"}=1 nodes=11 cpu_cores=88 gpus=0 applications=17 instances=51 page_views=2 mcp_calls=9 deployments=0 sent_notifications{type="slack"}=1 users=1
 coroot b 1 23:59 version{version="1.22.1"}=1 nodes=5 cpu_cores=20 gpus=0 applications=2 instances=4 page_views=3 mcp_calls=1 deployments=1 users=5
-kubeatlas - 0 00:00 sessions=10 clusters=12
-kubeatlas - 1 00:00 sessions=5 clusters=18
+kubeatlas - 0 00:00 sessions{server="a"}=6 clusters{server="a"}=10
+kubeatlas - 0 00:00 sessions{server="b"}=4 clusters{server="b"}=2
+kubeatlas - 1 00:00 sessions{server="a"}=5 clusters{server="a"}=18
 `
 
 // figured are the figures of these, by hand: highest of a gauge, mean of a day's highest,

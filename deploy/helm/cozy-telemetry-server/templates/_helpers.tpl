@@ -89,6 +89,9 @@ least is the server's. */ -}}
   "db-path" .Values.config.dbPath
   "admin-addr" .Values.config.adminAddr
   "products" .Values.products -}}
+{{- if .Values.identityKeySecret -}}
+{{- $_ := set $flags "identity-key-file" "/etc/identity-key/identity-key" -}}
+{{- end -}}
 {{- range without .Values.products "cozystack" -}}
 {{- $_ := set $flags "min-share" $.Values.minShare -}}
 {{- if hasKey $.Values.forwardURLs . -}}

@@ -13,6 +13,7 @@ import (
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/bench"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/fleet"
@@ -38,13 +39,15 @@ func newCommand(stdout, stderr io.Writer, now func() time.Time) *cobra.Command {
 
 func newPost(use string, now func() time.Time) *cobra.Command {
 	o := load.PostOptions{Now: now}
+	others := load.PostOthersOptions{Now: now}
 	var truth string
 	cmd := &cobra.Command{
 		Use:   use,
 		Short: "post reports to a telemetry server and measure",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return post(cmd, o, truth)
+			others.URL, others.Seed, others.Conns = o.URL, o.Fleet.Seed, o.Conns
+			return post(cmd, o, others, truth)
 		},
 	}
 	f := cmd.Flags()
@@ -55,22 +58,35 @@ func newPost(use string, now func() time.Time) *cobra.Command {
 	f.DurationVar(&o.Duration, "duration", 0, "how long to send at --rate")
 	f.BoolVar(&o.Gzip, "gzip", false, "compress reports")
 	fleetFlags(f, &o.Fleet, 1000)
+	productsFlag(f, &others.Products)
 	truthFlag(f, &truth)
 	return cmd
 }
 
-func post(cmd *cobra.Command, o load.PostOptions, truthFile string) error {
+// post lets clusters and the installations of other products report at the same time.
+func post(cmd *cobra.Command, o load.PostOptions, others load.PostOthersOptions, truthFile string) error {
+	var beside load.PostOthersResult
+	var group errgroup.Group
+	if len(others.Products) > 0 {
+		group.Go(func() (err error) {
+			beside, err = load.PostOthers(cmd.Context(), others)
+			return err
+		})
+	}
 	result, err := load.Post(cmd.Context(), o)
-	if err != nil && result.Requests == 0 {
+	if err = errors.Join(err, group.Wait()); err != nil && result.Requests == 0 {
 		return err
 	}
 	if _, err := result.WriteTo(cmd.OutOrStdout()); err != nil {
 		return err
 	}
-	if err := writeTruth(cmd.OutOrStdout(), truthFile, result.Truth); err != nil {
+	if _, err := beside.WriteTo(cmd.OutOrStdout()); err != nil {
 		return err
 	}
-	if err == nil && !result.OK() {
+	if err := writeTruth(cmd.OutOrStdout(), truthFile, beside.With(result.Truth)); err != nil {
+		return err
+	}
+	if err == nil && !(result.OK() && beside.OK()) {
 		err = errNotAll
 	}
 	return err
@@ -122,6 +138,10 @@ func fleetFlags(f *pflag.FlagSet, c *fleet.Config, clusters int) {
 	f.Float64Var(&c.UpgradeShare, "upgrade-share", 0.3, "share of clusters that upgrade their kernel")
 	f.Float64Var(&c.BirthShare, "birth-share", 0.1, "share of clusters that are born later")
 	f.Float64Var(&c.DeathShare, "death-share", 0.1, "share of clusters that stop reporting")
+}
+
+func productsFlag(f *pflag.FlagSet, counts *map[string]int) {
+	f.StringToIntVar(counts, "products", nil, "installations of other products, such as synapse=500,coroot=300,kubeatlas=200")
 }
 
 func truthFlag(f *pflag.FlagSet, file *string) {
@@ -176,6 +196,7 @@ func newDB(now func() time.Time) *cobra.Command {
 	f.BoolVar(&o.Open, "open", false, "leave months that have ended as days, not closed")
 	f.IntVar(&o.ConfirmDays, "confirm-days", 7, "days on which a confirmed cluster is seen")
 	fleetFlags(f, &o.Fleet, 1000)
+	productsFlag(f, &o.Products)
 	f.StringVar(&truth, "truth", "", "file for the true figures, as JSON; empty means beside the file, FILE.truth.json")
 	return cmd
 }

@@ -58,6 +58,27 @@ func TestPost(t *testing.T) {
 	}
 }
 
+func TestPostOfOtherProducts(t *testing.T) {
+	out, err := run(t, "post", "--url", answering(t, http.StatusOK), "--clusters", "5", "--products", "synapse=4,kubeatlas=3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out, "\nsynapse   200: ") || !strings.Contains(out, "\nkubeatlas 200: ") {
+		t.Errorf("printed %q", out)
+	}
+	lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
+	var truth load.PostTruth
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &truth); err != nil {
+		t.Fatal(err)
+	}
+	if truth.Clusters != 5 || truth.Products["synapse"].Instances != 4 || truth.Products["kubeatlas"].Metrics["sessions_per_day_mean"] < 3 {
+		t.Errorf("truth %+v", truth)
+	}
+	if out, err := run(t, "post", "--url", answering(t, http.StatusNotFound), "--clusters", "1", "--products", "coroot=1"); !errors.Is(err, errNotAll) {
+		t.Errorf("refused: error %v, printed %q", err, out)
+	}
+}
+
 func TestPostFailsUnlessAllAreAccepted(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "truth.json")
 	out, err := run(t, "--url", answering(t, http.StatusServiceUnavailable), "--clusters", "3", "--truth", file)
@@ -86,7 +107,7 @@ func TestHistory(t *testing.T) {
 
 func TestDB(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "telemetry.db")
-	args := []string{"db", "-o", file, "--clusters", "7", "--months", "2", "--every", "24h"}
+	args := []string{"db", "-o", file, "--clusters", "7", "--months", "2", "--every", "24h", "--products", "coroot=3"}
 	if out, err := run(t, args...); out != "" || err != nil {
 		t.Fatalf("printed %q, error %v", out, err)
 	}
@@ -101,7 +122,8 @@ func TestDB(t *testing.T) {
 	if err := json.Unmarshal(text, &months); err != nil {
 		t.Fatal(err)
 	}
-	if len(months) != 2 || months["2026-01"].Clusters < 3 || months["2026-02"].Month != "2026-02" {
+	if len(months) != 2 || months["2026-01"].Clusters < 3 || months["2026-02"].Month != "2026-02" ||
+		months["2026-02"].Products["coroot"].Instances == 0 {
 		t.Errorf("truth %s", text)
 	}
 	if out, err := run(t, args...); err == nil {
@@ -129,7 +151,7 @@ func TestWrongCommandLines(t *testing.T) {
 	for _, args := range []string{
 		"unheard", "--unheard", "--clusters 0", "--rate 5", "--url ftp://127.0.0.1/",
 		"history --from 2026-13", "history --to yesterday", "history --from 2026-02 --to 2026-01",
-		"db --end 2026", "db --months 0", "db --clusters 0", "bench --size huge", "bench --only unheard",
+		"db --end 2026", "db --products unheard=3", "db --products coroot", "db --months 0", "db --clusters 0", "bench --size huge", "bench --only unheard",
 	} {
 		if out, err := run(t, strings.Fields(args)...); err == nil {
 			t.Errorf("%s: printed %q", args, out)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"runtime"
 	"slices"
@@ -17,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/fleet"
+	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/others"
 	"github.com/cozystack/cozystack-telemetry-server/ingest"
 	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
@@ -29,10 +31,13 @@ type DBOptions struct {
 	// Fleet is who has reported. Its Steps are ignored: they follow from the
 	// months.
 	Fleet fleet.Config
+	// Products says how many installations of which other products have reported, too.
+	Products map[string]int
 	// From and To are the first and the last month. The last one may be the
 	// current month; nothing is written of the future.
 	From, To rollup.MonthID
-	// Every is the time between two reports of a client; 0 means 6 hours.
+	// Every is the time between two reports of a client; 0 means 6 hours. Other products
+	// report as seldom or more seldom.
 	Every time.Duration
 	// Open leaves the months that have ended as days, as a server does before it
 	// has closed them.
@@ -56,10 +61,12 @@ func (o DBOptions) withDefaults() (DBOptions, error) {
 // DBResult is what [DB] has written.
 type DBResult struct {
 	// Months are the true figures of each month.
-	Months map[rollup.MonthID]Month
+	Months Months
 	// ClusterDays counts the days on which a cluster has reported, over all
 	// clusters.
 	ClusterDays int
+	// Products are the true figures of other products, over any window.
+	Products map[string]*others.Truth
 }
 
 // DB makes a database file of the telemetry server that has the history of a
@@ -74,11 +81,11 @@ func DB(ctx context.Context, o DBOptions) (DBResult, error) {
 	if _, err := os.Lstat(o.Path); !errors.Is(err, fs.ErrNotExist) {
 		return DBResult{}, errors.Join(fmt.Errorf("%w: there is a file %q already", ErrOptions, o.Path), err)
 	}
-	s, err := store.Open(o.Path, store.Options{})
+	s, err := store.Open(o.Path, store.Options{Unfolded: sessionProducts()})
 	if err != nil {
 		return DBResult{}, err
 	}
-	d := &dbWriter{DBOptions: o, store: s}
+	d := &dbWriter{DBOptions: o, store: s, products: make(map[string]*others.Truth)}
 	folders := newFolders(o, runtime.GOMAXPROCS(0))
 	err = errors.Join(d.write(ctx, folders), s.Close())
 	if err != nil {
@@ -88,7 +95,9 @@ func DB(ctx context.Context, o DBOptions) (DBResult, error) {
 	for _, f := range folders {
 		all.merge(f.truths)
 	}
-	return DBResult{all.months(o.ConfirmDays), d.clusterDays}, nil
+	months := all.months(o.ConfirmDays)
+	months.addProducts(d.products)
+	return DBResult{months, d.clusterDays, d.products}, nil
 }
 
 // dbWriter hands to the store what folders have folded.
@@ -96,6 +105,7 @@ type dbWriter struct {
 	DBOptions
 	store       *store.Store
 	clusterDays int
+	products    map[string]*others.Truth
 }
 
 // write writes days while those behind them are folded, then closes the months.
@@ -116,6 +126,9 @@ func (d *dbWriter) write(ctx context.Context, folders []*folder) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
+	if err := d.writeProducts(ctx); err != nil {
+		return err
+	}
 	for m := d.From; m <= d.To && !d.Open && !d.Now().Before(m.End()); m++ {
 		d.progress("%s is closed", m)
 		if err := d.store.CloseDays(ctx, m, m.Last()); err != nil {
@@ -123,6 +136,22 @@ func (d *dbWriter) write(ctx context.Context, folders []*folder) error {
 		}
 	}
 	d.progress("%d days of clusters written\n", d.clusterDays)
+	return nil
+}
+
+// writeProducts writes what other products have reported.
+func (d *dbWriter) writeProducts(ctx context.Context) error {
+	keys := newFileKeys(ctx, d.store)
+	for _, name := range slices.Sorted(maps.Keys(d.Products)) {
+		d.progress("%s", name)
+		fleet := othersFleet(name, d.Products[name], d.Fleet.Seed, d.From, d.To, d.Now())
+		fleet.Every = d.Every
+		truth, err := Others(ctx, OthersOptions{Config: fleet, Keys: keys}, d.store)
+		if err != nil {
+			return err
+		}
+		d.products[name] = truth
+	}
 	return nil
 }
 

@@ -3,6 +3,8 @@ package load
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
 	"fmt"
 	"maps"
 	"runtime"
@@ -130,16 +132,38 @@ func (w *othersWriter) fold(days instanceDays, r others.Report) error {
 	return nil
 }
 
-// monthFigures returns the figures of each month.
-func monthFigures(t *others.Truth, from, to rollup.MonthID) map[rollup.MonthID]others.Figures {
-	figures := make(map[rollup.MonthID]others.Figures)
-	for m := from; m <= to; m++ {
-		figures[m] = t.Figures(m.Start(), m.Start())
-	}
-	return figures
-}
-
 // othersFleet is the fleet of a product over some months.
 func othersFleet(name string, count int, seed uint64, from, to rollup.MonthID, now time.Time) others.Config {
 	return others.Config{Product: name, Seed: seed, Count: count, From: from.Start(), To: earlier(to.End(), now)}
+}
+
+// sessionProducts are those of which the store folds no day into its month.
+func sessionProducts() (names []string) {
+	for _, p := range products.All() {
+		if p.Sessions {
+			names = append(names, p.Name)
+		}
+	}
+	return names
+}
+
+// fileKeys are the key of a file, and keys of days that nobody has afterwards.
+type fileKeys struct {
+	instance []byte
+	err      error
+	days     [sha256.Size]byte
+}
+
+func newFileKeys(ctx context.Context, s *store.Store) *fileKeys {
+	k := new(fileKeys)
+	k.instance, k.err = s.IdentityKey(ctx)
+	_, _ = rand.Read(k.days[:]) // never fails
+	return k
+}
+
+func (k *fileKeys) Instance() ([]byte, error) { return k.instance, k.err }
+
+func (k *fileKeys) Session(day rollup.Date) ([]byte, error) {
+	key := sha256.Sum256(fmt.Append(k.days[:], day))
+	return key[:], nil
 }

@@ -5,8 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"hash/fnv"
-	"maps"
-	"math"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -56,15 +54,6 @@ func otherFleets() []others.Config {
 		all = append(all, c)
 	}
 	return all
-}
-
-func sessionProducts() (names []string) {
-	for _, p := range products.All() {
-		if p.Sessions {
-			names = append(names, p.Name)
-		}
-	}
-	return names
 }
 
 func openFile(t *testing.T, path string) *store.Store {
@@ -146,7 +135,10 @@ func compareAll(t *testing.T, s *store.Store, want truthOf, from string) {
 	compared, windows := 0, 0
 	for _, p := range products.All() {
 		for w, figures := range want[p.Name] {
-			compared += compareFigures(t, fmt.Sprintf("%s, %s, %s to %s", from, p.Name, w.from, w.to), figuresOf(t, s, p, w.from, w.to), figures)
+			for _, text := range figures.Differences(others.Figures(figuresOf(t, s, p, w.from, w.to))) {
+				t.Errorf("%s, %s, %s to %s: %s", from, p.Name, w.from, w.to, text)
+			}
+			compared += figures.Len()
 			windows++
 		}
 	}
@@ -187,28 +179,4 @@ func figuresOf(t *testing.T, s *store.Store, p product.Product, from, to rollup.
 func clone(m rollup.Month) rollup.Month {
 	m.Peaks, m.Metrics = slices.Clone(m.Peaks), slices.Clone(m.Metrics)
 	return m
-}
-
-// compareFigures holds figures to the truth, and returns how many there are. Numbers may
-// differ in the last digits that a float has, where they are no integers.
-func compareFigures(t *testing.T, what string, got product.Figures, want others.Figures) (n int) {
-	t.Helper()
-	if got.Instances != want.Instances || got.Days != want.Days || want.Instances == 0 {
-		t.Errorf("%s: %d instances on %d days, in truth %d on %d", what, got.Instances, got.Days, want.Instances, want.Days)
-	}
-	if !slices.Equal(slices.Sorted(maps.Keys(got.Metrics)), slices.Sorted(maps.Keys(want.Metrics))) {
-		t.Errorf("%s: there are\n%v, in truth\n%v", what, slices.Sorted(maps.Keys(got.Metrics)), slices.Sorted(maps.Keys(want.Metrics)))
-	}
-	for name, v := range want.Metrics {
-		if g := got.Metrics[name]; g != v && (v == math.Trunc(v) || math.Abs(g-v) > 1e-12*v) {
-			t.Errorf("%s: %s is %v, in truth %v", what, name, g, v)
-		}
-	}
-	for name, counts := range got.Shares {
-		if len(counts)+len(want.Shares[name]) > 0 && !maps.Equal(counts, want.Shares[name]) {
-			t.Errorf("%s: %s is %v, in truth %v", what, name, counts, want.Shares[name])
-		}
-		n += len(counts)
-	}
-	return n + len(want.Metrics) + 2
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/fleet"
+	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/others"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -19,6 +20,22 @@ type Month struct {
 	// NodesUpper are the nodes that are counted from the peaks of the series of
 	// cozy_nodes_count: too many where a kernel was upgraded.
 	NodesUpper int64 `json:"nodes_upper"`
+	// Products are the figures of other products, by their names.
+	Products map[string]others.Figures `json:"products,omitempty"`
+}
+
+// Months are the true figures of each month.
+type Months map[rollup.MonthID]Month
+
+// addProducts adds those of other products.
+func (months Months) addProducts(products map[string]*others.Truth) {
+	for id, m := range months {
+		m.Products = make(map[string]others.Figures)
+		for name, truth := range products {
+			m.Products[name] = truth.Figures(id.Start(), id.Start())
+		}
+		months[id] = m
+	}
 }
 
 // truths counts a history month by month.
@@ -42,12 +59,12 @@ func (t truths) merge(o truths) {
 	}
 }
 
-func (t truths) months(confirmDays int) map[rollup.MonthID]Month {
-	months := make(map[rollup.MonthID]Month)
+func (t truths) months(confirmDays int) Months {
+	months := make(Months)
 	for m, truth := range t {
 		months[m] = Month{
 			truth.Figures(m.String()), truth.Confirmed(confirmDays), truth.ConfirmedFigures(m.String(), confirmDays),
-			truth.Upgraded(), truth.NodesUpper(),
+			truth.Upgraded(), truth.NodesUpper(), nil,
 		}
 	}
 	return months

@@ -32,7 +32,7 @@ type Config struct {
 	Count int
 	// From and To bound the time that is simulated; nothing is sent at To or later.
 	From, To time.Time
-	// Every is the time between two reports; 0 means the client's own.
+	// Every is the time between two reports, if it is longer than the client's own.
 	Every time.Duration
 }
 

@@ -56,9 +56,7 @@ func (c Config) live(d draw) *life {
 		l.client = client{24 * time.Hour, 24 * time.Hour, 7 * 24 * time.Hour}
 		newKubeAtlas(l)
 	}
-	if c.Every > 0 {
-		l.every = c.Every
-	}
+	l.every = max(l.every, c.Every)
 	l.restart = l.within(begin, l.every) // the first process begins anywhere in an interval
 	return l
 }

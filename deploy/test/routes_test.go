@@ -57,6 +57,24 @@ func TestChartRoutes(t *testing.T) {
 	}
 }
 
+// TestDocumentedReports holds that a server answers the example reports of docs/products.md as
+// the page says, with and without a slash.
+func TestDocumentedReports(t *testing.T) {
+	public, admin := startServer(t, "http://127.0.0.1:1")
+	examples := regexp.MustCompile(`https://telemetry\.example\.org(/\S+) -d '(.+)'`).FindAllStringSubmatch(string(read(t, "docs/products.md")), -1)
+	if len(examples) == 0 {
+		t.Fatal("docs/products.md has no example")
+	}
+	for _, example := range examples {
+		for _, slash := range []string{"", "/"} {
+			sent{body: []byte(example[2])}.send(t, public+example[1]+slash)
+		}
+	}
+	if text := string(get(t, admin+"/metrics")); !strings.Contains(text, `cozy_telemetry_reports_nameless_total{product="kubeatlas"} 2`) {
+		t.Error("the reports are not counted as ones of no session")
+	}
+}
+
 // TestChartTakesExamples holds that what docs/products.md shows of the chart's values makes
 // objects that fit together.
 func TestChartTakesExamples(t *testing.T) {

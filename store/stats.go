@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -35,6 +36,9 @@ type Stats struct {
 	LastHour   int
 	// Months are those of which anything is known, ascending, and by product.
 	Months []MonthStats
+	// Bytes are those of the pages that have nothing but records and series of a product,
+	// by product. Small buckets lie in pages that several share: these are nobody's.
+	Bytes map[string]int64
 	// Snapshots counts the stored figures of months, of all products.
 	Snapshots int
 	// Excluded is how many instances the figures leave out.
@@ -77,7 +81,10 @@ func (s *Store) Stats() (Stats, error) {
 		if err := st.days(tx); err != nil {
 			return err
 		}
-		return st.months(tx)
+		if err := st.months(tx); err != nil {
+			return err
+		}
+		return st.bytes(tx)
 	})
 	if err != nil {
 		return Stats{}, fmt.Errorf("store: statistics of %s: %w", s.path, err)
@@ -136,6 +143,29 @@ func lastHour(tx *bolt.Tx, date rollup.Date) (hour int, ok bool, err error) {
 		})
 	})
 	return hour, ok, err
+}
+
+// bytes adds up what lies in the buckets of each product.
+func (st *Stats) bytes(tx *bolt.Tx) error {
+	st.Bytes = make(map[string]int64)
+	add := func(parent *bolt.Bucket) error {
+		return parent.ForEachBucket(func(product []byte) error {
+			b := parent.Bucket(product).Stats()
+			pages := b.BranchPageN + b.BranchOverflowN + b.LeafPageN + b.LeafOverflowN
+			st.Bytes[string(product)] += int64(pages) * int64(st.PageSize)
+			return nil
+		})
+	}
+	dates, err := layout.DatesOf(tx)
+	for _, date := range dates {
+		err = errors.Join(err, add(layout.DayBucket(tx, date)))
+	}
+	for i, m := range st.Months {
+		if i == 0 || st.Months[i-1].Month != m.Month {
+			err = errors.Join(err, add(layout.MonthBucket(tx, m.Month)))
+		}
+	}
+	return err
 }
 
 func (st *Stats) months(tx *bolt.Tx) error {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -207,5 +208,59 @@ func TestRestoreAndMergeWithKeys(t *testing.T) {
 	r = command(t, "--db-path", filepath.Join(other, "telemetry.db"), "--snapshot-dir=", "--identity-key-file", keyFile, "--listen-addr=127.0.0.1:0", "--admin-addr=127.0.0.1:0")
 	if r.code != program.ExitFailure || !strings.Contains(r.errs, "the file has another one than is given") {
 		t.Errorf("a server with another key: %+v", r)
+	}
+}
+
+// What a server answers for a product, a copy of its file answers too, verify counts it
+// again, and inspect tells what there is of each.
+func TestOverviewAndVerifyOfProducts(t *testing.T) {
+	dir, mirror := t.TempDir(), filepath.Join(t.TempDir(), "snapshots")
+	db, month := productsFile(t, dir)
+	server := startServer(t, dir, "--snapshot-dir="+mirror, "--products=cozystack,synapse,coroot,kubeatlas")
+	served := make(map[string]string)
+	for _, p := range products.All() {
+		served[p.Name] = get(t, server.Public+month.Start().Format("/api/overview?year=2006&month=01&product=")+p.Name)
+	}
+	server.stop(t, syscall.SIGTERM)
+	for name, want := range served {
+		if got := succeed(t, "overview", "--db", db, "--product", name, "--month", month.String()); got != want || !strings.Contains(got, name) {
+			t.Errorf("%s:\n%swas served as\n%s", name, got, want)
+		}
+	}
+	r := command(t, "overview", "--db", db, "--product", "kubeatlas", "--month", month.String(), "--aggregate", "distinct")
+	if r.code == 0 || !strings.Contains(r.errs, "has sessions") {
+		t.Errorf("distinct sessions: %+v", r)
+	}
+	if out := succeed(t, "verify", "--db", db, "--snapshot-dir", mirror); strings.Contains(out, "note: snapshot") || !strings.Contains(out, " snapshots, ") {
+		t.Errorf("verify says\n%s", out)
+	}
+	first, last := month.First(), month.First()+2
+	out := succeed(t, "inspect", "--db", db)
+	for _, want := range []string{
+		fmt.Sprintf(`(?m)^synapse +2 +3 +%s +%s +1 `, first, last), fmt.Sprintf(`(?m)^kubeatlas +1 +3 +%s +%s +1 `, first, last),
+		fmt.Sprintf(`(?m)^%s +coroot +1 +3 `, month),
+	} {
+		if !regexp.MustCompile(want).MatchString(out) {
+			t.Errorf("inspect lacks %s:\n%s", want, out)
+		}
+	}
+
+	s, err := store.Open(db, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong, _, err := s.ProductSnapshot("synapse", month)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong.Instances++
+	if _, err := s.OfferProductSnapshot(t.Context(), wrong); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if r := command(t, "verify", "--db", db); r.code == 0 || !strings.Contains(r.out, "of synapse: the rollups count less: instances is 2, and 3 in the snapshot") {
+		t.Errorf("a snapshot that claims too much: %+v", r)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -16,28 +18,42 @@ import (
 
 // inspection is what inspect --json prints.
 type inspection struct {
-	Database   string   `json:"database"`
-	Schema     int      `json:"schema"`
-	FileBytes  int64    `json:"file_bytes"`
-	UsedBytes  int64    `json:"used_bytes"`
-	FreeBytes  int64    `json:"free_bytes"`
-	FreePages  int      `json:"free_pages"`
-	Products   []string `json:"products"`
-	Days       int      `json:"days"`
-	FirstDay   string   `json:"first_day,omitempty"`
-	LastDay    string   `json:"last_day,omitempty"`
-	Gaps       []gap    `json:"gaps"`
-	LastReport string   `json:"last_report_hour,omitempty"`
-	Snapshots  int      `json:"snapshots"`
-	Excluded   int      `json:"excluded"`
-	Queue      queued   `json:"queue"`
-	Months     []seen   `json:"months"`
+	Database   string    `json:"database"`
+	Schema     int       `json:"schema"`
+	FileBytes  int64     `json:"file_bytes"`
+	UsedBytes  int64     `json:"used_bytes"`
+	FreeBytes  int64     `json:"free_bytes"`
+	FreePages  int       `json:"free_pages"`
+	Products   []string  `json:"products"`
+	OfProducts []holding `json:"of_products"`
+	Days       int       `json:"days"`
+	FirstDay   string    `json:"first_day,omitempty"`
+	LastDay    string    `json:"last_day,omitempty"`
+	Gaps       []gap     `json:"gaps"`
+	LastReport string    `json:"last_report_hour,omitempty"`
+	Snapshots  int       `json:"snapshots"`
+	Excluded   int       `json:"excluded"`
+	Queue      queued    `json:"queue"`
+	Months     []seen    `json:"months"`
 }
 
 // gap is a stretch of days without a report, both ends included.
 type gap struct {
 	First string `json:"first"`
 	Last  string `json:"last"`
+}
+
+// holding is what there is of a product.
+type holding struct {
+	Product string `json:"product"`
+	// Instances counts all that have records; of a product of sessions, those of each day.
+	Instances int    `json:"instances"`
+	Days      int    `json:"days"`
+	FirstDay  string `json:"first_day,omitempty"`
+	LastDay   string `json:"last_day,omitempty"`
+	Months    int    `json:"months"`
+	// Bytes are those of the pages that only this product has.
+	Bytes int64 `json:"bytes"`
 }
 
 // queued is what waits to be forwarded.
@@ -115,10 +131,15 @@ func inspect(cmd *cobra.Command, s *store.Store) (inspection, error) {
 	if !st.Queue.Oldest.IsZero() {
 		found.Queue.Oldest = &st.Queue.Oldest
 	}
+	instances := make(map[string]map[string]struct{}) // by product
 	for _, m := range st.Months {
 		row := seen{Month: m.Month.String(), Product: m.Product, Days: m.Days, Folded: m.Closed, DayRecords: m.DayRecords, Series: m.Series}
-		err := s.FoldAll(cmd.Context(), m.Product, m.Month, m.Month, nil, func(string, []rollup.Month) error {
+		if instances[m.Product] == nil {
+			instances[m.Product] = make(map[string]struct{})
+		}
+		err := s.FoldAll(cmd.Context(), m.Product, m.Month, m.Month, nil, func(instance string, _ []rollup.Month) error {
 			row.Instances++
+			instances[m.Product][instance] = struct{}{}
 			return nil
 		})
 		if err != nil {
@@ -126,7 +147,30 @@ func inspect(cmd *cobra.Command, s *store.Store) (inspection, error) {
 		}
 		found.Months = append(found.Months, row)
 	}
-	return found, nil
+	found.OfProducts, err = holdings(s, st, instances)
+	return found, err
+}
+
+// holdings tells of each product what there is.
+func holdings(s *store.Store, st store.Stats, instances map[string]map[string]struct{}) ([]holding, error) {
+	all := []holding{}
+	for _, product := range st.Products {
+		h := holding{Product: product, Instances: len(instances[product]), Bytes: st.Bytes[product]}
+		versions, err := s.DayVersions(product)
+		if err != nil {
+			return nil, err
+		}
+		if days := slices.Sorted(maps.Keys(versions)); len(days) > 0 {
+			h.Days, h.FirstDay, h.LastDay = len(days), days[0].String(), days[len(days)-1].String()
+		}
+		for _, m := range st.Months {
+			if m.Product == product {
+				h.Months++
+			}
+		}
+		all = append(all, h)
+	}
+	return all, nil
 }
 
 // write prints the inspection for people.
@@ -151,8 +195,14 @@ func (f inspection) write(w io.Writer) error {
 		fmt.Fprintf(t, "excluded\t%d, which the figures leave out\n", f.Excluded)
 	}
 	fmt.Fprintf(t, "queue\t%s, %s%s\n", cli.CountOf(f.Queue.Blocks, "block"), cli.BytesText(f.Queue.Bytes), f.Queue.since())
+	if len(f.OfProducts) > 1 {
+		fmt.Fprintf(t, "\nPRODUCT\tINSTANCES\tDAYS\tFIRST\tLAST\tMONTHS\tSIZE\n")
+		for _, h := range f.OfProducts {
+			fmt.Fprintf(t, "%s\t%d\t%d\t%s\t%s\t%d\t%s\n", h.Product, h.Instances, h.Days, h.FirstDay, h.LastDay, h.Months, cli.BytesText(h.Bytes))
+		}
+	}
 	if len(f.Months) > 0 {
-		fmt.Fprintf(t, "\nMONTH\tPRODUCT\tCLUSTERS\tDAYS\tFOLDED\tDAY RECORDS\tSERIES\n")
+		fmt.Fprintf(t, "\nMONTH\tPRODUCT\tINSTANCES\tDAYS\tFOLDED\tDAY RECORDS\tSERIES\n")
 	}
 	for _, m := range f.Months {
 		fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%d\t%d\t%d\n", m.Month, m.Product, m.Instances, m.Days, m.Folded, m.DayRecords, m.Series)

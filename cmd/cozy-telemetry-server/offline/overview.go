@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/cozystack/cozystack-telemetry-server/appsource"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/products"
 	"github.com/cozystack/cozystack-telemetry-server/overview"
 	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
@@ -22,6 +24,7 @@ type figureFlags struct {
 	confirmDays int
 	finalGrace  time.Duration
 	replicas    int
+	minShare    int64
 }
 
 func (f *figureFlags) check() error {
@@ -31,12 +34,13 @@ func (f *figureFlags) check() error {
 		cli.CheckRange("confirm-days", f.confirmDays, 1, 365),
 		cli.CheckRange("final-grace", f.finalGrace, 0, 31*24*time.Hour),
 		cli.CheckRange("replicas", f.replicas, 1, 1000),
+		cli.CheckRange("min-share", f.minShare, 1, 1_000_000),
 	)
 }
 
 // newOverview is GET /api/overview without a server.
 func newOverview(env cli.Environment) *cobra.Command {
-	var db, month string
+	var db, month, product string
 	var figures figureFlags
 	cmd := &cobra.Command{
 		Use:   "overview",
@@ -51,7 +55,7 @@ if it had no vmselect. The file is only read.`,
 				if err != nil {
 					return err
 				}
-				answer, err := answerFrom(cmd.Context(), s, env, id, figures)
+				answer, err := answerFrom(cmd.Context(), s, env, product, id, figures)
 				if err != nil {
 					return err
 				}
@@ -63,13 +67,15 @@ if it had no vmselect. The file is only read.`,
 	f, d := cmd.Flags(), overview.DefaultConfig()
 	f.StringVar(&db, "db", "", "the database file")
 	f.StringVar(&month, "month", "", "the month, such as 2026-03")
+	f.StringVar(&product, "product", rollup.Cozystack, "whose figures: "+strings.Join(products.Names(), ", "))
 	f.StringVar((*string)(&figures.aggregate), "aggregate", string(d.Aggregate), "how quarter and year are formed: average or distinct")
 	f.StringVar((*string)(&figures.publish), "publish", string(d.Publish), "which figures are published: seen, or confirmed where there are such")
 	f.IntVar(&figures.confirmDays, "confirm-days", d.ConfirmDays, "on how many days a cluster must be seen to be confirmed")
 	cli.DurationVar(f, &figures.finalGrace, "final-grace", d.FinalGrace, "how long after its end a month becomes final")
 	f.IntVar(&figures.replicas, "replicas", d.Replicas, "how many servers share the clusters; above 1, rollups are never complete")
+	f.Int64Var(&figures.minShare, "min-share", d.MinShare, "of how many instances of other products a published share tells at least")
 	return cli.Checked(cmd, func() error {
-		return errors.Join(checkMonth("month", month, rollup.MonthOf(env.Now())), figures.check())
+		return errors.Join(cli.CheckOneOf("product", product, products.Names()...), checkMonth("month", month, rollup.MonthOf(env.Now())), figures.check())
 	}, "db", "month")
 }
 
@@ -89,14 +95,19 @@ func checkMonth(flag, value string, now rollup.MonthID) error {
 	return nil
 }
 
-// answerFrom returns the JSON of a month.
-func answerFrom(ctx context.Context, s *store.Store, env cli.Environment, month rollup.MonthID, f figureFlags) ([]byte, error) {
+// answerFrom returns the JSON of a month of a product.
+func answerFrom(ctx context.Context, s *store.Store, env cli.Environment, product string, month rollup.MonthID, f figureFlags) ([]byte, error) {
 	o, err := overviewOf(s, env, f)
 	if err != nil {
 		return nil, err
 	}
 	defer o.Close()
-	answer, err := o.Answer(ctx, month, f.aggregate, f.publish)
+	var answer *overview.Answer
+	if product == rollup.Cozystack {
+		answer, err = o.Answer(ctx, month, f.aggregate, f.publish)
+	} else {
+		answer, err = o.ProductAnswer(ctx, product, month, f.aggregate)
+	}
 	if errors.Is(err, overview.ErrNoData) {
 		return nil, fmt.Errorf("no telemetry data for %s; inspect lists the months of a file", month)
 	}
@@ -119,6 +130,8 @@ func overviewOf(s *store.Store, env cli.Environment, f figureFlags) (*overview.O
 		ConfirmDays: f.confirmDays,
 		FinalGrace:  cli.OrNever(f.finalGrace),
 		Replicas:    f.replicas,
+		Products:    products.All(),
+		MinShare:    f.minShare,
 	})
 }
 

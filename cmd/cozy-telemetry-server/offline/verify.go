@@ -10,8 +10,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/products"
 	"github.com/cozystack/cozystack-telemetry-server/overview"
 	"github.com/cozystack/cozystack-telemetry-server/overview/mirror"
+	"github.com/cozystack/cozystack-telemetry-server/product"
 	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -114,7 +116,7 @@ func (v *verifier) snapshots(confirmDays int) error {
 	for _, s := range all {
 		note, err := o.Compare(s)
 		switch {
-		case errors.Is(err, overview.ErrLess) && v.hasForgotten(s):
+		case errors.Is(err, overview.ErrLess) && v.hasForgotten(rollup.Cozystack, s):
 			fmt.Fprintf(v.out, "note: snapshot of %s: %v: it has clusters that were forgotten since\n", s.Month, err)
 		case errors.Is(err, overview.ErrLess):
 			v.problem("snapshot of %s: %v", s.Month, err)
@@ -124,13 +126,50 @@ func (v *verifier) snapshots(confirmDays int) error {
 			fmt.Fprintf(v.out, "note: snapshot of %s: %s\n", s.Month, note)
 		}
 	}
+	return v.productSnapshots(o)
+}
+
+// productSnapshots does the same for those of other products than cozystack.
+func (v *verifier) productSnapshots(o *overview.Overview) error {
+	all, err := v.store.ProductSnapshots()
+	if err != nil {
+		return err
+	}
+	for _, s := range all {
+		note, err := o.CompareProduct(s)
+		gone, goneErr := v.daysAreGone(s)
+		switch {
+		case goneErr != nil:
+			return goneErr
+		case errors.Is(err, overview.ErrNoProduct):
+			note = "this version does not know the product"
+		case errors.Is(err, overview.ErrLess) && v.hasForgotten(s.Product, s.Ranked()):
+			note = err.Error() + ": it has instances that were forgotten since"
+		case errors.Is(err, overview.ErrLess) && gone:
+			note = "days of it were removed, so the figures can't be counted again"
+		case errors.Is(err, overview.ErrLess), errors.Is(err, overview.ErrDiffers):
+			v.problem("snapshot of %s of %s: %v", s.Month, s.Product, err)
+		case err != nil:
+			return err
+		}
+		if note != "" {
+			fmt.Fprintf(v.out, "note: snapshot of %s of %s: %s\n", s.Month, s.Product, note)
+		}
+	}
 	return nil
 }
 
-// hasForgotten tells whether figures may have clusters that were forgotten since.
-func (v *verifier) hasForgotten(s rollup.Snapshot) bool {
+// daysAreGone tells whether days of a month of sessions were removed: it has nothing else.
+func (v *verifier) daysAreGone(s rollup.ProductSnapshot) (bool, error) {
+	sessions := func(p product.Product) bool { return p.Name == s.Product && p.Sessions }
+	through, err := v.store.RemovedThrough(s.Product)
+	return slices.ContainsFunc(products.All(), sessions) && through >= s.Month.First(), err
+}
+
+// hasForgotten tells whether figures of a product may have instances that were forgotten since.
+func (v *verifier) hasForgotten(product string, s rollup.Snapshot) bool {
 	return slices.ContainsFunc(v.forgotten, func(f rollup.Forgotten) bool {
-		return f.Product == rollup.Cozystack && f.Covers(s.Month, s.CollectedAt)
+		return f.Product == product && f.Covers(s.Month, s.CollectedAt)
 	})
 }
 

@@ -83,7 +83,7 @@ func (b *productBuilder) mean(w window, data []rollup.ProductSnapshot) productPe
 	}
 	f := months[0]
 	if len(months) > 1 {
-		f = b.product.Public(product.Mean(months), b.cfg.MinShare)
+		f = b.product.PublicMean(months, b.cfg.MinShare)
 	}
 	p := b.show(w, f, data, complete)
 	p.Reports = divide(p.Reports, int64(len(data)))

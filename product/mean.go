@@ -4,8 +4,7 @@ import "math"
 
 // Mean returns the mean of the figures of several months. A metric, or a share, is the
 // mean over the months that show it; a value that such a month has not counts as 0 there.
-// Counts are rounded. Of what is public it tells nothing else, but may be below what
-// [Product.Public] takes: then it is to be made public once more.
+// Counts are rounded. Of figures that are public it tells nothing that they do not.
 func Mean(months []Figures) Figures {
 	out := Figures{Metrics: make(map[string]float64), Shares: make(map[string]map[string]int64)}
 	if len(months) == 0 {

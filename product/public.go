@@ -9,33 +9,78 @@ import (
 
 // Public returns figures as they may be published: no share tells of fewer than least
 // instances, nor does what is left when shares are taken from the total, or from those of
-// a coarser figure; 0 leaves all as it is. Of sessions it takes so many on each day, for a
-// session of every day may be one installation's. The figures given are not changed.
-func (p Product) Public(f Figures, least int64) Figures { return p.public(f, least, hidden{}) }
+// a coarser figure; 0 and 1 leave all as it is. Of sessions it takes so many on each day, for
+// a session of every day may be one installation's. The figures given are not changed.
+func (p Product) Public(f Figures, least int64) Figures {
+	h := newHidden()
+	return p.public(p.withMissing(f, least, h), least, h)
+}
 
 // PublicWindow does for the figures of a window what Public does for those of a month.
 // What Public hides in any of the window's months it hides too: else a count of the window,
 // less those of its other months, could tell what was hidden.
 func (p Product) PublicWindow(f Figures, least int64, months []Figures) Figures {
-	var h hidden
+	h := newHidden()
 	for _, m := range months {
 		h.add(m, p.Public(m, least))
 	}
-	return p.public(f, least, h)
+	return p.public(p.withMissing(f, least, h), least, h)
 }
 
-// hidden is what must not be shown. The zero hidden is nothing.
+// PublicMean returns the mean of figures that are public, as [Mean] does, without shares that
+// are too small only now.
+func (p Product) PublicMean(months []Figures, least int64) Figures {
+	return p.public(Mean(months), least, newHidden())
+}
+
+// least is of how many instances figures may tell.
+func (p Product) least(f Figures, least int64) int64 {
+	if p.Sessions && least > 1 { // 1 shows all
+		return least * int64(max(f.Days, 1))
+	}
+	return least
+}
+
+// withMissing returns figures in which no few instances are left that have no value at all:
+// where there are a few, they are among the others, for they may be just those that another
+// figure hides. Of an adoption that has no others h hides all.
+func (p Product) withMissing(f Figures, least int64, h hidden) Figures {
+	least = p.least(f, least)
+	out := f
+	out.Shares = maps.Clone(f.Shares)
+	for _, figure := range p.Figures {
+		missing := f.Instances
+		for _, n := range f.Shares[figure.Name] {
+			missing -= n
+		}
+		if _, ok := f.Shares[figure.Name]; !ok || missing <= 0 || missing >= least {
+			continue
+		}
+		switch figure.As {
+		case Newest, InBuckets:
+			counts := maps.Clone(f.Shares[figure.Name])
+			counts[Other] += missing
+			out.Shares[figure.Name] = counts
+		case Adoption:
+			h.figures[figure.Name] = true
+		}
+	}
+	return out
+}
+
+// hidden is what must not be shown.
 type hidden struct {
 	// values are those that are in Other, by figure; figures are left out as a whole.
 	values  map[string]map[string]bool
 	figures map[string]bool
 }
 
+func newHidden() hidden {
+	return hidden{make(map[string]map[string]bool), make(map[string]bool)}
+}
+
 // add adds what figures have and their public form has not.
-func (h *hidden) add(f, public Figures) {
-	if h.values == nil {
-		h.values, h.figures = make(map[string]map[string]bool), make(map[string]bool)
-	}
+func (h hidden) add(f, public Figures) {
 	for name, counts := range f.Shares {
 		shown, ok := public.Shares[name]
 		h.figures[name] = h.figures[name] || !ok
@@ -52,9 +97,7 @@ func (h *hidden) add(f, public Figures) {
 }
 
 func (p Product) public(f Figures, least int64, h hidden) Figures {
-	if p.Sessions && least > 1 { // 1 shows all
-		least *= int64(max(f.Days, 1))
-	}
+	least = p.least(f, least)
 	out := f
 	out.Metrics, out.Shares = maps.Clone(f.Metrics), make(map[string]map[string]int64, len(f.Shares))
 	for name, counts := range f.Shares {

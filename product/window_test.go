@@ -45,7 +45,7 @@ func TestPublicOfFinerFigures(t *testing.T) {
 // drawn are figures of Synapses as a tally makes them: each instance has one server and
 // one version of it.
 func drawn(t *rapid.T, name string) product.Figures {
-	f := product.Figures{Days: 30, Metrics: metrics{}, Shares: shares{"server": {}, "version": {}}}
+	f := product.Figures{Days: 30, Metrics: metrics{}, Shares: shares{"server": {}, "version": {}, "python": {}}}
 	for _, version := range []string{"synapse 1.1", "synapse 1.2", "synapse 1.3", "dendrite 0.1", "dendrite 0.2", "dendrite 0.3"} {
 		n := rapid.Int64Range(0, 12).Draw(t, name+" "+version)
 		if n == 0 {
@@ -55,7 +55,11 @@ func drawn(t *rapid.T, name string) product.Figures {
 		f.Instances += n
 		f.Shares["version"][version] = n
 		f.Shares["server"][server] += n
+		if server == "synapse" { // a Dendrite has none
+			f.Shares["python"]["3."+version[len(version)-1:]] += rapid.Int64Range(0, n).Draw(t, name+" python "+version)
+		}
 	}
+	maps.DeleteFunc(f.Shares["python"], func(_ string, n int64) bool { return n == 0 })
 	return f
 }
 
@@ -177,5 +181,27 @@ func TestMean(t *testing.T) {
 	}
 	if none := product.Mean(nil); none.Instances != 0 || none.Metrics == nil || none.Shares == nil {
 		t.Errorf("of nothing: %+v", none)
+	}
+}
+
+// Those that have no value are told by the total: where they are few, they may be just those
+// that another figure hides.
+func TestPublicOfMissingValues(t *testing.T) {
+	f := product.Figures{Instances: 21, Metrics: metrics{"argocd_percent": 50}, Shares: shares{
+		"server": {"synapse": 18, "dendrite": 3}, "python": {"3.11": 12, "3.6": 6}, "argocd": {"yes": 9, "no": 9},
+	}}
+	got := synapse.Product().Public(f, 5)
+	if want := (counts{"3.11": 12, "other": 9}); !maps.Equal(got.Shares["python"], want) {
+		t.Errorf("python is %v, want %v", got.Shares["python"], want)
+	}
+	if f.Instances = 23; !maps.Equal(synapse.Product().Public(f, 5).Shares["python"], f.Shares["python"]) {
+		t.Error("five without a value are not hidden")
+	}
+	if got := coroot.Product().Public(f, 5); got.Metrics["argocd_percent"] != 50 {
+		t.Errorf("an adoption that does not apply to five: %v", got)
+	}
+	f.Instances = 22
+	if got := coroot.Product().Public(f, 5); got.Shares["argocd"] != nil || len(got.Metrics) != 0 {
+		t.Errorf("an adoption that does not apply to four: %v", got)
 	}
 }

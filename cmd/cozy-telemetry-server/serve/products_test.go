@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -295,5 +296,60 @@ func TestProductQuestions(t *testing.T) {
 		if got := fmt.Sprintf("%d %s", w.Code, refusal.Error); got != want || w.Header().Get("Access-Control-Allow-Origin") != "*" {
 			t.Errorf("%s: got %q, want %q", query, got, want)
 		}
+	}
+}
+
+// What docs/reference.md shows is what a server answers, and as all overviews are answered:
+// with a name for what is not changed, compressed, and for pages of other sites.
+func TestProductAnswerOverHTTP(t *testing.T) {
+	s := newProductServer(t, "2026-03-15T12")
+	clients := []struct{ agent, body string }{
+		{"Synapse/1.157.1", s.fixture("synapse", "synapse")},
+		{"Synapse/1.150.0", s.fixture("synapse-old", "synapse")},
+		{"Dendrite/0.13.8", s.fixture("dendrite", "synapse")},
+	}
+	for i, n := range []int{12, 6, 3} { // so many of each
+		for j := range n {
+			name := fmt.Sprintf(`"homeserver":"h%d-%d.example"`, i, j)
+			body := regexp.MustCompile(`"homeserver":\s*"[^"]*"`).ReplaceAllString(clients[i].body, name)
+			r := httptest.NewRequest(http.MethodPut, "/report-usage-stats/push", strings.NewReader(body))
+			r.Header.Set("User-Agent", clients[i].agent)
+			w := httptest.NewRecorder()
+			if s.public.ServeHTTP(w, r); w.Code != http.StatusOK {
+				t.Fatal(w.Code, w.Body)
+			}
+		}
+	}
+	const query = "product=synapse&year=2026&month=03"
+	w := s.get(query)
+	shown := firstPeriod(t, w.Body.String())
+	if w.Code != http.StatusOK || !strings.Contains(repotest.Read(t, "docs/reference.md"), "\n```json\n"+shown+"\n```\n") {
+		t.Errorf("%d; docs/reference.md does not show\n%s", w.Code, shown)
+	}
+	header := w.Header()
+	if header.Get("Access-Control-Allow-Origin") != "*" || header.Get("Cache-Control") != "public, max-age=60" || header.Get("Content-Type") != "application/json" {
+		t.Errorf("the header is %v", header)
+	}
+	for _, c := range []struct {
+		method, name, value string
+		want                int
+	}{
+		{http.MethodGet, "If-None-Match", header.Get("ETag"), http.StatusNotModified},
+		{http.MethodGet, "Accept-Encoding", "gzip", http.StatusOK},
+		{http.MethodHead, "Accept-Encoding", "identity", http.StatusOK},
+		{http.MethodOptions, "Origin", "https://example.org", http.StatusNoContent},
+		{http.MethodPost, "Origin", "https://example.org", http.StatusMethodNotAllowed},
+	} {
+		r := httptest.NewRequest(c.method, "/api/overview?"+query, nil)
+		r.Header.Set(c.name, c.value)
+		w := httptest.NewRecorder()
+		s.public.ServeHTTP(w, r)
+		if w.Code != c.want || w.Header().Get("Access-Control-Allow-Origin") != "*" || (w.Header().Get("Content-Encoding") == "gzip") != (c.value == "gzip") {
+			t.Errorf("%s with %s: %d %v", c.method, c.name, w.Code, w.Header())
+		}
+	}
+	// Cozystack's answer is another one, and knows nothing of these.
+	if w := s.get("year=2026&month=03"); w.Code != http.StatusNotFound {
+		t.Errorf("cozystack: %d %s", w.Code, w.Body)
 	}
 }

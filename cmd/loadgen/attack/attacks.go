@@ -14,6 +14,8 @@ type attack struct {
 	beforeAll bool
 	// known is sent under the id of an honest cluster.
 	known bool
+	// dictionary is what a month's series take beside the server's ceiling, in bytes.
+	dictionary int64
 	// strike is what a stranger does, and undo what an operator does then; nil where
 	// nothing has come of it.
 	strike, undo func(*stage, context.Context) error
@@ -26,7 +28,7 @@ func attacks() []attack {
 		{key: "known", what: "one known id: 10 million nodes, then as much as is plausible", known: true, strike: (*stage).spoil, undo: (*stage).undoSpoilt},
 		{key: "long", what: "made-up ids of one /24, all with the same 5000 long series", strike: (*stage).sendLong, undo: (*stage).undoLong},
 		{key: "endless", what: "new ids without end from ten IPv6 /48s, while honest new clusters come", strike: (*stage).sendEndless, undo: (*stage).undoEndless},
-		{key: "filler", what: "ids with 5000 series each, before any honest report of a month", beforeAll: true, strike: (*stage).fill, undo: (*stage).undoFill},
+		{key: "filler", what: "ids with 5000 series each, before any honest report of a month", beforeAll: true, dictionary: fullDictionary, strike: (*stage).fill, undo: (*stage).undoFill},
 		{key: "page", what: "a web page asks the private listener, across sites and by rebinding", strike: (*stage).visit},
 		{key: "second", what: "a second server on the folder of the mirror", strike: (*stage).doubleUp},
 	}

@@ -17,9 +17,13 @@ const (
 	newcomerSeed = 2
 )
 
-// round is how long all of a fleet's clusters take to report once. Real ones take a
-// quarter of an hour, and so seldom meet no limit.
-const round = 8 * time.Second
+// round is how long all of a fleet's clusters take to report once, a thirtieth of what real
+// ones take.
+const round = 30 * time.Second
+
+// honestConns is how many reports of a fleet may be under way, each with a connection of
+// its own.
+const honestConns = 32
 
 // crowd is an honest fleet: what its clusters report, again and again the same, and what
 // a server must show of it.
@@ -56,7 +60,7 @@ func natOf(block, n int) string { return fmt.Sprintf("%d.%d.7.1", block+n%40, n/
 
 // once sends each report once.
 func (c crowd) once(ctx context.Context, url string, every time.Duration, now func() time.Time) (load.Result, error) {
-	return load.Send(ctx, load.SendOptions{URL: url, Conns: 4, Every: every, Now: now, Next: func(n int) (load.Message, bool) {
+	return load.Send(ctx, load.SendOptions{URL: url, Conns: honestConns, Every: every, Now: now, Next: func(n int) (load.Message, bool) {
 		if n >= len(c.messages) {
 			return load.Message{}, false
 		}
@@ -67,7 +71,7 @@ func (c crowd) once(ctx context.Context, url string, every time.Duration, now fu
 // goOn reports until ctx is done.
 func (c crowd) goOn(ctx context.Context, url string, now func() time.Time) (load.Result, error) {
 	r, err := load.Send(ctx, load.SendOptions{
-		URL: url, Conns: 4, Every: round / time.Duration(len(c.messages)), Now: now,
+		URL: url, Conns: honestConns, Every: round / time.Duration(len(c.messages)), Now: now,
 		Next: func(n int) (load.Message, bool) { return c.messages[n%len(c.messages)], true },
 	})
 	if errors.Is(err, context.Canceled) {

@@ -50,7 +50,7 @@ func (s *stage) undoLong(ctx context.Context) error {
 	if err := s.exclude(ctx, "--like="+madeUp("0002", 0)); err != nil {
 		return err
 	}
-	took := s.row.Took
+	excluded := *s.row
 	var ids []string
 	for n := range s.Size.Long {
 		ids = append(ids, madeUp("0002", n))
@@ -58,8 +58,7 @@ func (s *stage) undoLong(ctx context.Context) error {
 	if err := s.forget(ctx, ids); err != nil {
 		return err
 	}
-	s.row.Undo = fmt.Sprintf("exclude, and forget in %.1f s", s.row.Took.Seconds())
-	s.row.Took = took
+	s.row.Undo, s.row.Took, s.row.Forgot = excluded.Undo, excluded.Took, s.row.Took
 	return nil
 }
 

@@ -18,8 +18,10 @@ import (
 )
 
 const (
-	// ceiling is what docs/reference.md promises of a server's memory.
-	ceiling = 256 << 20
+	// ceiling is what docs/reference.md promises of a server's memory, beside the series of
+	// a month: each takes its text and some 100 bytes, and there are 500 000 at most.
+	ceiling        = 256 << 20
+	fullDictionary = 500_000 * (30 + 100)
 	// measureEvery is how often memory is looked at.
 	measureEvery = 50 * time.Millisecond
 )

@@ -63,7 +63,7 @@ func (l *lab) play(ctx context.Context, a attack) (r Row, err error) {
 	if err != nil {
 		return r, err
 	}
-	s.promise(r.Memory < ceiling, "the server took %s of memory", size(r.Memory))
+	s.promise(r.Memory < ceiling+a.dictionary, "the server took %s of memory", size(r.Memory))
 	if err := s.process.Stop(); err != nil {
 		return r, err
 	}

@@ -47,6 +47,8 @@ type Row struct {
 	Undo   string
 	Undone int
 	Took   time.Duration
+	// Forgot is how long it took to forget them after that, 0 where they were not.
+	Forgot time.Duration
 	// Database and Mirror are bytes in the end. During the attack they are known where
 	// it aims at them.
 	Database, Mirror, DatabaseDuring, MirrorDuring int64
@@ -101,14 +103,11 @@ func (t Table) figures(w io.Writer) {
 	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(out, "attack\twhen\tclusters\tnodes\ttenants\tapps\tconfirmed:\tnodes\ttenants\tapps")
 	for _, r := range t.Rows {
-		after := "after " + r.Undo
-		if r.Undo == "" {
-			after = "after"
-		}
+		after := strings.TrimSpace("after " + r.Undo)
 		for _, m := range []struct {
 			when string
 			Moment
-		}{{"before", r.Before}, {"during", r.During}, {strings.SplitN(after, ",", 2)[0], r.After}} {
+		}{{"before", r.Before}, {"during", r.During}, {after, r.After}} {
 			fmt.Fprintf(out, "%s\t%s\t%s\t%s\n", r.Key, m.when, cells(&m.Seen), cells(m.Confirmed))
 		}
 	}
@@ -132,6 +131,9 @@ func (t Table) costs(w io.Writer) {
 		}
 		if r.Undo != "" {
 			undone = fmt.Sprintf("%d in %.1f s", r.Undone, r.Took.Seconds())
+		}
+		if r.Forgot > 0 {
+			undone += fmt.Sprintf(", forgotten in %.1f s", r.Forgot.Seconds())
 		}
 		fmt.Fprintf(out, "%s\t%d, %d\t%d, %d\t%d ms\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Key, r.Sent.Taken, r.Sent.Refused,
 			r.Honest.Taken, r.Honest.Refused, r.Honest.Slowest.Milliseconds(), newcomers, strings.Join(r.Found, " "), undone,

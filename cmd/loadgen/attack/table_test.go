@@ -22,7 +22,7 @@ func TestTablePrints(t *testing.T) {
 			Key: "crowd", What: "many", Before: honest, During: Moment{some(1003), &confirmed}, After: honest,
 			Sent: Answers{Taken: 1000, Refused: 5}, Honest: Answers{Taken: 7, Slowest: 12 * time.Millisecond},
 			NewReports: Answers{Taken: 4}, NewPerMinute: 60, came: some(2), Found: []string{"alike", "new_ids"},
-			Undo: "exclude, and more", Undone: 1000, Took: 420 * time.Millisecond,
+			Undo: "exclude", Undone: 1000, Took: 420 * time.Millisecond, Forgot: 3 * time.Second,
 			Database: 3 << 20, Mirror: 1 << 20, DatabaseDuring: 5 << 20, MirrorDuring: 2 << 20, Memory: 100 << 20,
 		},
 		{Key: "page", What: "web", Before: Moment{Seen: some(3)}, Broken: []string{"it was answered"}},
@@ -34,7 +34,7 @@ func TestTablePrints(t *testing.T) {
 	for _, want := range []string{
 		"size small, 2026-03-15, 2 CPUs", "crowd    many\n", "\nBROKEN: page: it was answered\n",
 		"crowd during 1003 10030 2006 3009 2 20 4 6", "crowd after exclude 3 30 6 9 2 20 4 6", "page before 3 30 6 9 - - - -",
-		"crowd 1000, 5 7, 0 12 ms 2 in, 60 a minute alike new_ids 1000 in 0.4 s 5.0 MiB, then 3.0 MiB 2.0 MiB, then 1.0 MiB 100.0 MiB",
+		"crowd 1000, 5 7, 0 12 ms 2 in, 60 a minute alike new_ids 1000 in 0.4 s, forgotten in 3.0 s 5.0 MiB, then 3.0 MiB 2.0 MiB, then 1.0 MiB 100.0 MiB",
 		"page 0, 0 0, 0 0 ms - - - - 0.0 MiB",
 	} {
 		if text := b.String(); !strings.Contains(text, want) && !strings.Contains(strings.Join(strings.Fields(text), " "), want) {

@@ -73,7 +73,14 @@ func (s *stage) sendEndless(ctx context.Context) error {
 	var attack error
 	go func() {
 		defer close(ended)
-		made, attack = s.makeUp(ctx, &over, sync.OnceFunc(func() { close(spent) }))
+		made, attack = s.makeUp(ctx, func(n int) bool {
+			select {
+			case <-spent:
+				return !over.Load()
+			default:
+				return n < limitless
+			}
+		}, sync.OnceFunc(func() { close(spent) }))
 	}()
 	select { // the newcomers come when there is nothing left for more made-up ids
 	case <-spent:
@@ -87,14 +94,17 @@ func (s *stage) sendEndless(ctx context.Context) error {
 	return cmp.Or(attack, err)
 }
 
-// makeUp reports under new ids until it is over, and tells when one is refused.
-func (s *stage) makeUp(ctx context.Context, over *atomic.Bool, refused func()) (load.Result, error) {
+// limitless is how many new ids in a row show that there is no limit.
+const limitless = 50_000
+
+// makeUp reports under new ids while more are wanted, and tells when one is refused.
+func (s *stage) makeUp(ctx context.Context, more func(n int) bool, refused func()) (load.Result, error) {
 	body := []byte("cozy_cluster_info{cozystack_version=\"v6.6.6\"} 1\ncozy_nodes_count{kernel=\"6.6.6\"} 100\n")
 	return load.Send(ctx, load.SendOptions{
 		URL: s.process.URL + "/", Conns: conns, Now: s.Now,
 		Next: func(n int) (load.Message, bool) {
 			from := fmt.Sprintf("2a0%x:%x::%x", n%10, n%10, n%65536)
-			return load.Message{Cluster: madeUp("0003", n), From: from, Body: body}, !over.Load()
+			return load.Message{Cluster: madeUp("0003", n), From: from, Body: body}, more(n)
 		},
 		Answered: func(_, status int) {
 			if status == http.StatusTooManyRequests {

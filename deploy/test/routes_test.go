@@ -75,6 +75,25 @@ func TestDocumentedReports(t *testing.T) {
 	}
 }
 
+// TestDocumentedSettings holds that each flag of the page is one of the server's, and each
+// value one of the chart's.
+func TestDocumentedSettings(t *testing.T) {
+	var values map[string]any
+	if err := yaml.Unmarshal(read(t, "deploy/helm/"+program+"/values.yaml"), &values); err != nil {
+		t.Fatal(err)
+	}
+	rows := regexp.MustCompile("(?m)^\\| `--([a-z-]+)`[^|]*\\| `(\\w+)` \\|").FindAllStringSubmatch(string(read(t, "docs/products.md")), -1)
+	if len(rows) < 6 {
+		t.Errorf("docs/products.md has %d settings", len(rows))
+	}
+	server := flags(t)
+	for _, row := range rows {
+		if _, there := values[row[2]]; !there || !server[row[1]] {
+			t.Errorf("--%s is a flag: %t; %s is a value: %t", row[1], server[row[1]], row[2], there)
+		}
+	}
+}
+
 // TestChartTakesExamples holds that what docs/products.md shows of the chart's values makes
 // objects that fit together.
 func TestChartTakesExamples(t *testing.T) {

@@ -113,11 +113,12 @@ func search(t *testing.T, needles map[string][]byte, folders ...string) (found [
 			if err != nil {
 				return err
 			}
+			packed := unzipped(content)
 			for what, needle := range needles {
 				if bytes.Contains(content, needle) {
 					found = append(found, what+" in "+path)
 				}
-				if bytes.Contains(unzipped(content), needle) {
+				if bytes.Contains(packed, needle) {
 					found = append(found, what+" compressed in "+path)
 				}
 			}

@@ -10,6 +10,7 @@
 //   - kill: the server is killed, again and again; make torture runs these for longer
 //   - hostile: senders that mean ill, or are too many
 //   - history: months of a fleet, from both sources, taken over and sent again
+//   - products: those beside Cozystack
 //   - command: what a user types, without a server and beside one
 //
 // forward, browser, metrics, privacy and days are files of one theme each, and

@@ -25,7 +25,8 @@ func (c cozystack) read(r *http.Request, b *buffers) (io.Reader, error) {
 
 func (cozystack) most(body []byte) int { return countLines(body) }
 
-func (c cozystack) decode(_ *http.Request, b *buffers, _ io.Reader, received time.Time) (report rollup.Report, dropped int, err error) {
+func (c cozystack) decode(_ *http.Request, b *buffers, _ io.Reader, now func() time.Time) (report rollup.Report, dropped int, err error) {
+	received := now()
 	b.samples, dropped, err = c.parser.Parse(b.samples, b.body)
 	return rollup.Report{Received: received, Samples: b.samples, Digest: maphash.Bytes(c.seed, b.body)}, dropped, err
 }

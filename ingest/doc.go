@@ -1,13 +1,15 @@
-// Package ingest takes the reports of Cozystack's clusters, from a request to what is
-// recorded of it.
+// Package ingest takes the reports of Cozystack's clusters, and those of other products,
+// from a request to what is recorded of it.
 //
-// A report is one POST in the exposition format. [Handler] carries it from its header
-// to the disk (handler.go). It refuses what is over a limit before it does any work:
+// A report is one request. [Handler] carries it from its header to the disk (handler.go), by
+// the same steps for all products. Their formats differ: Cozystack's is the exposition format
+// (cozystack.go), that of the others JSON that package product decodes by a table
+// (product.go). It refuses what is over a limit before it does any work:
 // the id (cluster.go), how often it reports and from where (senders.go, shares.go,
 // origin.go), which tells of proxies that are not named as well (proxywatch.go).
 // Two gates bound the memory of all requests together (budget.go): the body is read
 // through the first (body.go), and waits at the second until it may be parsed and
-// recorded.
+// recorded. Large JSON stays at the first and is decoded as it comes.
 //
 // A [Parser] reads the body line by line into samples (parse.go). Reports repeat: the
 // same series, spelt in the same way, from every cluster, in every quarter of an hour.

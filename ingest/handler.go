@@ -79,9 +79,9 @@ type format interface {
 	read(r *http.Request, b *buffers) (rest io.Reader, err error)
 	// most returns how many samples a body may have at most.
 	most(body []byte) int
-	// decode returns the report, and how much was left out of it. It says whose it is where
-	// the header does not, and when it came where that is not to be told.
-	decode(r *http.Request, b *buffers, rest io.Reader, received time.Time) (report rollup.Report, dropped int, err error)
+	// decode returns the report, with the time, and how much was left out of it. It says
+	// whose it is where the header does not.
+	decode(r *http.Request, b *buffers, rest io.Reader, now func() time.Time) (report rollup.Report, dropped int, err error)
 	// taken is the body of the answer, in JSON; empty: there is none.
 	taken() string
 }
@@ -209,7 +209,7 @@ func (h *Handler) record(r *http.Request, id string, b *buffers, result *Result)
 		}
 		defer place.leave()
 	}
-	report, dropped, err := h.format.decode(r, b, rest, h.config.Now())
+	report, dropped, err := h.format.decode(r, b, rest, h.config.Now)
 	if err != nil {
 		return err
 	}
@@ -235,7 +235,9 @@ func (h *Handler) record(r *http.Request, id string, b *buffers, result *Result)
 	// not give back its place in the budget before that. A sender that has only
 	// closed its own side looks the same, and still reads the answer.
 	err = h.recorder.Record(context.WithoutCancel(r.Context()), report, lines)
-	result.Samples = len(report.Samples)
+	if !result.Nameless {
+		result.Samples = len(report.Samples)
+	}
 	return err
 }
 

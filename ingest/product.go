@@ -52,12 +52,13 @@ func (inJSON) most(body []byte) int { return bytes.Count(body, []byte{'"'})/2 + 
 
 // decode forgets the sender's name when it has hashed it. A session's report comes at the
 // day's start: no finer time of it may be kept.
-func (j inJSON) decode(r *http.Request, b *buffers, rest io.Reader, received time.Time) (report rollup.Report, dropped int, err error) {
+func (j inJSON) decode(r *http.Request, b *buffers, rest io.Reader, now func() time.Time) (report rollup.Report, dropped int, err error) {
 	decoded, err := j.decodeBody(r, b, rest)
 	if err != nil {
 		return report, 0, refusalOfReport(err)
 	}
 	b.samples = decoded.Samples
+	received := now() // a body may take until the next day, whose key is another one
 	table, day := j.product.Table, rollup.DateOf(received)
 	if table.Sessions {
 		received = day.Start()

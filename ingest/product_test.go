@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -283,4 +284,39 @@ func TestReportsWithoutKey(t *testing.T) {
 	if answer.Code != http.StatusServiceUnavailable || len(recorder.reports) > 0 || strings.Contains(answer.Body.String(), "key") {
 		t.Errorf("%d %s, recorded %v", answer.Code, answer.Body, recorder.reports)
 	}
+}
+
+// A session whose body comes until the next day is of that day: the key of the day before is
+// gone then.
+func TestSessionOverMidnight(t *testing.T) {
+	var now atomic.Pointer[time.Time]
+	set := func(at time.Time) { now.Store(&at) }
+	midnight := noon.Add(12 * time.Hour)
+	set(midnight.Add(-time.Second))
+	recorder := &memory{}
+	h, err := NewHandler(recorder, Config{Now: func() time.Time { return *now.Load() }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h, err = h.Of(Product{Table: kubeatlas.Product(), Keys: fixedKeys{}}); err != nil {
+		t.Fatal(err)
+	}
+	const nonce = "9f86d081884c7d659a2feaa0c55ad015"
+	end := during(func() { set(midnight.Add(time.Second)) })
+	body := io.MultiReader(strings.NewReader(`{"schema_version":"1.0","tier":"memory",`), end, strings.NewReader(`"session_nonce":"`+nonce+`"}`))
+	answer := httptest.NewRecorder()
+	h.ServeHTTP(answer, httptest.NewRequest(http.MethodPost, "/v1/report", body))
+	today := rollup.DateOf(midnight)
+	id, err := kubeatlas.Product().ID(fixedKeys{}, nonce, today)
+	if err != nil || len(recorder.reports) != 1 || recorder.reports[0].Instance != id || !recorder.reports[0].Received.Equal(today.Start()) {
+		t.Errorf("%d %s, recorded %v, %v", answer.Code, answer.Body, recorder.reports, err)
+	}
+}
+
+// during is a reader of nothing, that does something when it is read.
+type during func()
+
+func (d during) Read([]byte) (int, error) {
+	d()
+	return 0, io.EOF
 }

@@ -75,3 +75,27 @@ func TestTotalsAreQueued(t *testing.T) {
 		t.Errorf("%d reports, %v", n, err)
 	}
 }
+
+// What is forgotten of a file leaves its key and its counts as they were, and reports that
+// come while it is rewritten are counted.
+func TestForgetKeepsKeyAndCounts(t *testing.T) {
+	s := open(t, Options{})
+	key, err := s.IdentityKey(t.Context())
+	must(t, err)
+	for i := range 3 {
+		must(t, s.Record(t.Context(), of("coroot", report(uuid(i), march, "a")), nil))
+	}
+	sent := int64(3)
+	_, _, err = s.Forget(t.Context(), rollup.Selection{Product: "coroot", Instances: map[string]struct{}{uuid(1): {}}}, func(int64, int64) {
+		sent++
+		must(t, s.Record(t.Context(), of("coroot", report(uuid(7), march, "a")), nil))
+	})
+	must(t, err)
+	s = reopen(t, s)
+	again, err := s.IdentityKey(t.Context())
+	must(t, err)
+	n, err := s.Reports("coroot", rollup.MonthOf(march))
+	if err != nil || n != sent || sent == 3 || string(again) != string(key) {
+		t.Errorf("%d reports are counted of %d, %v; the key %x became %x", n, sent, err, key, again)
+	}
+}

@@ -4,7 +4,8 @@
 // [Write] first looks which kinds of applications and which resources occur in the
 // window: each gets a column (columns.go). It then goes through the window again,
 // by days or by months, and makes a row of each record: what heads it (rows.go), and
-// what the cluster has reported (facts.go, versions.go). Rows are cells without a
+// what the cluster has reported (facts.go, versions.go). The tables of another product have
+// columns after its own table (products.go, productrows.go). Rows are cells without a
 // format (table.go), which CSV, JSON lines (json.go) or Parquet (parquet.go) make
 // bytes of.
 package export
@@ -17,17 +18,19 @@ import (
 	"slices"
 
 	"github.com/cozystack/cozystack-telemetry-server/appsource"
+	"github.com/cozystack/cozystack-telemetry-server/product"
 	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-// The tables: a row for each cluster; month and cluster; day and cluster; day,
-// cluster and series.
+// The tables: a row for each cluster, or instance of another product; month and cluster;
+// day and cluster; day, cluster and series.
 const (
-	Clusters = "clusters"
-	Months   = "months"
-	Days     = "days"
-	Series   = "series"
+	Clusters  = "clusters"
+	Instances = "instances"
+	Months    = "months"
+	Days      = "days"
+	Series    = "series"
 )
 
 // The formats.
@@ -37,19 +40,32 @@ const (
 	Parquet = "parquet"
 )
 
-// Tables returns the names of the tables.
+// Tables returns the names of the tables of Cozystack.
 func Tables() []string { return []string{Clusters, Months, Days, Series} }
+
+// TablesOf returns the names of the tables of another product. Sessions are of one day each.
+func TablesOf(p product.Product) []string {
+	if p.Sessions {
+		return []string{Days, Series}
+	}
+	return []string{Instances, Months, Days, Series}
+}
 
 // Formats returns the names of the formats.
 func Formats() []string { return []string{CSV, JSONL, Parquet} }
 
 // WholeMonths tells whether a table takes whole months of its window.
-func WholeMonths(table string) bool { return table == Clusters || table == Months }
+func WholeMonths(table string) bool {
+	return table == Clusters || table == Instances || table == Months
+}
 
 // Options say what is written, and how.
 type Options struct {
 	// Table and Format are each one of the names above.
 	Table, Format string
+	// Product is whose table it is; the zero Product is Cozystack, whose table of series has
+	// those of all products.
+	Product product.Product
 	// Window is what is written of the file. The zero Window is 1 January 1970;
 	// AllDays leaves nothing out.
 	Window Window
@@ -57,6 +73,8 @@ type Options struct {
 	Apps *appsource.Source
 	// Alias names clusters in place of their ids; nil leaves the ids.
 	Alias Alias
+	// Raw are the metrics that have names as they are: no table with an Alias has them.
+	Raw []string
 	// Progress is told how much is done, of days or of months; nil for nobody.
 	Progress func(done, total int64)
 }
@@ -85,7 +103,11 @@ func (w Window) empty() bool { return w.First > w.Last }
 // Write writes a table of a file to w. The file is only read. After an error what
 // was written is not a whole table.
 func Write(ctx context.Context, w io.Writer, s *store.Store, o Options) error {
-	if !slices.Contains(Tables(), o.Table) {
+	tables := Tables()
+	if o.Product.Name != "" {
+		tables = TablesOf(o.Product)
+	}
+	if !slices.Contains(tables, o.Table) {
 		return fmt.Errorf("unknown table %q", o.Table)
 	}
 	e, err := newExporter(ctx, s, o)

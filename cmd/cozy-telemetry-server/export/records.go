@@ -3,6 +3,7 @@ package export
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
@@ -60,14 +61,21 @@ func daysOf(m rollup.Month, metric string) rollup.DaySet {
 
 func (e *exporter) writeSeries(t tableWriter, date rollup.Date, product, cluster string, d rollup.Day) error {
 	for _, p := range d.Points {
+		if e.Alias != nil && slices.Contains(e.Raw, p.Series.Metric()) {
+			continue
+		}
 		labels, err := labelsJSON(p.Series)
 		if err != nil {
 			return err
 		}
-		err = t.write([]cell{
+		row := []cell{
 			dateCell(date), textCell(product), textCell(cluster), textCell(p.Series.Metric()), textCell(labels),
 			numberCell(p.Peak), numberCell(p.Last), countCell(int(p.Hour)),
-		})
+		}
+		if e.Product.Name != "" {
+			row = append(row, hoursCell(d, p))
+		}
+		err = t.write(row)
 		if err != nil {
 			return err
 		}

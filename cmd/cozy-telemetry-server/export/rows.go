@@ -1,6 +1,7 @@
 package export
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -15,7 +16,12 @@ type exporter struct {
 	// Options have the Window cut to what the file has.
 	Options
 	facts *factTable
+	// ofProduct are the columns of another product than Cozystack.
+	ofProduct []productColumn
 }
+
+// product returns the name of whose table it is.
+func (e *exporter) product() string { return cmp.Or(e.Product.Name, rollup.Cozystack) }
 
 func newExporter(ctx context.Context, s *store.Store, o Options) (e *exporter, err error) {
 	if o.Window, err = o.Window.within(s); err != nil {
@@ -25,6 +31,10 @@ func newExporter(ctx context.Context, s *store.Store, o Options) (e *exporter, e
 		o.Progress = func(int64, int64) {}
 	}
 	e = &exporter{store: s, Options: o}
+	if o.Product.Name != "" {
+		e.ofProduct = productColumns(o.Product, o.Alias == nil)
+		return e, nil
+	}
 	e.facts, err = e.learnColumns(ctx)
 	return e, err
 }
@@ -48,6 +58,16 @@ func (e *exporter) learnColumns(ctx context.Context) (*factTable, error) {
 
 // columns returns the columns of the table, in order.
 func (e *exporter) columns() []column {
+	if e.Product.Name != "" {
+		all := productHead(e.Table, e.Product.Sessions)
+		if e.Table == Series {
+			return all
+		}
+		for _, c := range e.ofProduct {
+			all = append(all, c.column)
+		}
+		return all
+	}
 	switch e.Table {
 	case Clusters:
 		return append([]column{
@@ -76,9 +96,15 @@ func (e *exporter) rows(ctx context.Context, t tableWriter) error {
 	switch from, to := e.Window.months(); e.Table {
 	case Clusters:
 		return e.folded(ctx, t, from, to, e.clusterRow)
+	case Instances:
+		return e.folded(ctx, t, from, to, e.instanceRow)
 	case Months:
+		row := e.monthRow
+		if e.Product.Name != "" {
+			row = e.instanceMonthRow
+		}
 		return e.eachOf(int64(from), int64(to), func(month int64) error {
-			return e.folded(ctx, t, rollup.MonthID(month), rollup.MonthID(month), e.monthRow)
+			return e.folded(ctx, t, rollup.MonthID(month), rollup.MonthID(month), row)
 		})
 	}
 	return e.eachOf(int64(e.Window.First), int64(e.Window.Last), func(date int64) error {
@@ -103,10 +129,14 @@ func (e *exporter) eachOf(first, last int64, write func(int64) error) error {
 func (e *exporter) dated(ctx context.Context, t tableWriter, date rollup.Date) error {
 	return e.instances(ctx, date, func(product, instance string, d rollup.Day) error {
 		switch {
+		case e.Table == Series && e.Product.Name == "":
+			return e.writeSeries(t, date, product, instance, d)
+		case product != e.product():
+			return nil
 		case e.Table == Series:
 			return e.writeSeries(t, date, product, instance, d)
-		case product != rollup.Cozystack:
-			return nil
+		case e.Product.Name != "":
+			return t.write(e.instanceDayRow(date, instance, d))
 		}
 		return t.write(e.dayRow(date, instance, d))
 	})
@@ -122,7 +152,7 @@ func (e *exporter) folded(ctx context.Context, t tableWriter, from, to rollup.Mo
 		cells   []cell
 	}
 	var rows []clusterRow
-	err := e.store.Fold(ctx, rollup.Cozystack, from, to, nil, func(instance string, months []rollup.Month) error {
+	err := e.store.Fold(ctx, e.product(), from, to, nil, func(instance string, months []rollup.Month) error {
 		cluster := e.name(instance)
 		rows = append(rows, clusterRow{cluster, row(from, cluster, months)})
 		return nil

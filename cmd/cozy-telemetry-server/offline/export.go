@@ -7,11 +7,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/export"
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/products"
+	"github.com/cozystack/cozystack-telemetry-server/product"
 	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -19,6 +22,7 @@ import (
 // exportFlags say what is exported, and how.
 type exportFlags struct {
 	db, what, from, to, format, output string
+	product                            string
 	force, anonymize                   bool
 	keyFile                            string
 }
@@ -30,9 +34,11 @@ func newExport(env cli.Environment) *cobra.Command {
 		Short: "Write a file's content as a table, for DuckDB, pandas or a spreadsheet",
 		Long: `Writes a table of what is in a file: a row per cluster (clusters), per cluster and
 month (months), per cluster and day (days), or per cluster, day and series (series).
+With --product it is a table of that product's instances (instances, months, days, series).
 docs/export.md describes the columns. The file is only read.`,
 		Example: `  cozy-telemetry-server export --db copy.db --what days --format parquet -o days.parquet
-  cozy-telemetry-server export --db copy.db --what months --from 2026-01 --to 2026-03`,
+  cozy-telemetry-server export --db copy.db --what months --from 2026-01 --to 2026-03
+  cozy-telemetry-server export --db copy.db --product synapse --what months`,
 		Args: cli.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withFile(o.db, func(s *store.Store) error { return o.run(cmd.Context(), env, s) })
@@ -40,7 +46,8 @@ docs/export.md describes the columns. The file is only read.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.db, "db", "", "the database file")
-	f.StringVar(&o.what, "what", export.Days, "the table: clusters, months, days or series")
+	f.StringVar(&o.what, "what", export.Days, "the table: clusters (of another product: instances), months, days or series")
+	f.StringVar(&o.product, "product", rollup.Cozystack, "whose table: "+strings.Join(products.Names(), ", "))
 	f.StringVar(&o.from, "from", "", "the first month or day, such as 2026-03 or 2026-03-01; empty: the first one there is")
 	f.StringVar(&o.to, "to", "", "the last month or day; empty: the last one there is")
 	f.StringVar(&o.format, "format", export.CSV, "csv, jsonl or parquet")
@@ -52,8 +59,13 @@ docs/export.md describes the columns. The file is only read.`,
 }
 
 func (o *exportFlags) check(env cli.Environment) error {
+	tables := export.Tables()
+	if o.product != rollup.Cozystack {
+		tables = export.TablesOf(o.table())
+	}
 	errs := []error{
-		cli.CheckOneOf("what", o.what, export.Tables()...),
+		cli.CheckOneOf("product", o.product, products.Names()...),
+		cli.CheckOneOf("what", o.what, tables...),
 		o.checkEnd("from", o.from),
 		o.checkEnd("to", o.to),
 		cli.CheckOneOf("format", o.format, export.Formats()...),
@@ -113,8 +125,30 @@ func (o *exportFlags) options(env cli.Environment, s *store.Store) (export.Optio
 	apps, appsErr := appsOf(s, env)
 	alias, aliasErr := o.alias()
 	return export.Options{
-		Table: o.what, Format: o.format, Window: o.window(), Apps: apps, Alias: alias,
+		Table: o.what, Format: o.format, Product: o.table(), Raw: rawMetrics(), Window: o.window(), Apps: apps, Alias: alias,
 	}, errors.Join(aliasErr, appsErr)
+}
+
+// table returns that of the product, the zero one for Cozystack.
+func (o *exportFlags) table() (p product.Product) {
+	for _, one := range products.All() {
+		if one.Name == o.product {
+			p = one
+		}
+	}
+	return p
+}
+
+// rawMetrics are those of all products that have names as they are.
+func rawMetrics() (raw []string) {
+	for _, p := range products.All() {
+		for _, f := range p.Fields {
+			if f.Raw {
+				raw = append(raw, p.Name+"_"+f.Metric)
+			}
+		}
+	}
+	return raw
 }
 
 // alias returns what replaces cluster ids, nil if nothing does.

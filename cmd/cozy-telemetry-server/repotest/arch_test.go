@@ -87,7 +87,7 @@ var imports = map[string][]string{
 		rooms + "private", rooms + "products", rooms + "cli", module + "store", module + "product", module + "overview", module + "ingest/jsonerror", "github.com/rs/zerolog", cobraModule,
 	},
 	server + "/backup":  {rooms + "private", rooms + "cli", module + "store", module + "ingest/jsonerror", "github.com/rs/zerolog", cobraModule},
-	exportFolder:        {module + "store", module + "appsource", parquetModule, "golang.org/x/mod"},
+	exportFolder:        {module + "store", module + "product", module + "appsource", parquetModule, "golang.org/x/mod"},
 	server + "/limits":  {rooms + "cli", module + "ingest", module + "appsource", module + "store/rollup", pflagModule},
 	server + "/lobby":   {},
 	server + "/private": {module + "ingest/jsonerror"},

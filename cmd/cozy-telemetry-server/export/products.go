@@ -1,0 +1,174 @@
+package export
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/cozystack/cozystack-telemetry-server/product"
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// productColumn is a column of what instances of a product report, after its table.
+type productColumn struct {
+	column
+	metric, label string
+	kind          product.Kind
+}
+
+// productColumns returns a column for each metric of a product, of texts for each label.
+// Raw names have one only where they are asked for.
+func productColumns(p product.Product, raw bool) (columns []productColumn) {
+	for _, f := range p.Fields {
+		if f.Metric == "" || f.Raw && !raw {
+			continue
+		}
+		c := productColumn{column{f.Metric, columnKindOf(f)}, p.Name + "_" + f.Metric, f.Label, f.Kind}
+		if f.Kind == product.Text && !strings.HasSuffix(f.Metric, f.Label) {
+			c.name += "_" + f.Label
+		}
+		same := func(other productColumn) bool { return other.name == c.name }
+		if !slices.ContainsFunc(columns, same) { // several fields may be one metric
+			columns = append(columns, c)
+		}
+	}
+	return columns
+}
+
+func columnKindOf(f product.Field) columnKind {
+	switch {
+	case f.Kind == product.Text:
+		return kindText
+	case f.Label != "":
+		return kindJSON // an array of a set, an object of numbers
+	case f.Kind == product.Bool:
+		return kindTruth
+	case f.Kind == product.Daily, f.Kind == product.Length, f.Fraction:
+		return kindNumber
+	}
+	return kindCount
+}
+
+// productHead are the columns before those.
+func productHead(table string, sessions bool) []column {
+	instance := column{"instance", kindText}
+	switch {
+	case table == Instances:
+		return []column{instance, {"first_day", kindDate}, {"last_day", kindDate}, {"days", kindCount}}
+	case table == Months:
+		return []column{{"month", kindDate}, instance, {"days", kindCount}}
+	case table == Days && sessions: // of which no hour is kept
+		return []column{{"date", kindDate}, instance}
+	case table == Days:
+		return []column{{"date", kindDate}, instance, {"first_hour", kindCount}, {"last_hour", kindCount}}
+	}
+	return []column{
+		{"date", kindDate}, {"product", kindText}, instance, {"metric", kindText}, {"labels", kindJSON},
+		{"peak", kindNumber}, {"last", kindNumber}, {"hour", kindCount}, {"hours", kindJSON},
+	}
+}
+
+// sighting is a series in one month of several.
+type sighting struct {
+	rollup.Peak
+	month int
+}
+
+// productCells returns the cells of what an instance has reported in some months.
+func productCells(columns []productColumn, months []rollup.Month) []cell {
+	all := make(map[string][]sighting) // by metric
+	for i, m := range months {
+		for _, p := range m.Peaks {
+			all[p.Series.Metric()] = append(all[p.Series.Metric()], sighting{p, i})
+		}
+	}
+	cells := make([]cell, len(columns))
+	for i, c := range columns {
+		cells[i] = c.cell(all[c.metric])
+	}
+	return cells
+}
+
+func (c productColumn) cell(seen []sighting) cell {
+	switch {
+	case len(seen) == 0:
+		return cell{}
+	case c.kind == product.Text:
+		return c.newest(seen)
+	case c.kind == product.Set:
+		return c.members(seen)
+	case c.label != "":
+		return c.byLabel(seen)
+	}
+	return c.number(seen)
+}
+
+// newest is the text that was sent last; of several in one hour the highest.
+func (c productColumn) newest(seen []sighting) cell {
+	last := slices.MaxFunc(seen, func(a, b sighting) int {
+		if n := a.month - b.month; n != 0 {
+			return n
+		}
+		if n := int(a.Seen) - int(b.Seen); n != 0 {
+			return n
+		}
+		return strings.Compare(string(a.Series), string(b.Series))
+	})
+	return textOrNone(last.Series.Label(c.label))
+}
+
+// members are all texts of a set, sorted.
+func (c productColumn) members(seen []sighting) cell {
+	texts := make(map[string]bool)
+	for _, s := range seen {
+		if s.Peak.Peak > 0 {
+			texts[s.Series.Label(c.label)] = true
+		}
+	}
+	return jsonCell(append([]string{}, slices.Sorted(maps.Keys(texts))...))
+}
+
+// byLabel are the numbers of all values of the label.
+func (c productColumn) byLabel(seen []sighting) cell {
+	parts := make(map[string][]sighting)
+	for _, s := range seen {
+		parts[s.Series.Label(c.label)] = append(parts[s.Series.Label(c.label)], s)
+	}
+	numbers := make(map[string]float64)
+	for text, part := range parts {
+		if n := c.number(part); n.known {
+			numbers[text] = n.number
+		}
+	}
+	return jsonCell(numbers)
+}
+
+// number is what the figures of a month take of a series: the highest value of a gauge, the
+// mean over its days of a daily one, and the sum of what is added up.
+func (c productColumn) number(seen []sighting) cell {
+	var highest, sum float64
+	slots := 0
+	for _, s := range seen {
+		highest = max(highest, s.Peak.Peak)
+		for _, slot := range s.Slots {
+			sum += slot.Value
+		}
+		slots += len(s.Slots)
+	}
+	switch slotting := c.kind.Slot(); {
+	case slotting == 0:
+		return numberCell(highest)
+	case slots == 0:
+		return cell{}
+	case slotting == rollup.ByDay:
+		return numberCell(sum / float64(slots))
+	}
+	return numberCell(sum)
+}
+
+// jsonCell has a value as JSON, with sorted keys.
+func jsonCell(v any) cell {
+	b, _ := json.Marshal(v) // texts and finite numbers
+	return textCell(string(b))
+}

@@ -246,3 +246,14 @@ func TestLongNewestDayIsZipped(t *testing.T) {
 		t.Errorf("%+v, %v", n, err)
 	}
 }
+
+// A newest day that does not fit as it lies, since the bound is lower than before, is zipped
+// rather than left out, also while nothing of it has changed.
+func TestLowerBoundZipsTheNewestDay(t *testing.T) {
+	dir, s := t.TempDir(), monthStore(1)
+	for i := range 500 {
+		s.report(fmt.Sprintf("cluster-%03d", i), march1, 1)
+	}
+	syncBounded(t, dir, s, -1, 1)
+	syncBounded(t, dir, s, sizes(t, dir)[0]/2, 1)
+}

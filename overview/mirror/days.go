@@ -146,7 +146,8 @@ func (p part) syncDay(ctx context.Context, d dayTurn, list manifest) (bytes int6
 	if ok && d.as == plain && d.matches(p.dayPath(d.day, zipped), e) {
 		d.as = zipped // as it was too long
 	}
-	if !ok || !d.matches(p.dayPath(d.day, d.as), e) {
+	fits := d.as == zipped || e.Bytes <= d.left // else it is zipped
+	if !ok || !fits || !d.matches(p.dayPath(d.day, d.as), e) {
 		// Until the file is known to be good, the manifest must not vouch for it.
 		delete(list.Days, key)
 		if e, d.as, err = p.writeDay(ctx, d); err != nil {

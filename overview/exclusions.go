@@ -14,7 +14,7 @@ func (o *Overview) exclusions() rollup.Exclusions { return o.store.Exclusions(ro
 // asks tells whether vmselect is asked at all: there is one, and it can be told what is
 // excluded. Else the rollups alone answer.
 func (o *Overview) asks(excluded rollup.Exclusions) bool {
-	return o.vm != nil && len(exceptFor(excluded)) <= exceptBytes
+	return o.vm != nil && canExcept(excluded)
 }
 
 // CountAgain is called after clusters were excluded or included. It counts the months
@@ -28,12 +28,13 @@ func (o *Overview) CountAgain(ctx context.Context) (left []rollup.MonthID, err e
 	return left, errors.Join(err, countErr)
 }
 
-// countAgain returns the months that stay stale though both sources were heard.
+// countAgain returns the months that stay stale though both sources were heard. One that is
+// damaged does not keep the others.
 func (o *Overview) countAgain(ctx context.Context, pass func(rollup.MonthID) bool) (left []rollup.MonthID, err error) {
 	all, err := o.store.Snapshots()
 	excluded := o.exclusions()
 	for _, stored := range all {
-		if err != nil || ctx.Err() != nil {
+		if ctx.Err() != nil {
 			break
 		}
 		if !excluded.Stale(stored) {
@@ -47,7 +48,7 @@ func (o *Overview) countAgain(ctx context.Context, pass func(rollup.MonthID) boo
 		switch {
 		case errors.Is(countErr, ErrUnavailable): // logged where it is asked
 		case countErr != nil:
-			err = countErr
+			err = errors.Join(err, countErr)
 		case o.exclusions().Stale(kept):
 			o.cfg.Logger.Warn().Stringer("month", stored.Month).
 				Msg("a month could not be counted again: its figures have clusters that the file lacks and vmselect does not tell; it is shown as not complete")

@@ -1,6 +1,7 @@
 package overview
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -232,6 +233,53 @@ func TestCollectorCountsStaleMonths(t *testing.T) {
 			t.Errorf("folded %d times more", now-folds)
 		}
 	})
+}
+
+// damagedMonth is a store of which one month's days can't be closed.
+type damagedMonth struct {
+	Store
+	id rollup.MonthID
+}
+
+func (d damagedMonth) CloseDays(ctx context.Context, id rollup.MonthID, through rollup.Date) error {
+	if id == d.id {
+		return errors.New("damaged")
+	}
+	return d.Store.CloseDays(ctx, id, through)
+}
+
+// A month that is damaged does not keep the later ones from being counted again.
+func TestDamagedMonthIsPassedOver(t *testing.T) {
+	r := newRig(t, "2026-05-02T12:00:00Z", Config{}, append(flooded("2026-02"), flooded("2026-03")...)...)
+	for _, month := range []string{"2026-02", "2026-03"} {
+		r.ask(t, month, Average)
+	}
+	r.store.exclude(flood...)
+	r.Overview.store = damagedMonth{r.store, monthID(t, "2026-02")}
+	if left, err := r.CountAgain(t.Context()); err == nil || len(left) != 0 {
+		t.Errorf("%v are left, %v", left, err)
+	}
+	if s, _, err := r.store.Snapshot(monthID(t, "2026-03")); err != nil || s.Clusters != 2 {
+		t.Errorf("stored is %+v, %v", s, err)
+	}
+}
+
+// Many that are excluded are not written out each time that somebody asks for a month.
+func TestManyExcludedCostNothing(t *testing.T) {
+	r := newRig(t, "2026-05-02T12:00:00Z", newFakeVM().config())
+	var many []string
+	for i := range 100_000 {
+		many = append(many, fmt.Sprintf("3f2504e0-4f89-41d3-9a0c-%012d", i))
+	}
+	excluded := rollup.NewExclusions(many)
+	allocated := testing.AllocsPerRun(1, func() {
+		if r.asks(excluded) {
+			t.Error("vmselect is asked")
+		}
+	})
+	if allocated > 0 {
+		t.Errorf("%v allocations", allocated)
+	}
 }
 
 // What a set would change is told before it is one.

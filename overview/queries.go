@@ -39,6 +39,18 @@ func exceptFor(excluded rollup.Exclusions) except {
 	return except(fmt.Sprintf("%s!~%q", rollup.LabelCluster, strings.Join(names, "|")))
 }
 
+// canExcept tells whether a matcher that leaves these out is within the bound. It is asked
+// all the time, so that too many are not written out for it: no name becomes shorter.
+func canExcept(excluded rollup.Exclusions) bool {
+	least := 0
+	for _, instance := range excluded.Instances {
+		if least += len(instance) + 1; least > exceptBytes {
+			return false
+		}
+	}
+	return len(exceptFor(excluded)) <= exceptBytes
+}
+
 // of is the selector of a metric, with another matcher or none.
 func (e except) of(metric string, matchers ...string) string {
 	if e != "" {

@@ -53,10 +53,12 @@ func execute(t *testing.T, dir, program string, args ...string) string {
 }
 
 // serve starts a server on a file and returns its two addresses.
-func serve(t *testing.T, server, db string) (public, admin string) {
+func serve(t *testing.T, server, db string, flags ...string) (public, admin string) {
 	t.Helper()
-	cmd := exec.Command(server, "--forward-url=", "--vmselect-url=", "--apps-url=", "--snapshot-dir=", "--limits=off",
-		"--listen-addr=127.0.0.1:0", "--admin-addr=localhost:0", "--db-path="+db)
+	cmd := exec.Command(server, append([]string{
+		"--forward-url=", "--vmselect-url=", "--apps-url=", "--snapshot-dir=", "--limits=off",
+		"--listen-addr=127.0.0.1:0", "--admin-addr=localhost:0", "--db-path=" + db,
+	}, flags...)...)
 	log, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -175,6 +177,8 @@ func TestDocumentedQueries(t *testing.T) {
 	for _, what := range []string{"clusters", "months", "days", "series"} {
 		execute(t, dir, server, "export", "--db", "copy.db", "--what", what, "--format", "parquet", "-o", what+".parquet")
 	}
+	homeserver(t, server, filepath.Join(dir, "synapse.db"))
+	execute(t, dir, server, "export", "--db", "synapse.db", "--product", "synapse", "--what", "months", "--format", "parquet", "-o", "synapse-months.parquet")
 	text, err := os.ReadFile("../../docs/export.md")
 	if err != nil {
 		t.Fatal(err)
@@ -200,6 +204,27 @@ func TestDocumentedQueries(t *testing.T) {
 	for _, what := range []string{"clusters", "months", "days", "series"} {
 		checkTypes(t, db, what, page)
 	}
+}
+
+// homeserver makes a file with a report of Synapse.
+func homeserver(t *testing.T, server, db string) {
+	t.Helper()
+	public, admin := serve(t, server, filepath.Join(t.TempDir(), "telemetry.db"), "--products=synapse")
+	body, err := os.Open("../../product/synapse/testdata/synapse.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer body.Close()
+	req, err := http.NewRequest(http.MethodPut, public+"/report-usage-stats/push", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("the report: %v, %v", resp, err)
+	}
+	resp.Body.Close()
+	execute(t, filepath.Dir(db), server, "backup", "--admin-addr", strings.TrimPrefix(admin, "http://"), "-o", db)
 }
 
 // checkTypes holds the columns of a table against the page: the names that it lists

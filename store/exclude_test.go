@@ -223,6 +223,19 @@ func TestExcludeMakesFiguresOfVMSelectStale(t *testing.T) {
 	}
 }
 
+// A month of another product says nothing of what vmselect has of clusters.
+func TestExcludeMakesFiguresOfEarlierMonthsStale(t *testing.T) {
+	s := open(t, Options{})
+	month := rollup.MonthOf(march)
+	must(t, s.Record(t.Context(), of("synapse", report("honest", march.AddDate(0, -2, 0), "a")), nil))
+	must(t, s.Record(t.Context(), report("flood", march, "a"), nil))
+	offer(t, s, rollup.Snapshot{Month: month - 1, Clusters: 9, Source: rollup.SourceVictoriaMetrics, Final: true})
+	exclude(t, s, "flood")
+	if snap, _, err := s.Snapshot(month - 1); err != nil || !s.Exclusions("cozystack").Stale(snap) {
+		t.Errorf("the figures are %+v, %v", snap, err)
+	}
+}
+
 // A full file is what a flood makes: it can be undone there too.
 func TestExcludeInAFullFile(t *testing.T) {
 	s := open(t, Options{MaxBytes: 1 << 20})

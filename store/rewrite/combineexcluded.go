@@ -65,7 +65,7 @@ func (c *combiner) restamp(s *database, found *candidate) error {
 		return ok
 	})
 	return c.into.view(func(tx *bolt.Tx) error {
-		if may, err := layout.FindMonths(tx, found.product, others); err != nil || may.Have(tx, found.snap) {
+		if may, err := layout.FindMonths(tx, found.product, others); err != nil || may.Have(found.snap) {
 			return err
 		}
 		found.snap.Excluding = all.Digest

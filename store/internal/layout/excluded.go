@@ -3,6 +3,7 @@ package layout
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -119,7 +120,7 @@ func Restamp(tx *bolt.Tx, product string, before rollup.Exclusions, changed []st
 	if err != nil {
 		return err
 	}
-	return stamp(tx, product, before, func(s rollup.Snapshot) bool { return !may.Have(tx, s) })
+	return stamp(tx, product, before, func(s rollup.Snapshot) bool { return !may.Have(s) })
 }
 
 // RestampForgotten does the same after excluded instances were forgotten. Figures that
@@ -158,41 +159,39 @@ func stamp(tx *bolt.Tx, product string, before rollup.Exclusions, same func(roll
 
 // Months tells which months can have any of some instances.
 type Months struct {
-	product   string
-	instances []string
-	// first is the first month of the file, which may have only a part of it; unknown is
-	// set if an instance is in no month of the file: vmselect may have it in any.
+	have map[rollup.MonthID]bool
+	// first is the first month of the product, of which the file may have only a part;
+	// unknown is set if an instance is in no month of the file: vmselect may have it in any.
 	first   rollup.MonthID
 	unknown bool
 }
 
-// FindMonths looks for instances in all months.
+// FindMonths looks for instances of a product in all months.
 func FindMonths(tx *bolt.Tx, product string, instances []string) (Months, error) {
-	m := Months{product: product, instances: instances, unknown: true}
+	m := Months{have: make(map[rollup.MonthID]bool), first: math.MaxInt32}
 	all, err := MonthsOf(tx)
-	if err != nil || len(all) == 0 {
-		return m, err
+	missing := make(map[string]struct{})
+	for _, instance := range instances {
+		missing[instance] = struct{}{}
 	}
-	m.first = all[0]
-	missing := slices.Clone(instances)
-	for _, month := range slices.Backward(all) { // most were seen lately
-		found := Reported(tx, month, product, missing)
-		missing = slices.DeleteFunc(missing, func(instance string) bool {
-			_, ok := slices.BinarySearch(found, instance)
-			return ok
-		})
+	for _, month := range slices.Backward(all) {
+		if MonthOf(tx, month, product) == nil {
+			continue
+		}
+		found := Reported(tx, month, product, instances)
+		for _, instance := range found {
+			delete(missing, instance)
+		}
+		m.first, m.have[month] = month, len(found) > 0
 	}
 	m.unknown = len(missing) > 0
-	return m, nil
+	return m, err
 }
 
 // Have tells whether the figures of a month can have any of them: those of the rollups if
 // the file has reports of one, and vmselect's also where the file does not know.
-func (m Months) Have(tx *bolt.Tx, s rollup.Snapshot) bool {
-	if s.Source == rollup.SourceVictoriaMetrics && (m.unknown || s.Month <= m.first) {
-		return true
-	}
-	return len(Reported(tx, s.Month, m.product, m.instances)) > 0
+func (m Months) Have(s rollup.Snapshot) bool {
+	return m.have[s.Month] || s.Source == rollup.SourceVictoriaMetrics && (m.unknown || s.Month <= m.first)
 }
 
 // Reported returns those of some instances of which the file has a record in a month,

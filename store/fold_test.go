@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -179,5 +181,38 @@ func testDamagedMonth(t *testing.T) {
 	}
 	if got := dayOf(t, s, "y", day); len(got.Points) != 1 {
 		t.Errorf("the report's day is %v", got)
+	}
+}
+
+// What is left out is not read: a flood costs a fold little, and a record that does not
+// decode keeps no figures back once its instance is excluded.
+func TestFoldDoesNotReadTheExcluded(t *testing.T) {
+	s := open(t, Options{})
+	month := rollup.MonthOf(march)
+	for d := range 3 {
+		for _, c := range []string{"a", "broken", "c"} {
+			must(t, s.Record(t.Context(), report(c, march.AddDate(0, 0, d), "a"), nil))
+		}
+	}
+	must(t, s.CloseDays(t.Context(), month, rollup.DateOf(march)))
+	must(t, s.update(t.Context(), func(tx *bolt.Tx) error {
+		own := layout.RecordsOf(layout.MonthBucket(tx, month), "cozystack")
+		day := layout.RecordsOf(layout.DayBucket(tx, rollup.DateOf(march)+1), "cozystack")
+		return errors.Join(own.Put([]byte("broken"), []byte{0}), day.Put([]byte("broken"), []byte{0}))
+	}))
+	foldNow := func() (seen []string, err error) {
+		err = s.Fold(t.Context(), "cozystack", month-1, month, nil, func(c string, months []rollup.Month) error {
+			seen = append(seen, fmt.Sprint(c, months[1].Days().Len()))
+			return nil
+		})
+		slices.Sort(seen)
+		return seen, err
+	}
+	if _, err := foldNow(); !errors.Is(err, dberrors.ErrDamaged) {
+		t.Errorf("got %v, want ErrDamaged", err)
+	}
+	exclude(t, s, "broken")
+	if seen, err := foldNow(); err != nil || !slices.Equal(seen, []string{"a3", "c3"}) {
+		t.Errorf("the fold has %v, %v", seen, err)
 	}
 }

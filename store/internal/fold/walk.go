@@ -127,11 +127,15 @@ func (w *Walk) Run(ctx context.Context, keys record.Range, fn func(string, []rol
 			return nil
 		}
 		w.key = key
+		if _, out := w.out[string(key)]; out {
+			w.pass(key)
+			continue
+		}
 		found, err := w.add(key)
 		if err != nil {
 			return fmt.Errorf("%s: %w", record.Instance(key), err)
 		}
-		if _, out := w.out[string(key)]; out || !found {
+		if !found {
 			continue
 		}
 		if err := fn(record.Instance(key), w.months); err != nil {
@@ -151,6 +155,17 @@ func (w *Walk) next() []byte {
 		}
 	}
 	return least
+}
+
+// pass moves on behind an instance, whose records are not read.
+func (w *Walk) pass(key []byte) {
+	for _, m := range w.inputs {
+		for _, in := range m.records {
+			if bytes.Equal(in.key, key) {
+				in.key, in.value = in.cursor.Next()
+			}
+		}
+	}
 }
 
 // add fills months with the records of an instance, and moves on behind it. It

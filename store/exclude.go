@@ -71,8 +71,9 @@ func (s *Store) Include(ctx context.Context, product string, instances []string)
 // returns. It is carried out in a full file too: a flood is what fills one.
 func (s *Store) changeExcluded(ctx context.Context, products []string, change func(tx *bolt.Tx, product string) ([]string, error)) (int, error) {
 	count := 0 // the writer's, until err is nil
-	err := s.submit(ctx, &request{excludes: true, shrinks: true, apply: func(tx *bolt.Tx, _ *layout.Dictionaries) error {
+	err := s.submit(ctx, &request{excludes: true, shrinks: true, apply: func(tx *bolt.Tx, dicts *layout.Dictionaries) error {
 		count = 0
+		dicts.Drop() // what they keep room for depends on who is excluded
 		for _, product := range products {
 			before := layout.ExclusionsOf(tx, product)
 			changed, err := change(tx, product)

@@ -92,3 +92,22 @@ func TestExcludedKeepNoSeries(t *testing.T) {
 		t.Errorf("kept is %+v", got)
 	}
 }
+
+// Who is excluded once a dictionary has come to its last part has no room there either.
+func TestExcludedLaterKeepNoSeries(t *testing.T) {
+	s := open(t, Options{Dictionary: 80, ConfirmDays: 1})
+	before := march.AddDate(0, -1, 0)
+	for _, name := range []string{"honest", "made-up"} {
+		must(t, s.Record(t.Context(), report(name, before, rollup.Series(`cozy_application_count{kind="`+name+`"}`)), nil))
+	}
+	month := rollup.MonthOf(before)
+	must(t, s.CloseDays(t.Context(), month, month.Last()))
+	must(t, s.Record(t.Context(), flood("attacker", march, 100), nil))
+	exclude(t, s, "made-up")
+	for _, name := range []string{"honest", "made-up"} {
+		must(t, s.Record(t.Context(), report("late", march, rollup.Series(`cozy_application_count{kind="`+name+`"}`)), nil))
+	}
+	if got := dayOf(t, s, "late", rollup.DateOf(march)); len(got.Points) != 1 || got.Points[0].Series != `cozy_application_count{kind="honest"}` {
+		t.Errorf("kept is %+v", got)
+	}
+}

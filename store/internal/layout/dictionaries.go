@@ -32,7 +32,7 @@ type Dictionaries struct {
 }
 
 // Drop forgets them all: after a commit that failed it is unknown what the file has.
-func (c *Dictionaries) Drop() { c.names, c.dicts = nil, nil }
+func (c *Dictionaries) Drop() { c.names, c.dicts, c.keptOf = nil, nil, nil }
 
 // Change notes that a product's month may have changed.
 func (c *Dictionaries) Change(product string, month rollup.MonthID) {

@@ -26,7 +26,10 @@ func newAtRest(c *command) (worker, error) {
 	if c.mirror == "" {
 		return a, nil
 	}
-	if err := errors.Join(cli.CheckFolder("--snapshot-dir: ", c.mirror), a.checkAhead()); err != nil {
+	if err := cli.CheckFolder("--snapshot-dir: ", c.mirror); err != nil {
+		return nil, err
+	}
+	if err := a.checkAhead(); err != nil {
 		return nil, err
 	}
 	if c.request.DryRun {

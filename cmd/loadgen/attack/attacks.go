@@ -3,6 +3,8 @@ package attack
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"sync"
 
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/load"
 )
@@ -37,10 +39,18 @@ func attacks() []attack {
 // conns is how many connections a stranger has, where not as many as it takes.
 const conns = 8
 
-// send sends a number of made-up reports.
+// send sends a number of made-up reports, and notes which were taken.
 func (s *stage) send(ctx context.Context, n, conns int, message func(n int) load.Message) error {
+	var mu sync.Mutex
 	r, err := load.Send(ctx, load.SendOptions{
 		URL: s.process.URL + "/", Conns: conns, Now: s.Now,
+		Answered: func(i, status int) {
+			mu.Lock()
+			defer mu.Unlock()
+			if status == http.StatusOK {
+				s.taken = append(s.taken, i)
+			}
+		},
 		Next: func(i int) (load.Message, bool) {
 			if i >= n {
 				return load.Message{}, false

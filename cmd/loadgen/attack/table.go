@@ -144,10 +144,7 @@ func (t Table) costs(w io.Writer) {
 
 // change is a size, and what it was during the attack where that is known.
 func change(during, after int64) string {
-	switch {
-	case after == 0:
-		return "-"
-	case during == 0:
+	if during == 0 {
 		return size(after)
 	}
 	return size(during) + ", then " + size(after)

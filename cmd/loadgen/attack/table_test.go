@@ -35,7 +35,7 @@ func TestTablePrints(t *testing.T) {
 		"size small, 2026-03-15, 2 CPUs", "crowd    many\n", "\nBROKEN: page: it was answered\n",
 		"crowd during 1003 10030 2006 3009 2 20 4 6", "crowd after exclude 3 30 6 9 2 20 4 6", "page before 3 30 6 9 - - - -",
 		"crowd 1000, 5 7, 0 12 ms 2 in, 60 a minute alike new_ids 1000 in 0.4 s, forgotten in 3.0 s 5.0 MiB, then 3.0 MiB 2.0 MiB, then 1.0 MiB 100.0 MiB",
-		"page 0, 0 0, 0 0 ms - - - - 0.0 MiB",
+		"page 0, 0 0, 0 0 ms - - 0.0 MiB 0.0 MiB 0.0 MiB",
 	} {
 		if text := b.String(); !strings.Contains(text, want) && !strings.Contains(strings.Join(strings.Fields(text), " "), want) {
 			t.Errorf("%q is not in\n%s", want, text)

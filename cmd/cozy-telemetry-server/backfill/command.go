@@ -11,6 +11,7 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/appsource"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/limits"
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/products"
 	"github.com/cozystack/cozystack-telemetry-server/ingest"
 	"github.com/cozystack/cozystack-telemetry-server/overview"
 	"github.com/cozystack/cozystack-telemetry-server/store"
@@ -107,7 +108,7 @@ func (c *flags) run(ctx context.Context, env cli.Environment) (err error) {
 	}
 	db, err := store.Open(c.dbPath, store.Options{
 		Now: env.Now, Bounds: c.takes.Bounds, Dictionary: limits.Dictionary, Lasting: limits.Lasting(),
-		Known: limits.Known(), ConfirmDays: c.confirmDays,
+		Known: limits.Known(), ConfirmDays: c.confirmDays, Unfolded: products.Unfolded(),
 	})
 	if errors.Is(err, dberrors.ErrLocked) {
 		return fmt.Errorf("%w; or let the server do it: see --admin-addr", err)

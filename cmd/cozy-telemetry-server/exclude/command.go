@@ -13,6 +13,7 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/appsource"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/private"
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/products"
 	"github.com/cozystack/cozystack-telemetry-server/overview"
 	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
@@ -151,7 +152,7 @@ func (c *command) onFile(ctx context.Context) (err error) {
 	db, err := store.OpenReadOnly(c.db)
 	if err == nil && c.request.Apply && !c.list { // now that there is such a file
 		_ = db.Close() // nothing was written
-		db, err = store.Open(c.db, store.Options{Now: c.env.Now})
+		db, err = store.Open(c.db, store.Options{Now: c.env.Now, Unfolded: products.Unfolded()})
 	}
 	if errors.Is(err, dberrors.ErrLocked) {
 		return fmt.Errorf("%w; leave --db out, and the server is asked at --admin-addr", err)

@@ -40,6 +40,15 @@ func Sessions() []product.Product {
 	return slices.DeleteFunc(All(), func(p product.Product) bool { return !p.Sessions })
 }
 
+// Unfolded names the products whose days are never closed, whether or not they are on:
+// whoever opens a file to write tells the store.
+func Unfolded() (names []string) {
+	for _, p := range Sessions() {
+		names = append(names, p.Name)
+	}
+	return names
+}
+
 // Flag says which products are on, by their names. The zero Flag is to be filled by Bind
 // and a parse.
 type Flag struct{ names []string }

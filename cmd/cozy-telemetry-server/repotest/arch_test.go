@@ -73,14 +73,14 @@ var imports = map[string][]string{
 		rooms + "export", rooms + "products", rooms + "cli", module + "store", module + "product", module + "ingest/forward", module + "overview", module + "appsource", cobraModule,
 	},
 	server + "/backfill": {
-		rooms + "limits", rooms + "private", rooms + "cli", module + "store", module + "ingest", module + "overview", module + "appsource",
+		rooms + "limits", rooms + "private", rooms + "products", rooms + "cli", module + "store", module + "ingest", module + "overview", module + "appsource",
 		module + "ingest/jsonerror", "github.com/rs/zerolog", cobraModule,
 	},
 	server + "/anomalies": {
 		rooms + "private", rooms + "cli", module + "store", module + "overview/anomaly", module + "ingest/jsonerror", "github.com/rs/zerolog", cobraModule,
 	},
 	server + "/exclude": {
-		rooms + "private", rooms + "cli", module + "store", module + "overview", module + "appsource", module + "ingest/jsonerror",
+		rooms + "private", rooms + "products", rooms + "cli", module + "store", module + "overview", module + "appsource", module + "ingest/jsonerror",
 		"github.com/rs/zerolog", cobraModule,
 	},
 	server + "/forget": {

@@ -58,18 +58,10 @@ func (s *server) storeOptions(env cli.Environment) store.Options {
 		Dictionary: limits.Dictionary,
 		Lasting:    limits.Lasting(),
 		Known:      limits.Known(), ConfirmDays: s.cfg.confirmDays,
-		Unfolded: unfolded(),
+		Unfolded: products.Unfolded(),
 		Now:      env.Now,
 		OnCommit: s.onCommit,
 	}
-}
-
-// unfolded names the products whose days are never closed, whether or not they are on.
-func unfolded() (names []string) {
-	for _, p := range products.Sessions() {
-		names = append(names, p.Name)
-	}
-	return names
 }
 
 // checkNewStart refuses to begin with nothing beside a mirror that has data: the

@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/products"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/fleet"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/others"
 	"github.com/cozystack/cozystack-telemetry-server/ingest"
@@ -81,7 +82,7 @@ func DB(ctx context.Context, o DBOptions) (DBResult, error) {
 	if _, err := os.Lstat(o.Path); !errors.Is(err, fs.ErrNotExist) {
 		return DBResult{}, errors.Join(fmt.Errorf("%w: there is a file %q already", ErrOptions, o.Path), err)
 	}
-	s, err := store.Open(o.Path, store.Options{Unfolded: sessionProducts()})
+	s, err := store.Open(o.Path, store.Options{Unfolded: products.Unfolded()})
 	if err != nil {
 		return DBResult{}, err
 	}

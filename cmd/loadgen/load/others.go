@@ -137,16 +137,6 @@ func othersFleet(name string, count int, seed uint64, from, to rollup.MonthID, n
 	return others.Config{Product: name, Seed: seed, Count: count, From: from.Start(), To: earlier(to.End(), now)}
 }
 
-// sessionProducts are those of which the store folds no day into its month.
-func sessionProducts() (names []string) {
-	for _, p := range products.All() {
-		if p.Sessions {
-			names = append(names, p.Name)
-		}
-	}
-	return names
-}
-
 // fileKeys are the key of a file, and keys of days that nobody has afterwards.
 type fileKeys struct {
 	instance []byte

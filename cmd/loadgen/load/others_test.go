@@ -58,7 +58,7 @@ func otherFleets() []others.Config {
 
 func openFile(t *testing.T, path string) *store.Store {
 	t.Helper()
-	s, err := store.Open(path, store.Options{Unfolded: sessionProducts()})
+	s, err := store.Open(path, store.Options{Unfolded: products.Unfolded()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -264,3 +264,46 @@ func TestOverviewAndVerifyOfProducts(t *testing.T) {
 		t.Errorf("a snapshot that claims too much: %+v", r)
 	}
 }
+
+// Instances of a product are excluded by name, in a file and by a server, and the months
+// that are final are counted again; include undoes it.
+func TestExcludeOfProducts(t *testing.T) {
+	dir, mirror := t.TempDir(), filepath.Join(t.TempDir(), "snapshots")
+	db, month := productsFile(t, dir)
+	instances := func(want int) {
+		t.Helper()
+		out := succeed(t, "overview", "--db", db, "--product", "synapse", "--month", month.String())
+		if !strings.Contains(out, fmt.Sprintf(`"instances":%d`, want)) {
+			t.Errorf("not %d instances:\n%s", want, out)
+		}
+	}
+	start := func() *process { return startServer(t, dir, "--snapshot-dir="+mirror, "--products=cozystack,synapse") }
+	server := start()
+	get(t, server.Public+month.Start().Format("/api/overview?year=2006&month=01&product=synapse")) // it is stored
+	server.stop(t, syscall.SIGTERM)
+	instances(2)
+	named := []string{"--product", "synapse", "--name", "B.example.org"}
+	if out := succeed(t, append([]string{"exclude", "--db", db}, named...)...); !strings.Contains(out, "2 -> 1") || !strings.Contains(out, "1 synapse instance to exclude") {
+		t.Errorf("without --apply: %s", out)
+	}
+	instances(2)
+	if out := succeed(t, append([]string{"exclude", "--db", db, "--apply"}, named...)...); !strings.Contains(out, "1 synapse instance excluded; the figures leave out 1 in all") {
+		t.Errorf("applied: %s", out)
+	}
+	instances(1)
+	succeed(t, "verify", "--db", db)
+	if out := succeed(t, "exclude", "--db", db, "--list"); !strings.Contains(out, idOf("b.example.org")) {
+		t.Errorf("the list: %s", out)
+	}
+	server = start()
+	if out := succeed(t, append([]string{"include", "--admin-addr", adminOf(server), "--apply"}, named...)...); !strings.Contains(out, "1 -> 2") {
+		t.Errorf("the server includes: %s", out)
+	}
+	server.stop(t, syscall.SIGTERM)
+	instances(2)
+	succeed(t, "verify", "--db", db, "--snapshot-dir", mirror)
+	r := command(t, "exclude", "--db", db, "--product", "synapse", "--min-nodes", "3")
+	if r.code == 0 || !strings.Contains(r.errs, "min-nodes: synapse has no nodes") {
+		t.Errorf("nodes of Synapse: %+v", r)
+	}
+}

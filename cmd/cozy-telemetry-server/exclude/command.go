@@ -67,6 +67,8 @@ func (c *command) cobra(name, short, long, example string) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.run(cmd.Context()) },
 	}
 	f := cmd.Flags()
+	f.StringVar(&c.request.Product, "product", "", "whose instances are meant; empty: Cozystack's clusters")
+	f.StringSliceVar(&c.request.Names, "name", nil, "names of instances of --product, such as example.org of synapse")
 	f.StringVar(&c.file, "cluster-file", "", "file with more ids, one a line; # begins a comment")
 	f.StringVar(&c.request.FirstSeenFrom, "first-seen-from", "", "those first seen from this day or hour (UTC) on, such as 2026-03-01T15")
 	f.StringVar(&c.request.FirstSeenTo, "first-seen-to", "", "those first seen up to this day or hour, it included")
@@ -167,7 +169,7 @@ func (c *command) onFile(ctx context.Context) (err error) {
 	}
 	apps := appsource.New(appsource.Config{Now: c.env.Now, Store: db})
 	_ = apps.Load() // without the stored list, the built-in one names the applications
-	months, err := overview.New(db, apps, overview.Config{Now: c.env.Now, ConfirmDays: c.confirmDays})
+	months, err := overview.New(db, apps, overview.Config{Now: c.env.Now, ConfirmDays: c.confirmDays, Products: products.All()})
 	if err != nil {
 		return err
 	}

@@ -36,6 +36,8 @@ type Excluder struct {
 // Result says what was done or, without Applied, what would be.
 type Result struct {
 	Applied bool `json:"applied"`
+	// Product is whose instances they are; empty for Cozystack's clusters.
+	Product string `json:"product,omitempty"`
 	// Clusters are those that were chosen and not excluded yet or, to include, that are.
 	Count    int       `json:"count"`
 	Clusters []Cluster `json:"clusters"`
@@ -53,13 +55,13 @@ func (e *Excluder) run(ctx context.Context, r Request, include bool) (Result, er
 	if err != nil {
 		return Result{}, err
 	}
-	before := e.Store.Exclusions(rollup.Cozystack)
+	before := e.Store.Exclusions(r.product())
 	after := changed(before, chosen, include)
-	result := Result{Count: len(chosen), Clusters: chosen, Excluded: len(after.Instances), Months: []Month{}}
+	result := Result{Product: r.Product, Count: len(chosen), Clusters: chosen, Excluded: len(after.Instances), Months: []Month{}}
 	if len(chosen) == 0 {
 		return result, nil
 	}
-	if result.Months, err = e.months(ctx, chosen, before, after); err != nil || !r.Apply {
+	if result.Months, err = e.months(ctx, r.product(), chosen, before, after); err != nil || !r.Apply {
 		return result, err
 	}
 	result.Applied = true
@@ -98,7 +100,7 @@ func (e *Excluder) apply(ctx context.Context, r Request, include bool, result *R
 	if err != nil && counting.Err() == nil {
 		return fmt.Errorf("it is done, but not all months are counted again yet: %w", err)
 	}
-	return e.settled(result, kept)
+	return e.settled(r.product(), result, kept)
 }
 
 func (e *Excluder) commit(ctx context.Context, r Request, include bool, chosen []Cluster) (err error) {
@@ -107,10 +109,10 @@ func (e *Excluder) commit(ctx context.Context, r Request, include bool, chosen [
 	now := e.Now().UTC().Truncate(time.Second)
 	for _, c := range chosen {
 		ids = append(ids, c.ID)
-		all = append(all, rollup.Exclusion{Product: rollup.Cozystack, Instance: c.ID, At: now, Reason: r.Reason})
+		all = append(all, rollup.Exclusion{Product: r.product(), Instance: c.ID, At: now, Reason: r.Reason})
 	}
 	if include {
-		_, err = e.Store.Include(ctx, rollup.Cozystack, ids)
+		_, err = e.Store.Include(ctx, r.product(), ids)
 	} else {
 		_, err = e.Store.Exclude(ctx, all)
 	}

@@ -1,11 +1,14 @@
 package exclude
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"time"
 
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/products"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -13,6 +16,10 @@ import (
 // of some things in common, or of the named ones those that have. It is what the commands
 // send to a server.
 type Request struct {
+	// Product is whose instances are meant. Empty: Cozystack's clusters. Names are those of
+	// its instances, as they are reported.
+	Product  string   `json:"product,omitempty"`
+	Names    []string `json:"names,omitempty"`
 	Clusters []string `json:"clusters,omitempty"`
 	// FirstSeenFrom and FirstSeenTo bound the first report, both included: days such as
 	// 2026-03-01, or hours such as 2026-03-01T15, of UTC.
@@ -85,10 +92,24 @@ func (r Request) check() (span, error) {
 		errs = append(errs, errors.New("max-days and min-nodes must not be negative"))
 	case len(r.Reason) > maxReason:
 		errs = append(errs, fmt.Errorf("reason: it is longer than %d bytes", maxReason))
-	case len(r.Clusters) == 0 && !r.Excluded && !r.hasCriteria():
+	case r.MinNodes > 0 && r.product() != rollup.Cozystack:
+		errs = append(errs, fmt.Errorf("min-nodes: %s has no nodes", r.Product))
+	case len(r.Clusters)+len(r.Names) == 0 && !r.Excluded && !r.hasCriteria():
 		errs = append(errs, errors.New("name clusters, or say what they have in common"))
 	}
+	if _, err := r.named(func() ([]byte, error) { return nil, nil }); err != nil {
+		errs = append(errs, err)
+	}
 	return s, errors.Join(errs...)
+}
+
+// product returns the name of whose instances are meant.
+func (r Request) product() string { return cmp.Or(r.Product, rollup.Cozystack) }
+
+// named returns the ids of all that are named.
+func (r Request) named(key func() ([]byte, error)) ([]string, error) {
+	ids, err := products.IDs(r.Product, r.Names, key)
+	return slices.Concat(r.Clusters, ids), err
 }
 
 // hasCriteria tells whether anything but names tells the clusters.

@@ -42,27 +42,30 @@ func (e *Excluder) choose(ctx context.Context, r Request, include bool) ([]Clust
 	if err != nil {
 		return nil, usage{err}
 	}
-	all, err := e.look(ctx, r.Like)
+	all, err := e.look(ctx, r.product(), r.Like)
 	if err != nil {
 		return nil, err
 	}
-	names := r.Clusters
+	names, err := r.named(func() ([]byte, error) { return e.Store.IdentityKey(ctx) })
+	if err != nil {
+		return nil, err
+	}
 	switch {
 	case len(names) > 0:
 	case include:
-		names = e.Store.Exclusions(rollup.Cozystack).Instances
+		names = e.Store.Exclusions(r.product()).Instances
 	default:
 		for id := range all {
 			names = append(names, id)
 		}
 	}
-	early, err := e.outside(ctx, when, all)
+	early, err := e.outside(ctx, r.product(), when, all)
 	if err != nil {
 		return nil, err
 	}
 	chosen := []Cluster{}
 	for _, id := range slices.Compact(slices.Sorted(slices.Values(names))) {
-		_, excluded := slices.BinarySearch(e.Store.Exclusions(rollup.Cozystack).Instances, id)
+		_, excluded := slices.BinarySearch(e.Store.Exclusions(r.product()).Instances, id)
 		if s := all[id]; excluded == include && s.meets(r, when) && !early[id] {
 			chosen = append(chosen, s.cluster(id))
 		}
@@ -84,14 +87,14 @@ func (s seen) meets(r Request, when span) bool {
 
 // outside returns the clusters that came on the first day of a span before its hour, or
 // on the last one after it. Of a day whose records were removed nobody knows the hour.
-func (e *Excluder) outside(ctx context.Context, when span, all map[string]seen) (map[string]bool, error) {
+func (e *Excluder) outside(ctx context.Context, product string, when span, all map[string]seen) (map[string]bool, error) {
 	out := make(map[string]bool)
 	for _, at := range []hour{when.from, when.to} {
 		date := rollup.Date(at / 24)
 		if at == 0 || at == endOfTime {
 			continue
 		}
-		err := e.Store.InstancesOf(ctx, rollup.Cozystack, date, func(id string, d rollup.Day) error {
+		err := e.Store.InstancesOf(ctx, product, date, func(id string, d rollup.Day) error {
 			if first := hourOf(date, int(d.First)); all[id].first == date && (first < when.from || first > when.to) {
 				out[id] = true
 			}
@@ -105,15 +108,15 @@ func (e *Excluder) outside(ctx context.Context, when span, all map[string]seen) 
 }
 
 // look goes over all months, one at a time: memory grows with the clusters alone.
-func (e *Excluder) look(ctx context.Context, like string) (map[string]seen, error) {
+func (e *Excluder) look(ctx context.Context, product, like string) (map[string]seen, error) {
 	all := make(map[string]seen)
-	first, ok, err := e.Store.FirstMonth(rollup.Cozystack)
+	first, ok, err := e.Store.FirstMonth(product)
 	if err != nil {
 		return nil, err
 	}
 	seed := maphash.MakeSeed()
 	for month := first; ok && month <= e.lastMonth(); month++ {
-		if err := e.lookAt(ctx, month, all, seed, like); err != nil {
+		if err := e.lookAt(ctx, product, month, all, seed, like); err != nil {
 			return nil, err
 		}
 	}
@@ -124,9 +127,9 @@ func (e *Excluder) look(ctx context.Context, like string) (map[string]seen, erro
 }
 
 // lookAt adds a month to what is known of all clusters.
-func (e *Excluder) lookAt(ctx context.Context, month rollup.MonthID, all map[string]seen, seed maphash.Seed, like string) error {
+func (e *Excluder) lookAt(ctx context.Context, product string, month rollup.MonthID, all map[string]seen, seed maphash.Seed, like string) error {
 	prints := make(map[string]uint64)
-	err := e.Store.FoldAll(ctx, rollup.Cozystack, month, month, nil, func(id string, months []rollup.Month) error {
+	err := e.Store.FoldAll(ctx, product, month, month, nil, func(id string, months []rollup.Month) error {
 		s, m := all[id], months[0]
 		if s.days == 0 {
 			s.first = month.First() + rollup.Date(m.Days().First()) - 1

@@ -2,7 +2,7 @@
 // or instances of another product, are removed from a file and its mirror, all of them or
 // some days.
 //
-// A [Request] says what is meant (forget.go); names.go makes ids of names. The command reads it (command.go), tells what
+// A [Request] says what is meant (forget.go). The command reads it (command.go), tells what
 // there is of it, asks, and has it done: on a file that no server has open (atrest.go), or
 // by a server (ask.go), which does it in its [Loop] (handler.go).
 package forget
@@ -11,7 +11,9 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/products"
 	"github.com/cozystack/cozystack-telemetry-server/store/rewrite"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -38,11 +40,11 @@ func (r Request) selection(key func() ([]byte, error)) (sel rollup.Selection, er
 	if len(r.Clusters)+len(r.Names) == 0 && r.From == "" && r.To == "" {
 		return sel, errors.New("nothing is named: clusters, names, days, or some of these")
 	}
-	ids, err := r.ids(key)
+	ids, err := products.IDs(r.Product, r.Names, key)
 	if err != nil {
 		return sel, err
 	}
-	for _, id := range ids {
+	for _, id := range slices.Concat(r.Clusters, ids) {
 		if id == "" {
 			return sel, errors.New("an id is empty")
 		}

@@ -84,7 +84,7 @@ var imports = map[string][]string{
 		"github.com/rs/zerolog", cobraModule,
 	},
 	server + "/forget": {
-		rooms + "private", rooms + "products", rooms + "cli", module + "store", module + "product", module + "overview", module + "ingest/jsonerror", "github.com/rs/zerolog", cobraModule,
+		rooms + "private", rooms + "products", rooms + "cli", module + "store", module + "overview", module + "ingest/jsonerror", "github.com/rs/zerolog", cobraModule,
 	},
 	server + "/backup":  {rooms + "private", rooms + "cli", module + "store", module + "ingest/jsonerror", "github.com/rs/zerolog", cobraModule},
 	exportFolder:        {module + "store", module + "product", module + "appsource", parquetModule, "golang.org/x/mod"},

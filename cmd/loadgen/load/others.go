@@ -31,7 +31,7 @@ type OthersOptions struct {
 	// Keys are those of the files.
 	Keys product.Keys
 	// Which tells to which of several servers a report came; nil: all to the first.
-	Which func(others.Report) int
+	Which func(others.Report) []int
 }
 
 // Others records in the servers' files what the installations of another product have
@@ -76,11 +76,7 @@ func (w *othersWriter) write(ctx context.Context, from, to int) error {
 	}
 	for i := from; i < to && ctx.Err() == nil; i++ {
 		for r := range w.Reports(i) {
-			server := 0
-			if w.Which != nil {
-				server = w.Which(r)
-			}
-			if err := w.fold(days[server], r); err != nil {
+			if err := w.fold(days, r); err != nil {
 				return err
 			}
 		}
@@ -107,8 +103,8 @@ func (w *othersWriter) record(ctx context.Context, s *store.Store, days instance
 	return nil
 }
 
-// fold merges a report into its day.
-func (w *othersWriter) fold(days instanceDays, r others.Report) error {
+// fold merges a report into its day, of each server that it came to.
+func (w *othersWriter) fold(days []instanceDays, r others.Report) error {
 	w.mu.Lock()
 	w.truth.Add(r, r.At)
 	w.mu.Unlock()
@@ -124,12 +120,22 @@ func (w *othersWriter) fold(days instanceDays, r others.Report) error {
 	if err != nil || id == "" {
 		return err
 	}
-	if days[date] == nil {
-		days[date] = make(map[string]rollup.Day)
+	came := []int{0}
+	if w.Which != nil {
+		came = w.Which(r)
 	}
 	day := rollup.FromReport(rollup.Report{Product: r.Product, Instance: id, Received: received, Samples: report.Samples})
-	days[date][id] = days[date][id].Merge(day)
+	for _, server := range came {
+		days[server].merge(date, id, day)
+	}
 	return nil
+}
+
+func (d instanceDays) merge(date rollup.Date, id string, day rollup.Day) {
+	if d[date] == nil {
+		d[date] = make(map[string]rollup.Day)
+	}
+	d[date][id] = d[date][id].Merge(day)
 }
 
 // othersFleet is the fleet of a product over some months.

@@ -38,6 +38,8 @@ func (o *Overview) CompareProduct(s rollup.ProductSnapshot) (note string, err er
 		return "", err
 	case now.Instances == 0:
 		return "its rollups were removed, so the figures can't be counted again", nil
+	case p.Sessions && now.Days < s.DaysWithData:
+		return "days of it were removed, so the figures can't be counted again", nil
 	case now.Instances < s.Instances:
 		return "", fmt.Errorf("%w: instances is %d, and %d in the snapshot", ErrLess, now.Instances, s.Instances)
 	case now.Days < s.DaysWithData:

@@ -27,6 +27,12 @@
 //     filled in, and exclusions.go those whose figures have clusters that are excluded
 //     now; compare.go holds a stored month against its rollups.
 //
+// Another product than cozystack has a table of what it counts, which [Config] hands in.
+// Its way uses the same windows, caches, tasks and rendering: tallies.go counts a window of
+// the rollups, its only source, productmonths.go keeps a month's snapshot,
+// productperiods.go forms the periods of what may be published, productcollector.go stores
+// months as collector.go does, and compareproduct.go holds them against the rollups.
+//
 // Nothing is counted twice at the same time: requests that need the same month
 // wait for one computation, which goes on when the client that started it goes
 // away. What could not be learned is an error, never a zero.

@@ -91,17 +91,21 @@ func (o *Overview) countProductsAgain(ctx context.Context) error {
 	for _, p := range o.cfg.Products {
 		first, ok, err := o.store.FirstMonth(p.Name)
 		for id := first; err == nil && ok && id <= rollup.MonthOf(o.cfg.Now()); id++ {
-			var stored rollup.ProductSnapshot
-			var known bool
-			if stored, known, err = o.store.ProductSnapshot(p.Name, id); known && o.store.Exclusions(p.Name).Stale(stored.Ranked()) {
-				_, err = o.storeProduct(ctx, p, id)
-			}
+			err = o.countProductAgain(ctx, p, id)
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (o *Overview) countProductAgain(ctx context.Context, p product.Product, id rollup.MonthID) error {
+	stored, ok, err := o.store.ProductSnapshot(p.Name, id)
+	if err == nil && ok && o.store.Exclusions(p.Name).Stale(stored.Ranked()) {
+		_, err = o.storeProduct(ctx, p, id)
+	}
+	return err
 }
 
 // Settle makes sure that a month of a product that has any records has its final snapshot,

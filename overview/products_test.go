@@ -228,6 +228,27 @@ func TestProductMonthOutlivesItsRecords(t *testing.T) {
 	}
 }
 
+// A month of sessions loses its days one by one: that is no fault of its figures.
+func TestProductMonthWithoutSomeDays(t *testing.T) {
+	r := newProductRig(t, "2026-06-12T12", 1)
+	for d := 1; d <= 31; d++ {
+		r.session(fmt.Sprintf("2026-03-%02dT10", d), d)
+	}
+	r.session("2026-06-12T10", 1)
+	r.round()
+	if _, err := r.store.Prune(t.Context(), "kubeatlas", store.Keep{Days: rollup.DateOf(hourOf(t, "2026-03-05T00"))}); err != nil {
+		t.Fatal(err)
+	}
+	r.round() // its records have changed
+	stored := r.stored("kubeatlas", "2026-03")
+	if note, err := r.CompareProduct(stored); err != nil || note == "" || stored.Instances != 31 || stored.DaysWithData != 31 {
+		t.Errorf("%q, %v; %d sessions on %d days", note, err, stored.Instances, stored.DaysWithData)
+	}
+	if got := r.ask("kubeatlas", "2026-03", Average).Periods.Month; got.Instances != 31 || !got.Complete {
+		t.Errorf("March shows %+v", got)
+	}
+}
+
 // Records that change later are counted again: those that come late, and those of a merge.
 func TestProductMonthIsCountedAgain(t *testing.T) {
 	r := newProductRig(t, "2026-04-01T02", 1)

@@ -121,13 +121,13 @@ func (r *retention) product(ctx context.Context, product string, keep store.Keep
 	for _, lost := range pruned.Unreadable {
 		r.removed("unreadable records", lost.Records)
 		r.log.Error().Err(lost.Err).Str("product", product).Stringer("day", lost.Day).Int("records", lost.Records).
-			Msg("records can't be read; their day is older than --rollup-retention, so they are removed without being in the figures of their month; a backup may have them")
+			Msg("records can't be read; their day is older than " + flagOf(product) + ", so they are removed without being in the figures of their month; a backup may have them")
 	}
 	for _, day := range pruned.Days {
 		r.log.Info().Str("product", product).Stringer("day", day).Msg("a day was removed, as " + flagOf(product) + " says; its month keeps the figures")
 	}
 	for _, month := range pruned.Months {
-		r.log.Info().Str("product", product).Stringer("month", month).Msg("a month was removed, as --month-retention says; its figures over all clusters stay")
+		r.log.Info().Str("product", product).Stringer("month", month).Msg("a month was removed, as " + monthFlagOf(product) + " says; its figures over all instances stay")
 	}
 	return err
 }
@@ -138,6 +138,15 @@ func flagOf(name string) string {
 		return "--" + name + "-retention"
 	}
 	return "--rollup-retention"
+}
+
+// monthFlagOf names the flag that says how long its months are: those of sessions go with
+// their last day.
+func monthFlagOf(name string) string {
+	if days := flagOf(name); days != "--rollup-retention" {
+		return days
+	}
+	return "--month-retention"
 }
 
 func (r *retention) keep(today rollup.Date) (keep store.Keep) {

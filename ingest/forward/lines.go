@@ -52,7 +52,7 @@ func AppendInstanceLines(b []byte, r rollup.Report) []byte {
 // AppendTotals appends lines with sums over a day's sessions, each series of which has its
 // sum, and how many sessions there were. Their time is the day's start.
 func AppendTotals(b []byte, product string, date rollup.Date, sessions int, sums map[rollup.Series]float64) []byte {
-	w := lineWriter{sender: "{", stamp: stampOf(date.Start())}
+	w := lineWriter{stamp: stampOf(date.Start())}
 	b = w.append(b, product+"_sessions", "", float64(sessions))
 	for _, series := range slices.Sorted(maps.Keys(sums)) {
 		b = w.appendSeries(b, series, sums[series])
@@ -62,7 +62,7 @@ func AppendTotals(b []byte, product string, date rollup.Date, sessions int, sums
 
 // lineWriter has what all lines of a report share.
 type lineWriter struct {
-	sender string // from the brace on, to the end of the label's value; "{" without one
+	sender string // from the brace on, to the end of the label's value; empty: there is none
 	stamp  string // from the blank on, to the line feed
 }
 
@@ -88,15 +88,16 @@ func (w *lineWriter) appendSeries(b []byte, s rollup.Series, value float64) []by
 func (w *lineWriter) append(b []byte, metric, labels string, value float64) []byte {
 	b = append(b, metric...)
 	b = append(b, w.sender...)
-	if labels == "" {
-		b = append(b, '}', ' ')
-	} else {
-		if len(w.sender) > 1 {
-			b = append(b, ',')
-		}
-		b = append(b, labels...)
-		b = append(b, ' ')
+	switch {
+	case labels == "" && w.sender != "":
+		b = append(b, '}')
+	case labels != "" && w.sender != "":
+		b = append(b, ',')
+	case labels != "":
+		b = append(b, '{')
 	}
+	b = append(b, labels...)
+	b = append(b, ' ')
 	b = appendNumber(b, value)
 	return append(b, w.stamp...)
 }

@@ -180,3 +180,42 @@ func TestForgetBesideCountingAgain(t *testing.T) {
 		t.Errorf("excluded is %+v, the figures are %+v, %v", x, stored, err)
 	}
 }
+
+// A final month that had a cluster which was forgotten since is counted again all the same
+// when another one is excluded: it may lack as many more. Who was excluded already when it
+// was forgotten was none of them.
+func TestExcludeAfterForgetting(t *testing.T) {
+	month := rollup.MonthOf(march)
+	for _, inUse := range []bool{true, false} {
+		s, err := Open(filepath.Join(t.TempDir(), "a"), Options{})
+		must(t, err)
+		for _, c := range []string{"x", "y", "z", "a", "b"} {
+			must(t, s.Record(t.Context(), report(c, march, "a"), nil))
+		}
+		exclude(t, s, "z")
+		figures := rollup.Snapshot{Month: month, Clusters: 4, DaysWithData: 1, Source: rollup.SourceRollups, Final: true}
+		figures.Excluding = s.Exclusions(rollup.Cozystack).Digest
+		offer(t, s, figures)
+		if inUse {
+			_, _, err = s.Forget(t.Context(), selection("y", "z"), nil)
+		} else {
+			must(t, s.Close())
+			_, err = rewrite.Forget(t.Context(), s.path, selection("y", "z"), march, nil)
+			must(t, err)
+			s, err = Open(s.path, Options{})
+		}
+		must(t, err)
+		t.Cleanup(func() { must(t, s.Close()) })
+		if stored, _, err := s.Snapshot(month); err != nil || s.Exclusions(rollup.Cozystack).Stale(stored) || stored.Clusters != 4 {
+			t.Errorf("in use %t: what is final is %+v, %v", inUse, stored, err)
+		}
+		exclude(t, s, "x")
+		figures.Excluding = s.Exclusions(rollup.Cozystack).Digest
+		for _, step := range []struct{ counted, want int64 }{{1, 4}, {2, 2}} {
+			figures.Clusters = step.counted
+			if kept, err := s.OfferSnapshot(t.Context(), figures); err != nil || kept.Clusters != step.want {
+				t.Errorf("in use %t: after a count of %d it has %+v, %v", inUse, step.counted, kept, err)
+			}
+		}
+	}
+}

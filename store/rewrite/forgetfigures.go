@@ -26,10 +26,10 @@ func (f *forgetter) figures() error {
 // is counted anew, and must not stand against a count without the instance. It is not
 // removed, or the mirror would bring it back. What is final, or the original server's,
 // stays: a sum over all instances that nothing would count again; but not its confirmed
-// figures, which are counted anew from the records that are left. Where it is to be counted
-// again, since others are excluded by now, it notes how many its next count may lack.
+// figures, which are counted anew from the records that are left. It notes how many its next
+// count may lack; where it is to be counted again, since others are excluded by now, it stays so.
 func (f *forgetter) figuresOf(name layout.ProductMonth) error {
-	was, stale, err := f.standing(name)
+	was, excluded, err := f.standing(name)
 	if err != nil || was == nil {
 		return err
 	}
@@ -42,11 +42,11 @@ func (f *forgetter) figuresOf(name layout.ProductMonth) error {
 			left = rollup.ProductSnapshot{Product: name.Product, Month: name.Month, CollectedAt: s.CollectedAt, Source: s.Source}
 		case counted && !s.Final:
 			left = rollup.Snapshot{Month: name.Month, CollectedAt: s.CollectedAt, Source: s.Source}
-		case name.Product == rollup.Cozystack && stale:
-			s.Confirmed, s.Forgotten = nil, s.Forgotten+f.gone(tx, name)
-			left = s
-		case s.Confirmed != nil:
-			s.Confirmed = nil
+		case counted && name.Product == rollup.Cozystack:
+			if excluded.Stale(s) {
+				s.Excluding, excluded = rollup.ExcludingOthers, rollup.Exclusions{} // it may have them all
+			}
+			s.Confirmed, s.Forgotten = nil, s.Forgotten+f.gone(tx, name, excluded)
 			left = s
 		default:
 			return nil
@@ -60,8 +60,8 @@ func (f *forgetter) figuresOf(name layout.ProductMonth) error {
 }
 
 // standing returns the snapshot of a month as the old file has it, nil if it has none, and
-// whether it is stale there.
-func (f *forgetter) standing(name layout.ProductMonth) (was *rollup.Snapshot, stale bool, err error) {
+// what is excluded there.
+func (f *forgetter) standing(name layout.ProductMonth) (was *rollup.Snapshot, excluded rollup.Exclusions, err error) {
 	err = f.from[0].view(func(tx *bolt.Tx) error {
 		b := layout.SnapshotsOf(tx, name.Product)
 		if b == nil {
@@ -72,14 +72,18 @@ func (f *forgetter) standing(name layout.ProductMonth) (was *rollup.Snapshot, st
 			return nil
 		}
 		s, err := record.DecodeRanked(name.Product, v)
-		was, stale = &s, layout.ExclusionsOf(tx, name.Product).Stale(s)
+		was, excluded = &s, layout.ExclusionsOf(tx, name.Product)
 		return err
 	})
-	return was, stale, err
+	return was, excluded, err
 }
 
-// gone returns how many instances had records of a month that have none any more.
-func (f *forgetter) gone(tx *bolt.Tx, name layout.ProductMonth) int64 {
-	had := slices.Collect(maps.Keys(f.touched[name]))
+// gone returns how many instances had records of a month that have none any more, but for
+// those of which its figures have nothing.
+func (f *forgetter) gone(tx *bolt.Tx, name layout.ProductMonth, excluded rollup.Exclusions) int64 {
+	had := slices.DeleteFunc(slices.Collect(maps.Keys(f.touched[name])), func(instance string) bool {
+		_, out := slices.BinarySearch(excluded.Instances, instance)
+		return out
+	})
 	return int64(len(had) - len(layout.Reported(tx, name.Month, name.Product, had)))
 }

@@ -42,10 +42,14 @@ func NewExclusions(instances []string) Exclusions {
 	return x
 }
 
+// ExcludingOthers is in place of the digest of figures that stay stale, whatever is excluded:
+// they have excluded instances of which, since they were forgotten, that is not known any more.
+const ExcludingOthers = "others"
+
 // Stale tells whether a snapshot was counted under other exclusions, so that it is to be
 // counted again. Nothing counts again what the original server has collected.
 func (x Exclusions) Stale(s Snapshot) bool {
-	return s.Source != SourceImported && (s.Excluding != x.Digest || s.Forgotten > 0)
+	return s.Source != SourceImported && s.Excluding != x.Digest
 }
 
 // Keep returns what stands of a month when a snapshot is offered in place of the

@@ -58,10 +58,10 @@ type Snapshot struct {
 	// CollectedAt, where none of them had more. Zero: never.
 	CheckedAt time.Time `json:"checked_at,omitzero"`
 	// Excluding is the digest of the [Exclusions] that the figures were counted under;
-	// empty for none.
+	// empty for none, and [ExcludingOthers] for others than any.
 	Excluding string `json:"excluding,omitempty"`
-	// Forgotten is how many of the clusters were forgotten since, of figures that were
-	// [Exclusions.Stale] then: they stay so.
+	// Forgotten is how many of the clusters were forgotten since, at most: the next count
+	// may have as many fewer.
 	Forgotten int64 `json:"forgotten,omitempty"`
 }
 

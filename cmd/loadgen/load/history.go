@@ -90,7 +90,7 @@ func offsetOf(c *fleet.Cluster, every time.Duration) time.Duration {
 // History writes the samples of a fleet's reports over whole months into a
 // VictoriaMetrics, in the order of time, and returns the months' true figures.
 // VictoriaMetrics shows what it was sent after some seconds.
-func History(ctx context.Context, o HistoryOptions) (map[rollup.MonthID]Month, error) {
+func History(ctx context.Context, o HistoryOptions) (Months, error) {
 	o, err := o.withDefaults()
 	if err != nil {
 		return nil, err

@@ -27,8 +27,11 @@ type Month struct {
 // Months are the true figures of each month.
 type Months map[rollup.MonthID]Month
 
-// addProducts adds those of other products.
+// addProducts adds those of other products, if there are any.
 func (months Months) addProducts(products map[string]*others.Truth) {
+	if len(products) == 0 {
+		return
+	}
 	for id, m := range months {
 		m.Products = make(map[string]others.Figures)
 		for name, truth := range products {

@@ -31,7 +31,7 @@ func (c *collector) collectProduct(ctx context.Context, p product.Product, id ro
 	if !c.closed(window{id, id}, now) {
 		return nil
 	}
-	changes := c.store.Changes(p.Name, id)
+	changes := c.store.Changes(p.Name, id) // before it is counted, so that no report is missed
 	then, counted := c.counted[key]
 	if counted && then == changes {
 		return nil
@@ -49,7 +49,6 @@ func (c *collector) collectProduct(ctx context.Context, p product.Product, id ro
 		if kept.Final && !stored.Final {
 			c.cfg.Logger.Info().Str("product", p.Name).Stringer("month", id).Int64("instances", kept.Instances).Msg("a month is final")
 		}
-		changes = c.store.Changes(p.Name, id) // closing its days is one, too
 	}
 	if !now.Before(late) {
 		if c.counted == nil {

@@ -15,6 +15,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/internal/layout"
+	"github.com/cozystack/cozystack-telemetry-server/store/rewrite"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -141,8 +142,8 @@ func encoded(t *testing.T, c content) []byte {
 	return append(b, '\n')
 }
 
-// A file of schema 3 says what it said when it was made: opened for reading, opened by a
-// server, and compacted.
+// A file of schema 3 says what it said when it was made: opened for reading, compacted,
+// merged with itself, but for the queue and what it has removed, and opened by a server.
 func TestFileOfSchema3(t *testing.T) {
 	want, err := os.ReadFile("testdata/schema3.truth.json")
 	must(t, err)
@@ -154,6 +155,33 @@ func TestFileOfSchema3(t *testing.T) {
 		t.Errorf("opened for reading it says\n%s", got)
 	}
 	must(t, read.Close())
+	compact, merged := filepath.Join(t.TempDir(), "compact.db"), filepath.Join(t.TempDir(), "merged.db")
+	must(t, rewrite.Compact(t.Context(), path, compact, nil))
+	c := openRead(t, compact)
+	if got := encoded(t, contentOf(t, c)); !bytes.Equal(got, want) {
+		t.Errorf("compacted it says\n%s", got)
+	}
+	must(t, c.Close())
+	_, err = rewrite.Combine(t.Context(), merged, []string{path, compact}, nil)
+	must(t, err)
+	var whole content
+	must(t, json.Unmarshal(want, &whole))
+	for _, p := range whole.Products {
+		p.Queue, p.Removed = "", 0 // a new file has removed nothing
+	}
+	m := openRead(t, merged)
+	both := contentOf(t, m)
+	must(t, m.Close())
+	both.Database = whole.Database
+	for name, p := range both.Products {
+		if got, want := encoded(t, content{Products: map[string]*productContent{name: p}}), encoded(t, content{Products: map[string]*productContent{name: whole.Products[name]}}); !bytes.Equal(got, want) {
+			t.Errorf("merged it says of %s\n%s, want\n%s", name, got, want)
+		}
+	}
+	both.Products, whole.Products = nil, nil
+	if got, want := encoded(t, both), encoded(t, whole); !bytes.Equal(got, want) {
+		t.Errorf("merged it says\n%s, want\n%s", got, want)
+	}
 	s, err := Open(path, Options{Unfolded: []string{"kubeatlas"}})
 	must(t, err)
 	if got := encoded(t, contentOf(t, s)); !bytes.Equal(got, want) {

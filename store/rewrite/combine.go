@@ -61,7 +61,7 @@ func Combine(ctx context.Context, into string, from []string, progress func(done
 	if err == nil {
 		err = boltfile.Create(into, layout.CheckSchema, func(temp string) (int, error) {
 			return c.fill(temp, layout.MakeFile, func() error {
-				return errors.Join(c.exclusions(), c.snapshots(), c.appList(), c.forgotten(), c.putKey(), c.reports(), c.queues())
+				return errors.Join(c.exclusions(), c.snapshots(), c.appList(), c.forgotten(), c.putKey(), c.totals(), c.reports(), c.queues())
 			})
 		})
 	}

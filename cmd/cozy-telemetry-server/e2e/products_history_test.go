@@ -55,6 +55,10 @@ func TestOtherProductsHistory(t *testing.T) {
 	}
 	for id := this - 2; id <= this; id++ {
 		for product, truth := range made.Products {
+			want := truth.Figures(id.Start(), id.Start())
+			if want.Instances == 0 {
+				continue // the month has just begun
+			}
 			first, aggregate := this-2, "&aggregate=distinct"
 			if product == others.KubeAtlas {
 				aggregate = ""
@@ -64,7 +68,7 @@ func TestOtherProductsHistory(t *testing.T) {
 			}
 			answer := server.productOverview(t, product, id, aggregate)
 			month := answer.Periods["month"]
-			check(fmt.Sprintf("%s, %s", product, id), month.Figures, truth.Figures(id.Start(), id.Start()))
+			check(fmt.Sprintf("%s, %s", product, id), month.Figures, want)
 			if answer.Product != product || month.Source != rollup.SourceRollups {
 				t.Errorf("%s, %s: of %q, from %s", product, id, answer.Product, month.Source)
 			}

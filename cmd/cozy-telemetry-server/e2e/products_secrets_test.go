@@ -3,10 +3,8 @@ package e2e
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/hex"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -18,12 +16,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/keys"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/load"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/others"
-	"github.com/cozystack/cozystack-telemetry-server/product"
-	"github.com/cozystack/cozystack-telemetry-server/store"
-	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
 // secretNeedles are what no server may keep: in the fleets' reports, names of homeservers,
@@ -37,14 +31,6 @@ var secretNeedles = map[string][]byte{
 	"the digits in capitals":     []byte(strings.ToUpper(others.Digits)),
 	"the digits, packed":         {0xba, 0xdc, 0x0f, 0xfe},
 	"the digits, packed, base64": []byte("utwP/g"),
-}
-
-// forms are those in which a key may stand.
-func forms(key []byte) map[string][]byte {
-	return map[string][]byte{
-		"raw": key, "hex": []byte(hex.EncodeToString(key)), "HEX": bytes.ToUpper([]byte(hex.EncodeToString(key))),
-		"base64": []byte(base64.StdEncoding.EncodeToString(key)),
-	}
 }
 
 // notingSink takes what is forwarded, and keeps all of it.
@@ -151,34 +137,44 @@ func TestNothingSecretIsKept(t *testing.T) {
 		t.Errorf("exit code %d", code)
 	}
 	texts["log"] = server.logged(t)
-	for _, format := range []string{"csv", "jsonl", "parquet"} {
-		for _, what := range []string{"clusters", "months", "days", "series"} {
-			succeed(t, "export", "--db", db, "--what", what, "--format", format, "-o", filepath.Join(data, what+"."+format))
-		}
-	}
+	exportAll(t, db, data)
 	texts["inspect"], texts["verify"] = succeed(t, "inspect", "--db", db), succeed(t, "verify", "--db", db, "--snapshot-dir", mirror)
+	texts["sink"] = string(sink.all())
 	for name, text := range texts {
 		if err := os.WriteFile(filepath.Join(said, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(said, "sink"), sink.all(), 0o600); err != nil {
-		t.Fatal(err)
-	}
-
-	if found := search(t, secretNeedles, data, said); len(found) > 0 {
-		t.Errorf("found: %q", found)
-	}
-	files, size := 0, 0
-	for _, dir := range []string{data, said} {
-		n, bytes := weigh(t, dir)
-		files, size = files+n, size+bytes
-	}
-	t.Logf("%d strings looked for, after %d reports, in %d files of %d bytes; found: 0", len(secretNeedles), sent, files, size)
+	searchAll(t, sent, data, said)
 	checkSearch(t, data, said)
 	checkNamesAreKept(t)
 	checkKeys(t, db, dayKey, data, said)
 	checkDayEnds(t, db, dayKey, flags, data, said)
+}
+
+// exportAll writes all tables of a file.
+func exportAll(t *testing.T, db, dir string) {
+	t.Helper()
+	for _, format := range []string{"csv", "jsonl", "parquet"} {
+		for _, what := range []string{"clusters", "months", "days", "series"} {
+			succeed(t, "export", "--db", db, "--what", what, "--format", format, "-o", filepath.Join(dir, what+"."+format))
+		}
+	}
+}
+
+// searchAll looks for what must be nowhere.
+func searchAll(t *testing.T, sent int, folders ...string) {
+	t.Helper()
+	found := search(t, secretNeedles, folders...)
+	if len(found) > 0 {
+		t.Errorf("found: %q", found)
+	}
+	files, size := 0, 0
+	for _, dir := range folders {
+		n, bytes := weigh(t, dir)
+		files, size = files+n, size+bytes
+	}
+	t.Logf("%d strings looked for, after %d reports, in %d files of %d bytes; found: %d", len(secretNeedles), sent, files, size, len(found))
 }
 
 // checkSearch sees that the search finds what is there, in each place.
@@ -212,99 +208,6 @@ func checkNamesAreKept(t *testing.T) {
 			t.Errorf("with --synapse-keep-names: %s", where)
 		}
 	}
-}
-
-// checkKeys looks for the keys, with which one can try names. That of the file is in it and
-// in copies of it alone, that of the day in its own file.
-func checkKeys(t *testing.T, db string, dayKey []byte, folders ...string) {
-	t.Helper()
-	s, err := store.OpenReadOnly(db)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	key, err := s.IdentityKey(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	allowed := []string{"raw in " + db, "raw in " + filepath.Join(filepath.Dir(db), "copy.db")}
-	found := search(t, forms(key), folders...)
-	for _, where := range found {
-		if !slices.Contains(allowed, where) {
-			t.Errorf("the key of the file is found %s", where)
-		}
-	}
-	if len(found) < len(allowed) {
-		t.Errorf("the key of the file is only found %q", found)
-	}
-	for _, where := range search(t, forms(dayKey), folders...) {
-		if where != "hex in "+keys.PathFor(db) {
-			t.Errorf("the key of the day is found %s", where)
-		}
-	}
-}
-
-// readDayKey returns the key of the day.
-func readDayKey(t *testing.T, db string) []byte {
-	t.Helper()
-	text, err := os.ReadFile(keys.PathFor(db))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, digits, _ := strings.Cut(strings.TrimSpace(string(text)), " ")
-	key, err := hex.DecodeString(digits)
-	if err != nil || len(key) != 32 {
-		t.Fatalf("%q: %v", text, err)
-	}
-	return key
-}
-
-// checkDayEnds lets the key be that of yesterday. While it is there, who has a nonce finds
-// its record; then it is gone, and its bytes are nowhere.
-func checkDayEnds(t *testing.T, db string, dayKey []byte, flags []string, folders ...string) {
-	t.Helper()
-	id := product.HashName(dayKey, "badc0ffe000000000000000000000077")
-	if !slices.Contains(sessionsOf(t, db), id) {
-		t.Errorf("while there is the key of the day, no record is that of a nonce")
-	}
-	yesterday := rollup.DateOf(time.Now()) - 1
-	if err := os.WriteFile(keys.PathFor(db), fmt.Appendf(nil, "%s %x\n", yesterday, dayKey), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	server := startServer(t, filepath.Dir(db), flags...)
-	if _, err := os.Stat(keys.PathFor(db)); !os.IsNotExist(err) {
-		t.Errorf("the key of yesterday is still there: %v", err)
-	}
-	server.stop(t, syscall.SIGTERM)
-	if found := search(t, forms(dayKey), append(folders, filepath.Dir(server.log))...); len(found) > 0 {
-		t.Errorf("the key of the day is found %q", found)
-	}
-	t.Logf("%d forms of the day's key looked for after the day, found: 0; %d sessions of it are there", len(forms(dayKey)), len(sessionsOf(t, db)))
-}
-
-// sessionsOf returns the ids of KubeAtlas's sessions in a file.
-func sessionsOf(t *testing.T, db string) []string {
-	t.Helper()
-	s, err := store.OpenReadOnly(db)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	days, err := s.DayVersions(others.KubeAtlas)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ids := make(map[string]bool)
-	for day := range days {
-		err := s.InstancesOf(t.Context(), others.KubeAtlas, day, func(id string, _ rollup.Day) error {
-			ids[id] = true
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	return slices.Collect(maps.Keys(ids))
 }
 
 // weigh counts the files below a folder and their bytes.

@@ -71,6 +71,9 @@ type request struct {
 // Reports yields what one installation sends, in the order of time.
 func (c Config) Reports(sender int) iter.Seq[Report] {
 	return func(yield func(Report) bool) {
+		if !c.From.Before(c.To) {
+			return
+		}
 		d := draw{rand.New(rand.NewPCG(c.Seed, uint64(sender)))}
 		life := c.live(d)
 		for life.next() {

@@ -43,6 +43,16 @@ func TestReportsAreTheSameAgain(t *testing.T) {
 	}
 }
 
+func TestNoTimeHasNoReports(t *testing.T) {
+	for _, length := range []time.Duration{0, -time.Hour} {
+		c := testConfig(Coroot)
+		c.To = c.From.Add(length)
+		for r := range c.All() {
+			t.Fatalf("in %v there is %+v", length, r)
+		}
+	}
+}
+
 // What makes counting hard, and what nobody may keep, comes in each fleet.
 func TestFleetsAreHard(t *testing.T) {
 	for product, want := range map[string][]string{

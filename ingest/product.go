@@ -33,7 +33,11 @@ func (h *Handler) Of(p Product) (*Handler, error) {
 	}
 	other := &Handler{pipeline: h.pipeline, product: p.Table.Name, lines: p.Lines}
 	other.format = inJSON{bodies: &h.bodies, decoder: decoder, product: p}
-	return other, other.limitSenders("instance")
+	if err := other.limitSenders("instance"); err != nil || h.senders == nil {
+		return other, err
+	}
+	other.senders.watch = h.senders.watch // the proxies are those of all products
+	return other, nil
 }
 
 // inJSON is the format of a product with a table: JSON, whose body says whose it is.

@@ -217,6 +217,26 @@ func TestLargeReportsOfProductsAtOnce(t *testing.T) {
 	}
 }
 
+// A proxy that is not named stands before all products: its sign is told once.
+func TestUnnamedProxyOfAllProductsIsToldOnce(t *testing.T) {
+	var told []ProxySign
+	cozy := newHandler(t, &memory{}, Config{Senders: &SenderLimits{OnUnnamedProxy: func(sign ProxySign) { told = append(told, sign) }}})
+	other, err := cozy.Of(Product{Table: coroot.Product(), Keys: fixedKeys{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range []*Handler{cozy, other} {
+		req := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(`{"instance":{"uuid":"a"}}`))
+		req.RemoteAddr = "10.244.0.17:80"
+		req.Header.Set("X-Forwarded-For", "198.51.100.1")
+		req.Header.Set(clusterHeader, "a")
+		h.ServeHTTP(httptest.NewRecorder(), req)
+	}
+	if len(told) != 1 {
+		t.Errorf("told are %v", told)
+	}
+}
+
 // A product's senders are limited by their ids and networks, apart from those of another.
 func TestSendersOfProducts(t *testing.T) {
 	now := noon

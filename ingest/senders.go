@@ -81,7 +81,7 @@ type senders struct {
 	// that is not tracked.
 	known func(id string) bool
 	seed  maphash.Seed
-	watch proxyWatch
+	watch *proxyWatch
 
 	mu       sync.Mutex
 	buckets  *buckets
@@ -115,7 +115,7 @@ func newSenders(limits SenderLimits, known func(id string) bool) (*senders, erro
 		what:     "cluster",
 		known:    known,
 		seed:     seed,
-		watch:    proxyWatch{proxies: limits.Proxies, tell: limits.OnUnnamedProxy},
+		watch:    &proxyWatch{proxies: limits.Proxies, tell: limits.OnUnnamedProxy},
 		buckets:  ids,
 		networks: networks,
 		unread:   unread,

@@ -220,6 +220,23 @@ func TestReserveOfTheVolume(t *testing.T) {
 	requireFresh(t, "with room again", dir, s)
 }
 
+// Who is forgotten is so on a volume below the reserve too: what has their lines becomes
+// shorter.
+func TestForgetBelowTheReserve(t *testing.T) {
+	dir, s := t.TempDir(), monthStore(3)
+	s.report("cluster-b", march1, 7)
+	repair(t, dir, s)
+	delete(s.days[rollup.DateOf(march1)], [2]string{product, "cluster-b"})
+	lines, err := New(dir, s, Config{MinFree: 1 << 60}).Forget(t.Context(), only("cluster-b"))
+	if lines != 1 || err != nil {
+		t.Errorf("%d lines are removed, %v", lines, err)
+	}
+	left, _ := read(t, dir)
+	if len(left) != 3 {
+		t.Errorf("left are %v", left)
+	}
+}
+
 // The newest day is plain only while that is not long, and is zipped where it would
 // not fit else: days before it stay.
 func TestLongNewestDayIsZipped(t *testing.T) {

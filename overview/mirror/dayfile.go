@@ -132,12 +132,12 @@ func (z *lazyGzip) Read(p []byte) (n int, err error) {
 
 // writeDayFile writes a day's file of at most some bytes as a stream, and returns its
 // bytes and digest. The same lines always give the same file: gzip's head has neither
-// name nor time. It returns errNoRoom if the bytes do not suffice, and ErrReserve if the
-// volume's do not.
-func (m *Mirror) writeDayFile(path string, as form, most int64, lines func(io.Writer) error) (e dayEntry, err error) {
+// name nor time. It returns errNoRoom if the bytes do not suffice, and what ask returns, which
+// says whether the volume's do.
+func writeDayFile(path string, as form, most int64, ask func() error, lines func(io.Writer) error) (e dayEntry, err error) {
 	digest := sha256.New()
 	err = writeFile(path, func(file io.Writer) error {
-		out := &bounded{to: io.MultiWriter(file, digest), most: most, ask: m.askVolume}
+		out := &bounded{to: io.MultiWriter(file, digest), most: most, ask: ask}
 		err := writeAs(as, out, lines)
 		e.Bytes = out.n
 		return err

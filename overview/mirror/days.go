@@ -221,7 +221,7 @@ func (p part) dayPath(day rollup.Date, as form) string {
 }
 
 func (p part) writeDayAs(ctx context.Context, day rollup.Date, as form, most int64) (dayEntry, error) {
-	return p.writeDayFile(p.dayPath(day, as), as, most, func(w io.Writer) error {
+	return writeDayFile(p.dayPath(day, as), as, most, p.askVolume, func(w io.Writer) error {
 		return p.store.InstancesOf(ctx, p.product, day, func(instance string, d rollup.Day) error {
 			line, err := EncodeLine(p.product, instance, d)
 			if err == nil {

@@ -11,6 +11,7 @@ import (
 	"math"
 	"path/filepath"
 
+	"github.com/cozystack/cozystack-telemetry-server/store/durable"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -19,7 +20,8 @@ import (
 // has forgotten the selection. Temporary files that a crash has left are removed
 // too, for they may have its lines. It returns how many lines it has removed.
 //
-// It returns ErrAhead, and removes nothing, if the mirror is ahead.
+// On a volume below [Config.MinFree] the lines are removed too, and no day is brought up to
+// date. It returns ErrAhead, and removes nothing, if the mirror is ahead.
 //
 // A line that does not decode is removed if the name of an instance that is meant is
 // anywhere in it, and so is what of a file can't be unzipped: nobody knows what it has.
@@ -32,7 +34,10 @@ func (m *Mirror) Forget(ctx context.Context, sel rollup.Selection) (lines int, e
 	if err != nil {
 		return lines, fmt.Errorf("mirror: %w", err)
 	}
-	return lines, m.Sync(ctx)
+	if err = m.Sync(ctx); errors.Is(err, durable.ErrReserve) {
+		err = nil // the lines are gone; Run tells that the volume is short
+	}
+	return lines, err
 }
 
 func (m *Mirror) forgetDays(ctx context.Context, sel rollup.Selection) (lines int, err error) {
@@ -73,13 +78,15 @@ func (m *Mirror) forgetDays(ctx context.Context, sel rollup.Selection) (lines in
 	return lines, p.writeManifest(list)
 }
 
-// forgetDay writes a day's file without the lines that are meant, if it has any.
+// forgetDay writes a day's file without the lines that are meant, if it has any, however little
+// the volume has free: it becomes shorter.
 func (m *Mirror) forgetDay(f dayFile, sel rollup.Selection) (removed int, err error) {
 	removed, err = m.filterLines(f, io.Discard, sel)
 	if err != nil || removed == 0 {
 		return 0, err
 	}
-	_, err = m.writeDayFile(filepath.Join(m.dir, f.name()), f.as, math.MaxInt64, func(w io.Writer) error {
+	anyRoom := func() error { return nil }
+	_, err = writeDayFile(filepath.Join(m.dir, f.name()), f.as, math.MaxInt64, anyRoom, func(w io.Writer) error {
 		_, err := m.filterLines(f, w, sel)
 		return err
 	})

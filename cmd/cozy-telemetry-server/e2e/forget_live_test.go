@@ -152,10 +152,10 @@ func TestF1KillWhileForgetting(t *testing.T) {
 		if err := server.await(); err != nil {
 			t.Fatalf("%v:\n%s", err, server.logged(t))
 		}
+		server.post(t, "answered", payload(t, "operator-v1.prom"))
 		if at.call != "" {
 			server.killAt(t, at.call, at.n)
 		}
-		server.post(t, "answered", payload(t, "operator-v1.prom"))
 		asked := make(chan struct{})
 		go func() {
 			defer close(asked)

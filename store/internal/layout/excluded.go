@@ -1,6 +1,7 @@
 package layout
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -76,7 +77,8 @@ func Exclude(tx *bolt.Tx, product string, all []rollup.Exclusion) (added []strin
 	if err != nil {
 		return nil, err
 	}
-	for _, x := range all {
+	// In the order of the keys: within a transaction bbolt moves all that is behind a new one.
+	for _, x := range slices.SortedFunc(slices.Values(all), byKey) {
 		key := record.Key(x.Instance)
 		if x.Product != product || b.Get(key) != nil {
 			continue
@@ -91,6 +93,10 @@ func Exclude(tx *bolt.Tx, product string, all []rollup.Exclusion) (added []strin
 		added = append(added, x.Instance)
 	}
 	return added, nil
+}
+
+func byKey(a, b rollup.Exclusion) int {
+	return bytes.Compare(record.Key(a.Instance), record.Key(b.Instance))
 }
 
 // Include removes that instances of a product are excluded, and returns those that were.

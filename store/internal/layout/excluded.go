@@ -78,7 +78,7 @@ func Exclude(tx *bolt.Tx, product string, all []rollup.Exclusion) (added []strin
 		return nil, err
 	}
 	// In the order of the keys: within a transaction bbolt moves all that is behind a new one.
-	for _, x := range slices.SortedFunc(slices.Values(all), byKey) {
+	for _, x := range slices.SortedStableFunc(slices.Values(all), byKey) {
 		key := record.Key(x.Instance)
 		if x.Product != product || b.Get(key) != nil {
 			continue

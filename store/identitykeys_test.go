@@ -95,3 +95,16 @@ func TestMergeOfKeys(t *testing.T) {
 		t.Errorf("an instance of both files is %d", instances)
 	}
 }
+
+// A full file has its key already, so a server that hands it in starts.
+func TestUseIdentityKeyOfFullFile(t *testing.T) {
+	s := open(t, Options{MaxBytes: smallBound})
+	must(t, s.UseIdentityKey(t.Context(), keyOf(1)))
+	want := make(model)
+	fill(t, s, want, 700_000)
+	fill(t, s, want, 20_000)
+	must(t, s.UseIdentityKey(t.Context(), keyOf(1)))
+	if err := s.UseIdentityKey(t.Context(), keyOf(2)); !errors.Is(err, dberrors.ErrKeys) {
+		t.Errorf("another key: %v", err)
+	}
+}

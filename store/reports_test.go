@@ -2,6 +2,8 @@ package store
 
 import (
 	"path/filepath"
+	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/rewrite"
@@ -97,5 +99,43 @@ func TestForgetKeepsKeyAndCounts(t *testing.T) {
 	n, err := s.Reports("coroot", rollup.MonthOf(march))
 	if err != nil || n != sent || sent == 3 || string(again) != string(key) {
 		t.Errorf("%d reports are counted of %d, %v; the key %x became %x", n, sent, err, key, again)
+	}
+}
+
+// Of merged files totals count as queued up to the first day up to which a file's were: up
+// to the day before its first one, where none of its days was.
+func TestMergeOfTotals(t *testing.T) {
+	dir := t.TempDir()
+	day := rollup.DateOf(march)
+	file := func(name, product string, through ...rollup.Date) string {
+		return fileOf(t, filepath.Join(dir, name), func(s *Store) {
+			must(t, s.Record(t.Context(), of(product, report(uuid(1), march, "a")), nil))
+			for _, d := range through {
+				must(t, s.QueueTotals(t.Context(), "kubeatlas", d, nil))
+			}
+		})
+	}
+	some, more := file("some.db", "kubeatlas", day), file("more.db", "kubeatlas", day+3)
+	none, other := file("none.db", "kubeatlas"), file("other.db", "synapse")
+	for name, c := range map[string]struct {
+		files   []string
+		through rollup.Date
+	}{
+		"both":             {[]string{more, some}, day},
+		"with none queued": {[]string{more, none}, day - 1},
+		"with other days":  {[]string{some, other}, day},
+	} {
+		for _, turned := range []bool{false, true} {
+			if turned {
+				slices.Reverse(c.files)
+			}
+			into := filepath.Join(dir, name+strconv.FormatBool(turned)+".db")
+			_, err := rewrite.Combine(t.Context(), into, c.files, nil)
+			must(t, err)
+			through, ok, err := openAt(t, into, Options{}).TotalsThrough("kubeatlas")
+			if through != c.through || !ok || err != nil {
+				t.Errorf("%s: through %s, %t, %v", name, through, ok, err)
+			}
+		}
 	}
 }

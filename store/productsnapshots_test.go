@@ -126,3 +126,33 @@ func TestProductSnapshotsInRewrites(t *testing.T) {
 		t.Errorf("found %+v", found)
 	}
 }
+
+// Days of sessions go one by one, and are in no month: where two files have lost some, the
+// better figures of the month stay beside what is left of both, and are no longer final,
+// so that the server counts again.
+func TestCombineKeepsFiguresOfSessionsThatAreGone(t *testing.T) {
+	dir, month := t.TempDir(), rollup.MonthOf(march)
+	with := func(name string, sessions int64, removed int) string {
+		path := filepath.Join(dir, name)
+		s := openAt(t, path, Options{Unfolded: []string{"kubeatlas"}})
+		for d := range 28 {
+			at := month.Start().AddDate(0, 0, d)
+			must(t, s.Record(t.Context(), of("kubeatlas", report(uuid(int(sessions)+d), at, "a")), nil))
+		}
+		figures := synapseIn(month, sessions)
+		figures.Product = "kubeatlas"
+		offerProduct(t, s, figures)
+		_, err := s.Prune(t.Context(), "kubeatlas", Keep{Days: month.First() + rollup.Date(removed)})
+		must(t, err)
+		must(t, s.Close())
+		return path
+	}
+	for name, removed := range map[string]int{"whole": 0, "lost": 5} {
+		into := filepath.Join(dir, name)
+		left := combined(t, into, with(name+" a", 100, removed), with(name+" b", 200, removed))
+		got, ok, err := openAt(t, into, Options{}).ProductSnapshot("kubeatlas", month)
+		if must(t, err); ok != (removed > 0) || ok && (got.Instances != 200 || got.Final || got.DaysWithData != 28) || ok != (left.SnapshotsDropped == 0) {
+			t.Errorf("%s: stored is %+v, %t; %d were dropped", name, got, ok, left.SnapshotsDropped)
+		}
+	}
+}

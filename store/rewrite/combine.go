@@ -40,7 +40,8 @@ type Combined struct {
 //   - Of a month's figures the best ones stay, by the rule of [rollup.Snapshot.Compare].
 //     Figures from rollups are dropped if several files have records of the month and do
 //     not agree on them: the merged rollups know more. Others that a file with records
-//     does not have are to be checked again.
+//     does not have are to be checked again. The best of those of which days were
+//     removed that no month has, as of sessions, stay too, and are no longer final.
 //   - What any of the files excludes is excluded. Figures that were not counted so are
 //     stale, if the month has records of it.
 //   - Names are hashed under the key that the files have. Files with instances under

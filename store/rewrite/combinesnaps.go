@@ -21,6 +21,7 @@ type candidate struct {
 	snap    rollup.Snapshot // that of another product than cozystack has its rank alone
 	json    []byte          // nil if the file has no figures of the month
 	records bool            // the file has records of the month
+	lost    bool            // but not of all days that the figures were counted of
 }
 
 // figuresOf names a product's month.
@@ -59,7 +60,9 @@ func (c *combiner) snapshots() error {
 				}
 			}
 			err := s.view(func(tx *bolt.Tx) error {
-				candidates[i].records = layout.MonthOf(tx, name.month, name.product) != nil
+				x := &candidates[i]
+				x.records = layout.MonthOf(tx, name.month, name.product) != nil
+				x.lost = x.records && hasLost(tx, name, x.snap.DaysWithData)
 				return nil
 			})
 			if err != nil {
@@ -81,16 +84,26 @@ func (c *combiner) snapshots() error {
 	return nil
 }
 
+// hasLost tells whether days that figures were counted of were removed, and are not in the
+// month's records either: those of sessions never are, and go one by one.
+func hasLost(tx *bolt.Tx, name figuresOf, days int) bool {
+	return name.product != rollup.Cozystack && layout.RemovedThrough(tx, name.product) >= name.month.First() &&
+		layout.DaySet(layout.MonthOf(tx, name.month, name.product), layout.KeyClosed) == 0 &&
+		layout.PresentDays(tx, name.month, name.product).Len() < days
+}
+
 // choose returns the figures that a month gets, nil for none. There is at least one
 // candidate that has figures. Those that were not counted with all records are noted
 // to be unchecked: the server hears its sources about them once more. Their confirmed
 // figures are left out: they come from one file's records, whatever the others' source.
+// Those of days that are lost stay, but not as final ones: the server counts what is left
+// once more, and takes what has more.
 func (c *combiner) choose(candidates []candidate) []byte {
 	stale := disagree(candidates)
 	var best *candidate
 	for i := range candidates {
 		x := &candidates[i]
-		if x.json == nil || stale && x.records && x.snap.Source == rollup.SourceRollups {
+		if x.json == nil || stale && x.records && !x.lost && x.snap.Source == rollup.SourceRollups {
 			continue
 		}
 		if best == nil || c.compareCandidates(*x, *best) > 0 {
@@ -99,6 +112,9 @@ func (c *combiner) choose(candidates []candidate) []byte {
 	}
 	if best == nil {
 		return nil
+	}
+	if stale && best.lost {
+		return notFinal(best.json)
 	}
 	more := func(x candidate) bool { return x.records && !bytes.Equal(x.json, best.json) }
 	if best.snap.CheckedAt.IsZero() && best.snap.Confirmed == nil || !slices.ContainsFunc(candidates, more) {
@@ -110,6 +126,16 @@ func (c *combiner) choose(candidates []candidate) []byte {
 		unchecked.Confirmed = nil
 	}
 	b, _ := json.Marshal(unchecked) // it was read from JSON
+	return b
+}
+
+// notFinal returns the figures of a product's month as those of one that is to be counted
+// again.
+func notFinal(figures []byte) []byte {
+	var s rollup.ProductSnapshot
+	_ = json.Unmarshal(figures, &s) // it was read before
+	s.Final = false
+	b, _ := json.Marshal(s)
 	return b
 }
 

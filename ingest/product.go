@@ -62,13 +62,23 @@ func (j inJSON) decode(r *http.Request, b *buffers, rest io.Reader, now func() t
 		return report, 0, refusalOfReport(err)
 	}
 	b.samples = decoded.Samples
-	received := now() // a body may take until the next day, whose key is another one
-	table, day := j.product.Table, rollup.DateOf(received)
-	if table.Sessions {
-		received = day.Start()
+	id, received, err := j.identify(decoded.Name, now) // a body may have taken until the next day
+	if j.product.Table.Sessions {
+		received = rollup.DateOf(received).Start()
 	}
-	id, err := table.ID(j.product.Keys, decoded.Name, day)
 	return rollup.Report{Instance: id, Received: received, Samples: decoded.Samples}, len(decoded.LeftOut), err
+}
+
+// identify returns the id of a name, and a time on the day that it is of.
+func (j inJSON) identify(name string, now func() time.Time) (id string, received time.Time, err error) {
+	for range 2 { // the day may end in between, and its key with it
+		received = now()
+		id, err = j.product.Table.ID(j.product.Keys, name, rollup.DateOf(received))
+		if err == nil || rollup.DateOf(now()) == rollup.DateOf(received) {
+			break
+		}
+	}
+	return id, received, err
 }
 
 func (j inJSON) decodeBody(r *http.Request, b *buffers, rest io.Reader) (product.Report, error) {

@@ -333,6 +333,42 @@ func TestSessionOverMidnight(t *testing.T) {
 	}
 }
 
+// midnightKeys are those of a day only while it is that day. The first key is asked for at
+// its very end.
+type midnightKeys struct {
+	fixedKeys
+	now *time.Time
+}
+
+func (k midnightKeys) Session(day rollup.Date) ([]byte, error) {
+	if k.now.Before(noon.Add(12 * time.Hour)) {
+		*k.now = noon.Add(12 * time.Hour)
+	}
+	if day != rollup.DateOf(*k.now) {
+		return nil, errors.New("its key is gone")
+	}
+	return k.fixedKeys.Session(day)
+}
+
+// A session's report is not lost where the day ends between its stamp and its key.
+func TestSessionAtMidnight(t *testing.T) {
+	now := noon.Add(12*time.Hour - time.Nanosecond)
+	recorder := &memory{}
+	h, err := NewHandler(recorder, Config{Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h, err = h.Of(Product{Table: kubeatlas.Product(), Keys: midnightKeys{now: &now}}); err != nil {
+		t.Fatal(err)
+	}
+	body := `{"schema_version":"1.0","tier":"memory","session_nonce":"9f86d081884c7d659a2feaa0c55ad015"}`
+	answer := httptest.NewRecorder()
+	h.ServeHTTP(answer, httptest.NewRequest(http.MethodPost, "/v1/report", strings.NewReader(body)))
+	if answer.Code != http.StatusOK || len(recorder.reports) != 1 || !recorder.reports[0].Received.Equal(noon.Add(12*time.Hour)) {
+		t.Errorf("%d %s, recorded %v", answer.Code, answer.Body, recorder.reports)
+	}
+}
+
 // during is a reader of nothing, that does something when it is read.
 type during func()
 

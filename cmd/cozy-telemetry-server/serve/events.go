@@ -27,6 +27,8 @@ func (s *server) onReport(r ingest.Result) {
 		log.Debug().Msg("a sender went away before its answer")
 	case errors.Is(r.Err, ingest.ErrBusy): // counted; a flood must not flood the log
 		log.Debug().Err(r.Err).Msg("a report was put off")
+	case r.Status >= 500 && r.Product != rollup.Cozystack:
+		log.Error().Err(r.Err).Msg("a report was not stored and is lost: its client does not send it again")
 	case r.Status >= 500:
 		log.Error().Err(r.Err).Msg("a report was not stored; its sender was told to try again")
 	case r.Err != nil:

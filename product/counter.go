@@ -122,7 +122,7 @@ func (c *counter) newest(seen []sight) (value string) {
 			continue
 		}
 		label := c.label(s)
-		if label == "" || s.last == last && compareNatural(label, value) <= 0 {
+		if label == "" || s.last == last && CompareNatural(label, value) <= 0 {
 			continue
 		}
 		value, last = label, s.last
@@ -191,9 +191,9 @@ func sum(values []float64) (total float64) {
 	return total
 }
 
-// compareNatural compares texts with numbers in them, such as versions: 1.9 is before
-// 1.10.
-func compareNatural(a, b string) int {
+// CompareNatural orders texts with numbers in them, such as versions, as [cmp.Compare]
+// does numbers: 1.9 is before 1.10.
+func CompareNatural(a, b string) int {
 	for a != "" && b != "" {
 		x, y := digits(a), digits(b)
 		if x == 0 || y == 0 {

@@ -142,7 +142,7 @@ func TestCompareNatural(t *testing.T) {
 		{"1.9", "1.10", -1}, {"1.10", "1.9", 1}, {"1.10", "1.10", 0}, {"synapse 1.9", "synapse 1.10", -1}, {"dendrite 9", "synapse 1", -1},
 		{"1.2", "1.2.1", -1}, {"1.02", "1.2", 0}, {"dev", "1.2", 1}, {"", "1", -1}, {"1.0", "1.00", 0}, {"other", "unknown", -1},
 	} {
-		got := compareNatural(c.a, c.b)
+		got := CompareNatural(c.a, c.b)
 		if got = min(max(got, -1), 1); got != c.want {
 			t.Errorf("%q and %q: %d", c.a, c.b, got)
 		}

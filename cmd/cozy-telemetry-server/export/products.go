@@ -104,7 +104,7 @@ func (c productColumn) cell(seen []sighting) cell {
 	return c.number(seen)
 }
 
-// newest is the text that was sent last; of several in one hour the highest.
+// newest is the text that was sent last; of several in one hour the highest version, as in the figures.
 func (c productColumn) newest(seen []sighting) cell {
 	last := slices.MaxFunc(seen, func(a, b sighting) int {
 		if n := a.month - b.month; n != 0 {
@@ -113,7 +113,7 @@ func (c productColumn) newest(seen []sighting) cell {
 		if n := int(a.Seen) - int(b.Seen); n != 0 {
 			return n
 		}
-		return strings.Compare(string(a.Series), string(b.Series))
+		return product.CompareNatural(string(a.Series), string(b.Series))
 	})
 	return textOrNone(last.Series.Label(c.label))
 }

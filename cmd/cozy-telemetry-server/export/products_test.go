@@ -114,6 +114,24 @@ func TestTablesOfProducts(t *testing.T) {
 	}
 }
 
+// Who upgrades, and reports before and after within an hour, has the version that the
+// figures count: 1.100 is above 1.99.
+func TestTablesHaveTheNewestOfAnHour(t *testing.T) {
+	at := march.Start().Add(9 * time.Hour)
+	for _, older := range []string{"1.99", "1.9"} {
+		db := reportFile(t,
+			reportOf(t, synapse.Product(), "a", at, `{"homeserver":"a"}`, "Synapse/"+older+".0"),
+			reportOf(t, synapse.Product(), "a", at.Add(time.Minute), `{"homeserver":"a"}`, "Synapse/1.100.0"),
+		)
+		for _, table := range []string{Instances, Months, Days} {
+			_, rows := readCSV(t, written(t, db, ofProduct(synapse.Product(), table, CSV)))
+			if got := picked(rows, "server_version"); !slices.Equal(got, []string{"1.100"}) {
+				t.Errorf("%s: after %s and 1.100 it has %q", table, older, got)
+			}
+		}
+	}
+}
+
 // All formats of all tables have the same cells, no table without ids has a name, and
 // sessions have no table that joins them.
 func TestFormatsOfProducts(t *testing.T) {

@@ -125,8 +125,8 @@ func openStore(t *testing.T, path string) *store.Store {
 	return s
 }
 
-// damageRecord makes a cluster's record of a day one that does not decode.
-func damageRecord(t *testing.T, path string, day rollup.Date, cluster string) {
+// damageRecord makes an instance's record of a day one that does not decode.
+func damageRecord(t *testing.T, path, product string, day rollup.Date, instance string) {
 	t.Helper()
 	db, err := bolt.Open(path, 0o600, nil)
 	if err != nil {
@@ -134,10 +134,10 @@ func damageRecord(t *testing.T, path string, day rollup.Date, cluster string) {
 	}
 	err = db.Update(func(tx *bolt.Tx) error {
 		b := tx.Bucket([]byte("days"))
-		for _, name := range []string{day.String(), "cozystack", "records"} {
+		for _, name := range []string{day.String(), product, "records"} {
 			b = b.Bucket([]byte(name))
 		}
-		return b.Put([]byte(cluster), []byte{99, 99})
+		return b.Put([]byte(instance), []byte{99, 99})
 	})
 	if err = errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)

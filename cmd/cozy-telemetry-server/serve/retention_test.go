@@ -137,7 +137,7 @@ func TestRetentionTellsOfWhatCannotBeRead(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	damageRecord(t, path, damaged, "c")
+	damageRecord(t, path, "cozystack", damaged, "c")
 
 	removed, log := make(map[string]int), &strings.Builder{}
 	r := &retention{

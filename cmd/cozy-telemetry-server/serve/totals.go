@@ -2,13 +2,14 @@ package serve
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/cozystack/cozystack-telemetry-server/ingest/forward"
 	"github.com/cozystack/cozystack-telemetry-server/store"
+	"github.com/cozystack/cozystack-telemetry-server/store/dberrors"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -72,7 +73,20 @@ func (t *totals) round(ctx context.Context) error {
 	return nil
 }
 
+// queue queues the totals of a day. One that can't be read has none: it keeps no other.
 func (t *totals) queue(ctx context.Context, day rollup.Date) error {
+	lines, err := t.lines(ctx, day)
+	if errors.Is(err, dberrors.ErrDamaged) {
+		t.log.Error().Err(err).Str("product", t.product).Stringer("day", day).Msg("a day can't be read, so its totals are not forwarded; a backup may have it")
+		lines, err = nil, nil
+	}
+	if err != nil {
+		return err
+	}
+	return t.store.QueueTotals(ctx, t.product, day, lines)
+}
+
+func (t *totals) lines(ctx context.Context, day rollup.Date) ([]byte, error) {
 	sessions, sums := 0, make(map[rollup.Series]float64)
 	err := t.store.InstancesOf(ctx, t.product, day, func(_ string, d rollup.Day) error {
 		sessions++
@@ -82,7 +96,7 @@ func (t *totals) queue(ctx context.Context, day rollup.Date) error {
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("%s: %w", day, err)
+		return nil, err
 	}
-	return t.store.QueueTotals(ctx, t.product, day, forward.AppendTotals(nil, t.product, day, sessions, sums))
+	return forward.AppendTotals(nil, t.product, day, sessions, sums), nil
 }

@@ -35,14 +35,11 @@ func AppendLines(b []byte, r rollup.Report) []byte {
 	return b
 }
 
-// labelInstance says whose sample it is, of products other than Cozystack. Its value is
-// the id in the file: the hash of a name.
-const labelInstance = "instance"
-
 // AppendInstanceLines does what [AppendLines] does, for a report of another product: a line
-// per sample, with instance before the other labels.
+// per sample, with instance before the other labels, which is the id in the file: the hash of
+// a name.
 func AppendInstanceLines(b []byte, r rollup.Report) []byte {
-	w := lineWriter{sender: senderOf(labelInstance, r.Instance), stamp: stampOf(r.Received)}
+	w := lineWriter{sender: senderOf(rollup.LabelInstance, r.Instance), stamp: stampOf(r.Received)}
 	for _, s := range r.Samples {
 		b = w.appendSeries(b, s.Series, s.Value)
 	}

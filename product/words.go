@@ -61,8 +61,8 @@ func Version(n int, words ...string) Words {
 // maxVersionDigits bounds each number of a version: a year and a month are six.
 const maxVersionDigits = 6
 
-// leadingNumbers reads n numbers with dots between, behind a "v" or not. It is not ok
-// where a letter follows, or a number has too many digits.
+// leadingNumbers reads n numbers with dots between, behind a "v" or not, whatever follows.
+// It is not ok where there are fewer, or a number has too many digits.
 func leadingNumbers(text string, n int) (version string, ok bool) {
 	text = strings.TrimPrefix(text, "v")
 	end := 0

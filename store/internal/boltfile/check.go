@@ -1,7 +1,7 @@
 package boltfile
 
 import (
-	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -42,10 +42,10 @@ func Check(path string, ours func(tx *bolt.Tx) error) (missing bool, err error) 
 			if tx.Size() > info.Size() {
 				return fmt.Errorf("%w: it ends after %d of %d bytes", dberrors.ErrDamaged, info.Size(), tx.Size())
 			}
-			if err := ours(tx); err != nil {
+			if err := checkPages(tx, path); err != nil {
 				return err
 			}
-			return checkPages(tx)
+			return ours(tx)
 		})
 	})
 	if err = errors.Join(err, db.Close()); err != nil {
@@ -54,30 +54,18 @@ func Check(path string, ours func(tx *bolt.Tx) error) (missing bool, err error) 
 	return false, nil
 }
 
-// checkPages visits every page in use, and looks every key up, so that each of a
-// page's own keys is read too. bbolt does as much when it opens the file for
-// writing, but in a goroutine of its own, and there a panic over a damaged page
-// would end the process.
-func checkPages(tx *bolt.Tx) error {
-	return tx.ForEach(func(_ []byte, b *bolt.Bucket) error { return checkBucket(b, 1) })
-}
-
-// maxDepth is how deep buckets may lie in each other. Those of a server are: days, a
-// day, a product, records.
-const maxDepth = 4
-
-func checkBucket(b *bolt.Bucket, depth int) error {
-	if depth > maxDepth {
-		return fmt.Errorf("%w: buckets lie in each other without end", dberrors.ErrDamaged)
-	}
-	c := b.Cursor()
-	return b.ForEach(func(k, v []byte) error {
-		if found, _ := c.Seek(k); len(k) > bolt.MaxKeySize || !bytes.Equal(found, k) {
-			return fmt.Errorf("%w: key %.40x is out of place", dberrors.ErrDamaged, k)
+// checkPages reads every page in use, before bbolt follows any: it would panic over some
+// damage, at a writer's opening in a goroutine of its own, where that ends the process, and
+// go round for ever where pages lead back to themselves.
+func checkPages(tx *bolt.Tx, path string) error {
+	damage := ""
+	err := walkPages(context.Background(), tx, path, func(text string) {
+		if damage == "" {
+			damage = text
 		}
-		if v != nil {
-			return nil
-		}
-		return checkBucket(b.Bucket(k), depth+1)
 	})
+	if err == nil && damage != "" {
+		err = fmt.Errorf("%w: %s", dberrors.ErrDamaged, damage)
+	}
+	return err
 }

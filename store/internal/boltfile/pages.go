@@ -24,35 +24,35 @@ type pageWalk struct {
 	file     io.ReaderAt
 	pageSize uint64
 	end      uint64 // the first page behind those that were ever used
-	seen     map[uint64]bool
+	seen     []bool // by page
 	report   func(text string)
 }
 
 // InspectPages looks at the structure of a file that is open for reading only, and lets
 // bbolt look where that is good. Each thing that is wrong is reported in a line.
 func InspectPages(ctx context.Context, tx *bolt.Tx, path string, report func(text string)) error {
-	file, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
 	good := true
-	size := uint64(tx.DB().Info().PageSize)
-	w := pageWalk{
-		ctx:      ctx,
-		file:     file,
-		pageSize: size,
-		end:      uint64(tx.Size()) / size,
-		seen:     make(map[uint64]bool),
-		report:   func(text string) { good = false; report(text) },
-	}
-	if err := w.walk(uint64(Root(tx).Root()), keyBounds{}, 0); err != nil || !good {
+	err := walkPages(ctx, tx, path, func(text string) { good = false; report(text) })
+	if err != nil || !good {
 		return err
 	}
 	for err := range tx.Check() {
 		report(err.Error())
 	}
 	return nil
+}
+
+// walkPages walks all pages of a file in use.
+func walkPages(ctx context.Context, tx *bolt.Tx, path string, report func(text string)) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	size := uint64(tx.DB().Info().PageSize)
+	w := pageWalk{ctx: ctx, file: file, pageSize: size, end: uint64(tx.Size()) / size, report: report}
+	w.seen = make([]bool, w.end)
+	return w.walk(uint64(Root(tx).Root()), keyBounds{}, 0)
 }
 
 const (

@@ -25,6 +25,7 @@ type pageWalk struct {
 	pageSize uint64
 	end      uint64 // the first page behind those that were ever used
 	seen     []bool // by page
+	buckets  int    // how many lie around what is read
 	report   func(text string)
 }
 
@@ -61,6 +62,9 @@ const (
 	bucketFlag, bucketHead = 1, 16
 	// maxPageDepth is more than a tree of 2^64 pages needs.
 	maxPageDepth = 64
+	// maxBuckets is how deep buckets may lie in each other. Those of a server are: days,
+	// a day, a product, records.
+	maxBuckets = 4
 )
 
 // keyBounds are the bounds of the keys in a page: from included, to excluded, nil
@@ -116,6 +120,12 @@ func (w *pageWalk) bucket(id uint64, e element, depth int) error {
 		w.report(fmt.Sprintf("page %d: bucket %q is cut off", id, e.key))
 		return nil
 	}
+	if w.buckets == maxBuckets {
+		w.report(fmt.Sprintf("page %d: bucket %q lies deeper than any of a server", id, e.key))
+		return nil
+	}
+	w.buckets++
+	defer func() { w.buckets-- }()
 	if root := binary.NativeEndian.Uint64(e.value); root != 0 {
 		return w.walk(root, keyBounds{}, depth+1)
 	}

@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
 // The two values of an adoption.
@@ -87,14 +89,19 @@ func (c *counter) value(seen []sight, metric int) (v float64, ok bool) {
 }
 
 // of returns the value of a series in a window.
-func (k Kind) of(s sight) float64 {
-	switch {
-	case k == Daily || k == Length:
-		return s.total / float64(max(s.slots, 1))
-	case k == Difference || k == LastHour:
-		return s.total
+func (k Kind) of(s sight) float64 { return k.Value(s.peak, s.total, s.slots) }
+
+// Value is what figures take of an instance's numbers of a kind: the highest one of a gauge,
+// the mean of the slots of what goes by days, and the sum of those of what is added up.
+// Without slots these are 0.
+func (k Kind) Value(peak, total float64, slots int) float64 {
+	switch k.Slot() {
+	case rollup.ByDay:
+		return total / float64(max(slots, 1))
+	case rollup.ByHour:
+		return total
 	}
-	return s.peak
+	return peak
 }
 
 // bucket names the one that a value falls into.

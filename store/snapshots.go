@@ -29,7 +29,13 @@ func (s *Store) ProductSnapshot(product string, month rollup.MonthID) (snap roll
 // isOther tells whether a product has ProductSnapshots.
 func isOther(product string) bool { return isProduct(product) && product != rollup.Cozystack }
 
-func snapshot[S rollup.Snapshot | rollup.ProductSnapshot](s *Store, product string, month rollup.MonthID) (snap S, ok bool, err error) {
+// ranking are the figures of a month, of any product.
+type ranking interface {
+	rollup.Snapshot | rollup.ProductSnapshot
+	Ranked() rollup.Snapshot
+}
+
+func snapshot[S ranking](s *Store, product string, month rollup.MonthID) (snap S, ok bool, err error) {
 	err = s.view(func(tx *bolt.Tx) error {
 		snap, ok, err = decodeStored[S](tx, product, month)
 		return err
@@ -40,7 +46,7 @@ func snapshot[S rollup.Snapshot | rollup.ProductSnapshot](s *Store, product stri
 	return snap, ok, nil
 }
 
-func decodeStored[S rollup.Snapshot | rollup.ProductSnapshot](tx *bolt.Tx, product string, month rollup.MonthID) (snap S, ok bool, err error) {
+func decodeStored[S ranking](tx *bolt.Tx, product string, month rollup.MonthID) (snap S, ok bool, err error) {
 	b := layout.SnapshotsOf(tx, product)
 	if b == nil {
 		return snap, false, nil
@@ -63,7 +69,7 @@ func (s *Store) ProductSnapshots() ([]rollup.ProductSnapshot, error) {
 	return snapshots[rollup.ProductSnapshot](s, isOther)
 }
 
-func snapshots[S rollup.Snapshot | rollup.ProductSnapshot](s *Store, of func(product string) bool) ([]S, error) {
+func snapshots[S ranking](s *Store, of func(product string) bool) ([]S, error) {
 	var all []S
 	err := s.view(func(tx *bolt.Tx) error {
 		return layout.EachSnapshot(tx, func(product string, month, v []byte) error {
@@ -103,42 +109,35 @@ func (s *Store) OfferProductSnapshot(ctx context.Context, offered rollup.Product
 }
 
 // WouldKeep returns what OfferSnapshot would, and changes nothing.
-func (s *Store) WouldKeep(offered rollup.Snapshot) (kept rollup.Snapshot, err error) {
-	err = s.view(func(tx *bolt.Tx) error {
-		kept, err = standing(tx, rollup.Cozystack, offered.Month, offered, rollup.Exclusions.Keep)
-		return err
-	})
-	if err != nil {
-		return kept, fmt.Errorf("store: hold a snapshot of %s against the stored one: %w", offered.Month, err)
-	}
-	return kept, nil
-}
-
-// heardAgain tells whether vmselect has counted a month of which it still has all days.
-func heardAgain(stored, offered any) bool {
-	before, _ := stored.(rollup.Snapshot)
-	now, ok := offered.(rollup.Snapshot)
-	return ok && now.Source == rollup.SourceVictoriaMetrics && now.DaysWithData >= before.DaysWithData
+func (s *Store) WouldKeep(offered rollup.Snapshot) (rollup.Snapshot, error) {
+	return wouldKeep(s, rollup.Cozystack, offered.Month, offered, rollup.Exclusions.Keep)
 }
 
 // WouldKeepProduct does for another product what WouldKeep does.
-func (s *Store) WouldKeepProduct(offered rollup.ProductSnapshot) (kept rollup.ProductSnapshot, err error) {
+func (s *Store) WouldKeepProduct(offered rollup.ProductSnapshot) (rollup.ProductSnapshot, error) {
 	if !isOther(offered.Product) {
-		return kept, fmt.Errorf("store: hold a snapshot of %s against the stored one: %w", offered.Month, dberrors.ErrNameless)
+		return rollup.ProductSnapshot{}, fmt.Errorf("store: hold a snapshot of %s against the stored one: %w", offered.Month, dberrors.ErrNameless)
 	}
+	return wouldKeep(s, offered.Product, offered.Month, offered, rollup.Exclusions.KeepProduct)
+}
+
+func wouldKeep[S ranking](s *Store, product string, month rollup.MonthID,
+	offered S, keep func(x rollup.Exclusions, stored, offered S) S,
+) (kept S, err error) {
 	err = s.view(func(tx *bolt.Tx) error {
-		kept, err = standing(tx, offered.Product, offered.Month, offered, rollup.Exclusions.KeepProduct)
+		kept, err = standing(tx, product, month, offered, keep)
 		return err
 	})
 	if err != nil {
-		return kept, fmt.Errorf("store: hold a snapshot of %s against the stored one: %w", offered.Month, err)
+		return kept, fmt.Errorf("store: hold a snapshot of %s against the stored one: %w", month, err)
 	}
 	return kept, nil
 }
 
 // standing returns what stands of a month if a snapshot is offered. The rollups can lack no
-// more of the excluded than they have in the month; vmselect may have had any.
-func standing[S rollup.Snapshot | rollup.ProductSnapshot](tx *bolt.Tx, product string, month rollup.MonthID,
+// more of the excluded than they have in the month; vmselect may have had any. How many
+// that are is asked only where it decides.
+func standing[S ranking](tx *bolt.Tx, product string, month rollup.MonthID,
 	offered S, keep func(x rollup.Exclusions, stored, offered S) S,
 ) (S, error) {
 	stored, ok, err := decodeStored[S](tx, product, month)
@@ -146,13 +145,18 @@ func standing[S rollup.Snapshot | rollup.ProductSnapshot](tx *bolt.Tx, product s
 		return offered, err
 	}
 	excluded := layout.ExclusionsOf(tx, product)
-	if !heardAgain(stored, offered) {
+	if before, now := stored.Ranked(), offered.Ranked(); excluded.Stale(before) && !heardAgain(before, now) {
 		excluded.Instances = layout.Reported(tx, month, product, excluded.Instances)
 	}
 	return keep(excluded, stored, offered), nil
 }
 
-func keepBetter[S rollup.Snapshot | rollup.ProductSnapshot](ctx context.Context, s *Store, product string, month rollup.MonthID,
+// heardAgain tells whether vmselect has counted a month of which it still has all days.
+func heardAgain(before, now rollup.Snapshot) bool {
+	return now.Source == rollup.SourceVictoriaMetrics && now.DaysWithData >= before.DaysWithData
+}
+
+func keepBetter[S ranking](ctx context.Context, s *Store, product string, month rollup.MonthID,
 	offered S, keep func(x rollup.Exclusions, stored, offered S) S,
 ) (S, error) {
 	var kept S                                       // the writer's, until err is nil

@@ -26,6 +26,10 @@ func (s Snapshot) Compare(other Snapshot) int {
 	)
 }
 
+// Ranked returns the snapshot itself, which ranks by its own figures: see
+// [ProductSnapshot.Ranked].
+func (s Snapshot) Ranked() Snapshot { return s }
+
 // Keep returns what stands of a month when a snapshot is offered in place of the
 // stored one: the offered one, unless the stored one is better. That is noted to have
 // been checked, and asked, as the offered one was. Whichever it is, it has the better

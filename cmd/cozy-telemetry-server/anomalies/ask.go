@@ -2,12 +2,9 @@ package anomalies
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"net/http"
 	"time"
 
-	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/private"
 )
 
@@ -20,29 +17,6 @@ func ask(ctx context.Context, admin, tokenFile string) (l Look, err error) {
 	if err != nil {
 		return l, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+cli.OnThisMachine(admin)+path, nil)
-	if err != nil {
-		return l, err
-	}
-	token.Sign(req)
-	client := http.Client{Timeout: askTime}
-	resp, err := client.Do(req)
-	if err != nil {
-		return l, fmt.Errorf("%w%s", err, cli.AskAdmin)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode == http.StatusNotFound {
-		return l, fmt.Errorf("the server answers %s%s", resp.Status, cli.AskAdmin)
-	}
-	var answer struct {
-		Look
-		Error string `json:"error"`
-	}
-	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
-		return l, fmt.Errorf("the server answers %s", resp.Status)
-	}
-	if resp.StatusCode != http.StatusOK {
-		return l, fmt.Errorf("the server answers %s: %s", resp.Status, answer.Error)
-	}
-	return answer.Look, nil
+	server := private.Client{Addr: admin, Token: token, Timeout: askTime}
+	return l, server.Ask(ctx, http.MethodGet, path, nil, &l)
 }

@@ -51,8 +51,8 @@ Without --db it asks the server on this machine. A file is only read.`,
 	f.StringVar(&tokenFile, "admin-token-file", "", "file with the token that it asks for")
 	f.BoolVar(&asJSON, "json", false, "print JSON in place of text")
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
-		if cmd.Flags().Changed("admin-addr") && !cmd.Flags().Changed("db") {
-			db = "" // the server that is named, whatever file the environment names
+		if cli.NamesServer(cmd.Flags()) {
+			db = ""
 		}
 		return cli.CheckAddr("admin-addr", admin)
 	}

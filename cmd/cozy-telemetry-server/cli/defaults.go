@@ -1,5 +1,7 @@
 package cli
 
+import "github.com/spf13/pflag"
+
 // AskAdmin ends an error of who has perhaps not reached a private listener.
 const AskAdmin = "; is a server running, and is this its --admin-addr?"
 
@@ -12,3 +14,7 @@ const (
 	DefaultListenAddr  = ":8081"
 	DefaultAdminAddr   = "127.0.0.1:8082"
 )
+
+// NamesServer tells whether a command line names a server by --admin-addr, and no file by
+// --db: then the server is meant, whatever file the environment names.
+func NamesServer(f *pflag.FlagSet) bool { return f.Changed("admin-addr") && !f.Changed("db") }

@@ -1,12 +1,9 @@
 package exclude
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -87,7 +84,12 @@ func (c *command) cobra(name, short, long, example string) *cobra.Command {
 	f.StringVar(&c.adminAddr, "admin-addr", cli.DefaultAdminAddr, "the server's private listener")
 	f.StringVar(&c.tokenFile, "admin-token-file", "", "file with the token that it asks for")
 	f.IntVar(&c.confirmDays, "confirm-days", overview.DefaultConfig().ConfirmDays, "as the server's flag; for --db")
-	return cli.Checked(cmd, c.check)
+	return cli.Checked(cmd, func() error {
+		if cli.NamesServer(cmd.Flags()) {
+			c.db = ""
+		}
+		return c.check()
+	})
 }
 
 func (c *command) check() error {
@@ -107,21 +109,11 @@ func (c *command) readFile() error {
 	if c.file == "" {
 		return nil
 	}
-	f, err := os.Open(c.file)
+	ids, err := cli.ReadIDFile(c.file)
 	if err != nil {
 		return fmt.Errorf("--cluster-file: %w", err)
 	}
-	defer f.Close()
-	lines := bufio.NewScanner(f)
-	for lines.Scan() {
-		text, _, _ := strings.Cut(lines.Text(), "#")
-		if id := strings.TrimSpace(text); id != "" {
-			c.request.Clusters = append(c.request.Clusters, id)
-		}
-	}
-	if err := lines.Err(); err != nil {
-		return fmt.Errorf("--cluster-file: %w", err)
-	}
+	c.request.Clusters = append(c.request.Clusters, ids...)
 	if len(c.request.Clusters) == 0 {
 		return fmt.Errorf("--cluster-file: %s names no cluster", c.file)
 	}
@@ -136,7 +128,7 @@ func (c *command) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	server := client{c.adminAddr, token}
+	server := client{private.Client{Addr: c.adminAddr, Token: token}}
 	if c.list {
 		l, err := server.list(ctx)
 		return c.tellList(l, err)

@@ -20,6 +20,7 @@ import (
 
 	"github.com/cozystack/cozystack-telemetry-server/appsource"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/private"
 	"github.com/cozystack/cozystack-telemetry-server/overview"
 	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
@@ -217,7 +218,7 @@ func TestHandler(t *testing.T) {
 	newExcluder(t, s).Register(mux, zerolog.Nop())
 	server := httptest.NewServer(mux)
 	defer server.Close()
-	c := client{addr: strings.TrimPrefix(server.URL, "http://")}
+	c := client{private.Client{Addr: strings.TrimPrefix(server.URL, "http://")}}
 	result, err := c.post(t.Context(), "/exclude", Request{MinNodes: 9000, Reason: "a flood", Apply: true})
 	if err != nil || !result.Applied || !slices.Equal(ids(result.Clusters), []string{"flood-a", "flood-b"}) {
 		t.Errorf("%+v, %v", result, err)

@@ -144,8 +144,7 @@ func (c productColumn) byLabel(seen []sighting) cell {
 	return jsonCell(numbers)
 }
 
-// number is what the figures of a month take of a series: the highest value of a gauge, the
-// mean over its days of a daily one, and the sum of what is added up.
+// number is what the figures of a month take of a series; none where it lacks its slots.
 func (c productColumn) number(seen []sighting) cell {
 	var highest, sum float64
 	slots := 0
@@ -156,15 +155,10 @@ func (c productColumn) number(seen []sighting) cell {
 		}
 		slots += len(s.Slots)
 	}
-	switch slotting := c.kind.Slot(); {
-	case slotting == 0:
-		return numberCell(highest)
-	case slots == 0:
+	if slots == 0 && c.kind.Slot() != 0 {
 		return cell{}
-	case slotting == rollup.ByDay:
-		return numberCell(sum / float64(slots))
 	}
-	return numberCell(sum)
+	return numberCell(c.kind.Value(highest, sum, slots))
 }
 
 // jsonCell has a value as JSON, with sorted keys.

@@ -1,9 +1,7 @@
 package forget
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -20,13 +18,12 @@ const askEvery = 200 * time.Millisecond
 // asked lets a running server forget.
 type asked struct {
 	*command
-	url   string
-	token private.Token
+	server private.Client
 }
 
 func newAsked(c *command) (worker, error) {
 	token, err := private.ReadToken(c.tokenFile)
-	return &asked{c, "http://" + cli.OnThisMachine(c.adminAddr) + Path, token}, err
+	return &asked{c, private.Client{Addr: c.adminAddr, Token: token, Timeout: time.Minute}}, err
 }
 
 func (a *asked) close() {}
@@ -63,30 +60,5 @@ func (a *asked) forget(ctx context.Context, r Request) (Result, error) {
 }
 
 func (a *asked) state(ctx context.Context, method string, r Request) (s state, err error) {
-	body, err := json.Marshal(r)
-	if err != nil {
-		return s, err
-	}
-	req, err := http.NewRequestWithContext(ctx, method, a.url, bytes.NewReader(body))
-	if err != nil {
-		return s, err
-	}
-	a.token.Sign(req)
-	client := http.Client{Timeout: time.Minute}
-	resp, err := client.Do(req)
-	if err != nil {
-		return s, fmt.Errorf("%w%s", err, cli.AskAdmin)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode == http.StatusNotFound {
-		return s, fmt.Errorf("the server answers %s%s", resp.Status, cli.AskAdmin)
-	}
-	// A refusal has only the error.
-	if err := json.NewDecoder(resp.Body).Decode(&s); err != nil {
-		return s, fmt.Errorf("the server answers %s", resp.Status)
-	}
-	if resp.StatusCode/100 != 2 {
-		return s, fmt.Errorf("the server refuses: %s", s.Error)
-	}
-	return s, nil
+	return s, a.server.Ask(ctx, method, Path, r, &s)
 }

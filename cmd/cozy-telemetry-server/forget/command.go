@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
@@ -63,6 +62,9 @@ that were set aside, and what VictoriaMetrics has been sent: remove those there.
 	f.BoolVar(&c.request.DryRun, "dry-run", false, "remove nothing, and tell what there is")
 	f.BoolVar(&c.yes, "yes", false, "do not ask")
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
+		if cli.NamesServer(cmd.Flags()) {
+			c.db = ""
+		}
 		for flag, given := range map[string][]string{"cluster": c.request.Clusters, "name": c.request.Names} {
 			if cmd.Flags().Changed(flag) && len(given) == 0 {
 				return fmt.Errorf("--%s: it is empty", flag) // and not all clusters
@@ -203,9 +205,11 @@ func (c *command) confirm(f rewrite.Found) error {
 // readFiles adds the ids of --cluster-file.
 func (c *command) readFiles() error {
 	for _, path := range c.files {
-		if err := c.readFile(path); err != nil {
+		ids, err := c.readFile(path)
+		if err != nil {
 			return fmt.Errorf("--cluster-file: %w", err)
 		}
+		c.request.Clusters = append(c.request.Clusters, ids...)
 	}
 	if len(c.files) > 0 && len(c.request.Clusters) == 0 {
 		return errors.New("--cluster-file: there is no id in it") // and not all clusters
@@ -213,27 +217,9 @@ func (c *command) readFiles() error {
 	return nil
 }
 
-// readFile reads ids, one a line. Empty lines, and what is behind #, are passed over.
-func (c *command) readFile(path string) error {
-	from := c.in
-	if path != "-" {
-		file, err := os.Open(path)
-		if err != nil {
-			return err
-		}
-		defer file.Close()
-		from = file
+func (c *command) readFile(path string) ([]string, error) {
+	if path == "-" {
+		return cli.ReadIDs(c.in, path)
 	}
-	lines := bufio.NewScanner(from)
-	for n := 1; lines.Scan(); n++ {
-		text, _, _ := strings.Cut(lines.Text(), "#")
-		id := strings.TrimSpace(text)
-		if strings.ContainsAny(id, " \t,;\"") {
-			return fmt.Errorf("%s: line %d is no single id", path, n)
-		}
-		if id != "" {
-			c.request.Clusters = append(c.request.Clusters, id)
-		}
-	}
-	return lines.Err()
+	return cli.ReadIDFile(path)
 }

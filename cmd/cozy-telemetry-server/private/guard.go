@@ -1,6 +1,6 @@
 // Package private is who may ask the private listener of a server. The server's [Guard]
 // lets requests in (guard.go); what it may ask for is a [Token], which the commands
-// that ask a server bring (token.go).
+// that ask a server bring (token.go): they ask with a [Client] (client.go).
 package private
 
 import (

@@ -90,7 +90,7 @@ var imports = map[string][]string{
 	exportFolder:        {module + "store", module + "product", module + "appsource", parquetModule, "golang.org/x/mod"},
 	server + "/limits":  {rooms + "cli", module + "ingest", module + "appsource", module + "store/rollup", pflagModule},
 	server + "/lobby":   {},
-	server + "/private": {module + "ingest/jsonerror"},
+	server + "/private": {rooms + "cli", module + "ingest/jsonerror"},
 	server + "/cli": {
 		module + "store", cobraModule, pflagModule, "github.com/prometheus/common/model", "github.com/mattn/go-isatty", "github.com/schollz/progressbar/v3",
 	},

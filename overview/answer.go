@@ -10,11 +10,16 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cozystack/cozystack-telemetry-server/overview/published"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
 // Answer is a rendered overview, ready to be sent many times.
 type Answer struct {
+	// Overview is what it says of Cozystack, Product what it says of another product; the
+	// other one is nil.
+	Overview *published.Overview
+	Product  *published.ProductOverview
 	// JSON is the body, with a newline at its end; Gzip is the same compressed.
 	JSON, Gzip []byte
 	// ETag is weak: it names the content, in whichever encoding.
@@ -22,19 +27,6 @@ type Answer struct {
 	// Settled is set when all months of the answer are final, so that it will
 	// hardly change.
 	Settled bool
-}
-
-// content is the shape of the answer.
-type content struct {
-	GeneratedAt string          `json:"generated_at"`
-	Periods     periods[period] `json:"periods"`
-}
-
-// periods are those of any answer.
-type periods[P any] struct {
-	Month   P `json:"month"`
-	Quarter P `json:"quarter"`
-	Year    P `json:"year"`
 }
 
 // answerTTL bounds the use of a rendered answer: the list of applications
@@ -59,11 +51,14 @@ func (o *Overview) build(q question) (leased[*Answer], error) {
 	now := o.cfg.Now()
 	b := &builder{Overview: o, asking: asking, q: q, year: year}
 	b.validity = hold(now, year, b.isSettled)
-	var c content
+	var c published.Overview
 	c.GeneratedAt = generatedAt(year[len(year)-1].value.CollectedAt)
 	c.Periods.Month = b.requested()
 	c.Periods.Quarter, c.Periods.Year = b.period(3), b.period(12)
 	a, err := render(c, b.isLasting(now))
+	if err == nil {
+		a.Overview = &c
+	}
 	return leased[*Answer]{a, now, b.until}, err
 }
 
@@ -114,17 +109,17 @@ func (b *builder) isSettled(s rollup.Snapshot) bool {
 }
 
 // requested is the period of the month that was asked for.
-func (b *builder) requested() period {
+func (b *builder) requested() published.Period {
 	m := b.year[len(b.year)-1].value
 	w := window{m.Month, m.Month}
 	p := b.mean(w, []rollup.Snapshot{m})
 	p.UniqueClusters, p.ConfirmedClusters = &m.Clusters, m.ConfirmedClusters
 	p.Confirmed = b.meanConfirmed([]rollup.Snapshot{m})
-	return b.published(w, p)
+	return b.public(w, p)
 }
 
 // period is the one of the last n months.
-func (b *builder) period(n int) (p period) {
+func (b *builder) period(n int) (p published.Period) {
 	w := lastMonths(b.q.month, n)
 	data := known(b.year[len(b.year)-n:])
 	var until time.Time
@@ -136,7 +131,7 @@ func (b *builder) period(n int) (p period) {
 		p.UniqueClusters, p.ConfirmedClusters, until = b.unique(b.asking, w, data)
 	}
 	b.until = earliest(b.until, until)
-	return b.published(w, p)
+	return b.public(w, p)
 }
 
 // earliest returns the earlier of two instants.

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/cozystack/cozystack-telemetry-server/overview/published"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -260,7 +261,7 @@ func TestTenantsAreOneFigure(t *testing.T) {
 				want = 0
 			}
 			all := r.ask(t, "2026-03", a).Periods
-			for _, p := range []period{all.Month, all.Quarter, all.Year} {
+			for _, p := range []published.Period{all.Month, all.Quarter, all.Year} {
 				if n, listed := p.Apps["tenant"]; p.TotalTenants != want || n != want || !listed {
 					t.Errorf("%s, %s, %s: %d tenants, and the application has %d", name, a, p.Label, p.TotalTenants, p.Apps["tenant"])
 				}

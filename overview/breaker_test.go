@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/cozystack/cozystack-telemetry-server/overview/published"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -91,7 +92,7 @@ func TestDeadVMSelect(t *testing.T) {
 }
 
 // monthOf returns the period of the month that was asked for.
-func monthOf(t *testing.T, a *Answer) period { return decode(t, a.JSON).Periods.Month }
+func monthOf(t *testing.T, a *Answer) published.Period { return decode(t, a.JSON).Periods.Month }
 
 // A vmselect for which a year is too much is still asked for months.
 func TestYearIsTooMuch(t *testing.T) {

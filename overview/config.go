@@ -9,17 +9,22 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/cozystack/cozystack-telemetry-server/overview/published"
 	"github.com/cozystack/cozystack-telemetry-server/product"
 )
 
-// Aggregate says how a quarter and a year are formed from their months.
-type Aggregate string
+// What may be asked of an [Overview]: how a quarter and a year are formed from their months,
+// and which clusters the figures are of.
+type (
+	Aggregate = published.Aggregate
+	Publish   = published.Base
+)
 
 const (
-	// Average is the mean of the monthly figures over the months with data.
-	Average Aggregate = "average"
-	// Distinct is one count over the whole window.
-	Distinct Aggregate = "distinct"
+	Average   = published.Average
+	Distinct  = published.Distinct
+	Seen      = published.Seen
+	Confirmed = published.Confirmed
 )
 
 // parseAggregate reads the name of an aggregate.
@@ -30,17 +35,6 @@ func parseAggregate(s string) (Aggregate, error) {
 	}
 	return "", fmt.Errorf("overview: aggregate is %q or %q, not %q", Average, Distinct, s)
 }
-
-// Publish says which clusters the figures of a period are of.
-type Publish string
-
-const (
-	// Seen are all clusters, each with its peak.
-	Seen Publish = "seen"
-	// Confirmed are the clusters that were seen on enough days, each with its
-	// second-highest day.
-	Confirmed Publish = "confirmed"
-)
 
 // parsePublish reads the name of what is published.
 func parsePublish(s string) (Publish, error) {

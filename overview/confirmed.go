@@ -4,17 +4,9 @@ import (
 	"maps"
 	"time"
 
+	"github.com/cozystack/cozystack-telemetry-server/overview/published"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
-
-// confirmed is what a period shows of the clusters that are confirmed.
-type confirmed struct {
-	counts
-	// Months is how many months of the window it is of, DaysWithData on how many days
-	// of them the rollups have seen any cluster.
-	Months       int `json:"months"`
-	DaysWithData int `json:"days_with_data"`
-}
 
 // telling returns confirmed figures that say something: where nobody is confirmed after
 // fewer days with data than that takes, it is not known yet who will be.
@@ -26,7 +18,7 @@ func (o *Overview) telling(c *rollup.Confirmed) *rollup.Confirmed {
 }
 
 // meanConfirmed is the mean of the months that have confirmed figures, nil if none has.
-func (o *Overview) meanConfirmed(data []rollup.Snapshot) *confirmed {
+func (o *Overview) meanConfirmed(data []rollup.Snapshot) *published.ConfirmedCounts {
 	sum, days := sum{kinds: map[string]int64{}}, 0
 	for _, s := range data {
 		if c := o.telling(s.Confirmed); c != nil {
@@ -37,11 +29,11 @@ func (o *Overview) meanConfirmed(data []rollup.Snapshot) *confirmed {
 	if sum.n == 0 {
 		return nil
 	}
-	return &confirmed{o.divided(sum), int(sum.n), days}
+	return &published.ConfirmedCounts{Counts: o.divided(sum), Months: int(sum.n), DaysWithData: days}
 }
 
 // distinctConfirmed are the confirmed figures of a window that was counted as one.
-func (o *Overview) distinctConfirmed(f figures) *confirmed {
+func (o *Overview) distinctConfirmed(f figures) *published.ConfirmedCounts {
 	c := o.telling(f.confirmed)
 	if c == nil {
 		return nil
@@ -54,16 +46,16 @@ func (o *Overview) distinctConfirmed(f figures) *confirmed {
 			months++
 		}
 	}
-	return &confirmed{o.divided(sum), months, c.DaysWithData}
+	return &published.ConfirmedCounts{Counts: o.divided(sum), Months: months, DaysWithData: c.DaysWithData}
 }
 
-// published returns the period with the counts that were asked for. Where there are no
+// public returns the period with the counts that were asked for. Where there are no
 // confirmed ones, it keeps those that were seen, and says so.
-func (b *builder) published(w window, p period) period {
+func (b *builder) public(w window, p published.Period) published.Period {
 	if b.q.publish != Confirmed || p.Confirmed == nil {
 		return p
 	}
-	p.counts, p.Months, p.Published = p.Confirmed.counts, p.Confirmed.Months, Confirmed
+	p.Counts, p.Months, p.Published = p.Confirmed.Counts, p.Confirmed.Months, Confirmed
 	p.Source = rollup.SourceRollups
 	p.Complete = p.Confirmed.DaysWithData == w.length() && !b.cfg.Now().Before(w.end()) && b.seesAll(p.Source)
 	return p

@@ -13,6 +13,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/cozystack/cozystack-telemetry-server/overview/published"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -216,13 +217,13 @@ func TestA1OneReportLiftsNothing(t *testing.T) {
 				r := newRig(t, "2026-04-10T00:00:00Z", Config{Publish: publish}, append(fleet(), tc.sent...)...)
 				calm := newRig(t, "2026-04-10T00:00:00Z", Config{Publish: publish}, fleet()...)
 				got, want := r.ask(t, "2026-03", aggregate).Periods, calm.ask(t, "2026-03", aggregate).Periods
-				for i, p := range []period{got.Month, got.Quarter, got.Year} {
-					calm := []period{want.Month, want.Quarter, want.Year}[i]
+				for i, p := range []published.Period{got.Month, got.Quarter, got.Year} {
+					calm := []published.Period{want.Month, want.Quarter, want.Year}[i]
 					if p.Confirmed == nil || reflect.DeepEqual(p.Confirmed, calm.Confirmed) == tc.moves {
 						t.Errorf("%s, %s, %s: %+v, without it %+v", name, aggregate, p.Label, p.Confirmed, calm.Confirmed)
 					}
-					if moved := !reflect.DeepEqual(p.counts, calm.counts); moved != (tc.moves || publish == Seen) || p.Published != publish {
-						t.Errorf("%s, %s, %s, %s: %+v, without it %+v", name, aggregate, publish, p.Label, p.counts, calm.counts)
+					if moved := !reflect.DeepEqual(p.Counts, calm.Counts); moved != (tc.moves || publish == Seen) || p.Published != publish {
+						t.Errorf("%s, %s, %s, %s: %+v, without it %+v", name, aggregate, publish, p.Label, p.Counts, calm.Counts)
 					}
 				}
 			}
@@ -279,10 +280,10 @@ func TestConfirmedOfAYoungMonth(t *testing.T) {
 		april("grown", day, 3)
 	}
 	april("grown", 5, 10_000_000)
-	for at, want := range map[string]*confirmed{
-		"2026-04-01T12:00:00Z": {counts: counts{Clusters: 2, TotalNodes: 7}, Months: 1, DaysWithData: 7},
-		"2026-04-07T23:59:59Z": {counts: counts{Clusters: 2, TotalNodes: 7}, Months: 1, DaysWithData: 7},
-		"2026-04-08T00:00:00Z": {counts: counts{Clusters: 3, TotalNodes: 107}, Months: 1, DaysWithData: 7},
+	for at, want := range map[string]*published.ConfirmedCounts{
+		"2026-04-01T12:00:00Z": {Counts: published.Counts{Clusters: 2, TotalNodes: 7}, Months: 1, DaysWithData: 7},
+		"2026-04-07T23:59:59Z": {Counts: published.Counts{Clusters: 2, TotalNodes: 7}, Months: 1, DaysWithData: 7},
+		"2026-04-08T00:00:00Z": {Counts: published.Counts{Clusters: 3, TotalNodes: 107}, Months: 1, DaysWithData: 7},
 	} {
 		r := newRig(t, at, Config{}, lines...)
 		got := r.ask(t, "2026-04", Average).Periods.Month.Confirmed
@@ -347,7 +348,7 @@ func TestCompleteOfConfirmed(t *testing.T) {
 	r := newRig(t, "2026-04-10T00:00:00Z", Config{Publish: Confirmed}, everyDay("a", 12, "cozy_cluster_info 1", "cozy_nodes_count 4")...)
 	for _, aggregate := range []Aggregate{Average, Distinct} {
 		got := r.ask(t, "2026-03", aggregate).Periods
-		for _, p := range []period{got.Month, got.Quarter, got.Year} {
+		for _, p := range []published.Period{got.Month, got.Quarter, got.Year} {
 			if !p.Complete || p.Published != Confirmed || p.TotalNodes != 4 || p.AvgNodesPerCluster != 40 {
 				t.Errorf("%s: %+v", aggregate, p)
 			}

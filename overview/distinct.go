@@ -5,13 +5,14 @@ import (
 	"slices"
 	"time"
 
+	"github.com/cozystack/cozystack-telemetry-server/overview/published"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
 // distinct is the period of a window counted as one: a cluster that was seen in
 // two months is one cluster, and its peaks are those of the window. until says
 // how long it holds.
-func (o *Overview) distinct(asking context.Context, w window, data []rollup.Snapshot) (p period, until time.Time) {
+func (o *Overview) distinct(asking context.Context, w window, data []rollup.Snapshot) (p published.Period, until time.Time) {
 	c, err := o.count(asking, w)
 	defer func() { p.Confirmed = o.distinctConfirmed(c.figures) }()
 	// A window has at least the clusters of each of its months. Where the sources

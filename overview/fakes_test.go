@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cozystack/cozystack-telemetry-server/overview/published"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -323,7 +324,7 @@ func newRig(t testing.TB, now string, cfg Config, lines ...line) *rig {
 }
 
 // ask returns the decoded answer for a month.
-func (r *rig) ask(t testing.TB, month string, a Aggregate) content {
+func (r *rig) ask(t testing.TB, month string, a Aggregate) published.Overview {
 	t.Helper()
 	got, err := r.Answer(context.Background(), monthID(t, month), a, r.cfg.Publish)
 	if err != nil {
@@ -332,20 +333,12 @@ func (r *rig) ask(t testing.TB, month string, a Aggregate) content {
 	return decode(t, got.JSON)
 }
 
-func decode(t testing.TB, body []byte) (c content) {
+func decode(t testing.TB, body []byte) (c published.Overview) {
 	t.Helper()
 	if err := json.Unmarshal(body, &c); err != nil {
 		t.Fatalf("%v in %s", err, body)
 	}
 	return c
-}
-
-// UnmarshalJSON lets tests read what they are given.
-func (t *tenths) UnmarshalJSON(b []byte) error {
-	whole, tenth, _ := strings.Cut(string(b), ".")
-	n, err := strconv.ParseInt(whole+tenth, 10, 64)
-	*t = tenths(n)
-	return err
 }
 
 // The fake store has reports of cozystack alone.

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/cozystack/cozystack-telemetry-server/overview/mirror"
+	"github.com/cozystack/cozystack-telemetry-server/overview/published"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -85,9 +86,9 @@ func FuzzVMSelectAnswer(f *testing.F) {
 }
 
 // checkPeriods holds figures to what can be.
-func checkPeriods(t *testing.T, c content) {
+func checkPeriods(t *testing.T, c published.Overview) {
 	t.Helper()
-	for _, p := range []period{c.Periods.Month, c.Periods.Quarter, c.Periods.Year} {
+	for _, p := range []published.Period{c.Periods.Month, c.Periods.Quarter, c.Periods.Year} {
 		counts := []int64{p.Clusters, p.TotalNodes, p.TotalTenants}
 		for _, n := range p.Apps {
 			counts = append(counts, n)

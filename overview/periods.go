@@ -2,10 +2,10 @@ package overview
 
 import (
 	"errors"
-	"fmt"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/cozystack/cozystack-telemetry-server/overview/published"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -54,61 +54,18 @@ func known[S any](months []monthly[S]) (data []S) {
 	return data
 }
 
-// names are what a period calls its window.
-type names struct {
-	Label string `json:"label"`
-	Start string `json:"start"`
-	End   string `json:"end"`
+func (w window) names() published.Names {
+	return published.Names{Label: w.label(), Start: w.from.First().String(), End: w.to.Last().String()}
 }
-
-func (w window) names() names { return names{w.label(), w.from.First().String(), w.to.Last().String()} }
-
-// period is what the page shows of a window.
-type period struct {
-	names
-	counts
-	Source            rollup.Source `json:"source"`
-	Complete          bool          `json:"complete"`
-	Months            int           `json:"months"`
-	UniqueClusters    *int64        `json:"unique_clusters,omitempty"`
-	ConfirmedClusters *int64        `json:"confirmed_clusters,omitempty"`
-	Confirmed         *confirmed    `json:"confirmed"`
-	// Published says which counts stand in the period itself.
-	Published Publish `json:"published"`
-}
-
-// counts are the figures that the page shows.
-type counts struct {
-	Clusters             int64            `json:"clusters"`
-	TotalNodes           int64            `json:"total_nodes"`
-	AvgNodesPerCluster   tenths           `json:"avg_nodes_per_cluster"`
-	TotalTenants         int64            `json:"total_tenants"`
-	AvgTenantsPerCluster tenths           `json:"avg_tenants_per_cluster"`
-	Apps                 map[string]int64 `json:"apps"`
-}
-
-// tenths is a number with one decimal.
-type tenths int64
-
-// perCluster divides, rounded half away from zero; 0.0 without clusters.
-func perCluster(total, clusters int64) tenths {
-	if clusters == 0 {
-		return 0
-	}
-	return tenths(divide(10*total, clusters))
-}
-
-// MarshalJSON writes the decimal even where it is 0.
-func (t tenths) MarshalJSON() ([]byte, error) { return fmt.Appendf(nil, "%d.%d", t/10, t%10), nil }
 
 // divide rounds half away from zero. Neither number is negative.
 func divide(n, by int64) int64 { return (2*n + by) / (2 * by) }
 
 // mean is the period of a window as the mean of its months with data; of one
 // month it is that month.
-func (o *Overview) mean(w window, data []rollup.Snapshot) period {
-	p := period{
-		names:     w.names(),
+func (o *Overview) mean(w window, data []rollup.Snapshot) published.Period {
+	p := published.Period{
+		Names:     w.names(),
 		Source:    data[0].Source,
 		Complete:  len(data) == w.months(),
 		Months:    len(data),
@@ -122,7 +79,7 @@ func (o *Overview) mean(w window, data []rollup.Snapshot) period {
 		}
 		p.Complete = p.Complete && o.covers(s)
 	}
-	p.counts = o.divided(sum)
+	p.Counts = o.divided(sum)
 	return p
 }
 
@@ -143,8 +100,8 @@ func (s *sum) add(clusters, nodes, tenants int64, kinds map[string]int64) {
 }
 
 // divided returns the mean of a sum.
-func (o *Overview) divided(s sum) counts {
-	c := counts{
+func (o *Overview) divided(s sum) published.Counts {
+	c := published.Counts{
 		Clusters:     divide(s.clusters, s.n),
 		TotalNodes:   divide(s.nodes, s.n),
 		TotalTenants: divide(s.tenants, s.n),
@@ -157,8 +114,8 @@ func (o *Overview) divided(s sum) counts {
 	}
 	o.nameTenants(c.Apps, c.TotalTenants)
 	o.dropUnlisted(c.Apps)
-	c.AvgNodesPerCluster = perCluster(c.TotalNodes, c.Clusters)
-	c.AvgTenantsPerCluster = perCluster(c.TotalTenants, c.Clusters)
+	c.AvgNodesPerCluster = published.PerCluster(c.TotalNodes, c.Clusters)
+	c.AvgTenantsPerCluster = published.PerCluster(c.TotalTenants, c.Clusters)
 	return c
 }
 

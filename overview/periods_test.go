@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/cozystack/cozystack-telemetry-server/overview/mirror"
+	"github.com/cozystack/cozystack-telemetry-server/overview/published"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -42,28 +43,28 @@ func TestPeriods(t *testing.T) {
 		t.Error(got.GeneratedAt)
 	}
 	n := func(v int64) *int64 { return &v }
-	for name, tc := range map[string]struct{ got, want period }{
-		"month": {got.Periods.Month, period{
-			names: names{"March 2026", "2026-03-01", "2026-03-31"},
-			counts: counts{Clusters: 42, TotalNodes: 210, AvgNodesPerCluster: 50, TotalTenants: 84, AvgTenantsPerCluster: 20,
+	for name, tc := range map[string]struct{ got, want published.Period }{
+		"month": {got.Periods.Month, published.Period{
+			Names: published.Names{Label: "March 2026", Start: "2026-03-01", End: "2026-03-31"},
+			Counts: published.Counts{Clusters: 42, TotalNodes: 210, AvgNodesPerCluster: 50, TotalTenants: 84, AvgTenantsPerCluster: 20,
 				Apps: map[string]int64{"postgres": 120, "redis": 85, "tenant": 84, "Odd": 1}},
 			Published: Seen,
 			Source:    rollup.SourceVictoriaMetrics, Complete: true, Months: 1, UniqueClusters: n(42),
 		}},
 		// 41.5 clusters, 205 nodes, 83.5 tenants; 63.5 postgres, 42.5 redis, 0.5 Odd,
 		// 1.5 Foo: halves go up.
-		"quarter": {got.Periods.Quarter, period{
-			names: names{"January 2026 \u2014 March 2026", "2026-01-01", "2026-03-31"},
-			counts: counts{Clusters: 42, TotalNodes: 205, AvgNodesPerCluster: 49, TotalTenants: 84, AvgTenantsPerCluster: 20,
+		"quarter": {got.Periods.Quarter, published.Period{
+			Names: published.Names{Label: "January 2026 \u2014 March 2026", Start: "2026-01-01", End: "2026-03-31"},
+			Counts: published.Counts{Clusters: 42, TotalNodes: 205, AvgNodesPerCluster: 49, TotalTenants: 84, AvgTenantsPerCluster: 20,
 				Apps: map[string]int64{"postgres": 64, "redis": 43, "tenant": 84, "Odd": 1, "Foo": 2}},
 			Published: Seen,
 			Source:    rollup.SourceVictoriaMetrics, Months: 2,
 		}},
 		// 30.33 clusters, 137 nodes, 55.67 tenants; 42.33 postgres, 30 redis, 0.33 Odd,
 		// which is not listed and so not shown, 1 Foo.
-		"year": {got.Periods.Year, period{
-			names: names{"April 2025 \u2014 March 2026", "2025-04-01", "2026-03-31"},
-			counts: counts{Clusters: 30, TotalNodes: 137, AvgNodesPerCluster: 46, TotalTenants: 56, AvgTenantsPerCluster: 19,
+		"year": {got.Periods.Year, published.Period{
+			Names: published.Names{Label: "April 2025 \u2014 March 2026", Start: "2025-04-01", End: "2026-03-31"},
+			Counts: published.Counts{Clusters: 30, TotalNodes: 137, AvgNodesPerCluster: 46, TotalTenants: 56, AvgTenantsPerCluster: 19,
 				Apps: map[string]int64{"postgres": 42, "redis": 30, "tenant": 56, "Foo": 1}},
 			Published: Seen,
 			Source:    rollup.SourceMixed, Months: 3,
@@ -83,7 +84,7 @@ func TestTenths(t *testing.T) {
 		{0, 0, "0.0"}, {5, 0, "0.0"}, {0, 3, "0.0"}, {210, 42, "5.0"}, {1, 3, "0.3"}, {2, 3, "0.7"},
 		{1, 20, "0.1"}, {5, 4, "1.3"}, {1, 21, "0.0"}, {rollup.MaxValue, 1, "9007199254740992.0"},
 	} {
-		if got, err := json.Marshal(perCluster(tc.total, tc.clusters)); string(got) != tc.want || err != nil {
+		if got, err := json.Marshal(published.PerCluster(tc.total, tc.clusters)); string(got) != tc.want || err != nil {
 			t.Errorf("%d in %d: %s, not %s", tc.total, tc.clusters, got, tc.want)
 		}
 	}
@@ -141,10 +142,10 @@ func TestDistinct(t *testing.T) {
 		line{"old", "2026-01-10T10:00:00Z", []string{"cozy_cluster_info 1", "cozy_nodes_count 5"}})
 	r := newRig(t, "2026-04-10T00:00:00Z", Config{}, lines...)
 	q := r.ask(t, "2026-03", Distinct).Periods.Quarter
-	want := period{
-		names:  names{"January 2026 \u2014 March 2026", "2026-01-01", "2026-03-31"},
-		counts: counts{Clusters: 2, TotalNodes: 7, AvgNodesPerCluster: 35, Apps: map[string]int64{"postgres": 0, "redis": 1, "tenant": 0}},
-		Confirmed: &confirmed{Months: 3, DaysWithData: 60, counts: counts{
+	want := published.Period{
+		Names:  published.Names{Label: "January 2026 \u2014 March 2026", Start: "2026-01-01", End: "2026-03-31"},
+		Counts: published.Counts{Clusters: 2, TotalNodes: 7, AvgNodesPerCluster: 35, Apps: map[string]int64{"postgres": 0, "redis": 1, "tenant": 0}},
+		Confirmed: &published.ConfirmedCounts{Months: 3, DaysWithData: 60, Counts: published.Counts{
 			Clusters: 1, TotalNodes: 2, AvgNodesPerCluster: 20, Apps: map[string]int64{"postgres": 0, "redis": 1, "tenant": 0}}},
 		Published: Seen, Source: rollup.SourceRollups, Months: 3, UniqueClusters: n(2), ConfirmedClusters: n(1),
 	}
@@ -288,7 +289,7 @@ func TestImportedMonthClaimsNothingConfirmed(t *testing.T) {
 	r.store.put(t, "2026-03", s)
 	for _, aggregate := range []Aggregate{Average, Distinct} {
 		periods := r.ask(t, "2026-03", aggregate).Periods
-		for _, p := range []period{periods.Month, periods.Quarter, periods.Year} {
+		for _, p := range []published.Period{periods.Month, periods.Quarter, periods.Year} {
 			if p.ConfirmedClusters != nil {
 				t.Errorf("%s, %s: %d are confirmed", aggregate, p.Label, *p.ConfirmedClusters)
 			}

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/cozystack/cozystack-telemetry-server/overview/published"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -101,9 +102,12 @@ func drawReports(rng *rand.Rand, name string) (all []rawReport) {
 	return all
 }
 
+// truth is what a window shows.
+type truth published.ProductPeriod
+
 // oracle counts a window of raw reports, at one instance after the other.
-func oracle(name string, reports []rawReport, from, to rollup.MonthID) productPeriod {
-	p := productPeriod{Metrics: map[string]float64{}, Shares: map[string]map[string]int64{}}
+func oracle(name string, reports []rawReport, from, to rollup.MonthID) truth {
+	p := truth{Metrics: map[string]float64{}, Shares: map[string]map[string]int64{}}
 	bySender := make(map[string][]rawReport)
 	for _, r := range reports {
 		if id := r.day().Month(); id < from || id > to {
@@ -154,14 +158,14 @@ func oracle(name string, reports []rawReport, from, to rollup.MonthID) productPe
 	return p
 }
 
-func (p productPeriod) share(figure, value string) {
+func (p truth) share(figure, value string) {
 	if p.Shares[figure] == nil {
 		p.Shares[figure] = make(map[string]int64)
 	}
 	p.Shares[figure][value]++
 }
 
-func (p productPeriod) addSynapse(sent []rawReport) {
+func (p truth) addSynapse(sent []rawReport) {
 	p.Metrics["users"] += most(sent, "total_users")
 	p.Metrics["monthly_active_users"] += most(sent, "monthly_active_users")
 	p.Metrics["daily_active_users"] += meanOfDays(sent, "daily_active_users")
@@ -188,7 +192,7 @@ func (p productPeriod) addSynapse(sent []rawReport) {
 	}
 }
 
-func (p productPeriod) addCoroot(sent []rawReport) {
+func (p truth) addCoroot(sent []rawReport) {
 	p.Metrics["page_views"] += sumOfHours(sent, "page_views")
 	p.Metrics["deployments"] += sumOfHours(sent, "deployments")
 	p.share("version", fmt.Sprintf("1.%d.0", newest(sent, hourOfReport)))
@@ -206,7 +210,7 @@ func (p productPeriod) addCoroot(sent []rawReport) {
 }
 
 // middle adds sum, median and 90th percentile.
-func (p productPeriod) middle(name string, values []float64) {
+func (p truth) middle(name string, values []float64) {
 	slices.Sort(values)
 	for _, v := range values {
 		p.Metrics[name] += v
@@ -267,8 +271,8 @@ func sumOfHours(sent []rawReport, field string) (sum float64) {
 
 // averageOf is the mean of months with reports: of each metric and figure over those that
 // have it.
-func averageOf(months []productPeriod) productPeriod {
-	p := productPeriod{Metrics: map[string]float64{}, Shares: map[string]map[string]int64{}}
+func averageOf(months []truth) truth {
+	p := truth{Metrics: map[string]float64{}, Shares: map[string]map[string]int64{}}
 	var instances, reports float64
 	with := make(map[string]float64)
 	sums := make(map[string]map[string]float64)
@@ -335,10 +339,10 @@ func checkAnswers(t *testing.T, r *productRig, name string, raw []rawReport, id 
 			continue
 		}
 		got := r.ask(name, id.String(), a).Periods
-		for n, p := range map[int]productPeriod{1: got.Month, 3: got.Quarter, 12: got.Year} {
+		for n, p := range map[int]published.ProductPeriod{1: got.Month, 3: got.Quarter, 12: got.Year} {
 			w := lastMonths(id, n)
 			want := oracle(name, raw, w.from, w.to)
-			var months []productPeriod
+			var months []truth
 			for m := w.from; m <= w.to; m++ {
 				if one := oracle(name, raw, m, m); one.Reports > 0 {
 					months = append(months, one)

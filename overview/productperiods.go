@@ -4,29 +4,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/cozystack/cozystack-telemetry-server/overview/published"
 	"github.com/cozystack/cozystack-telemetry-server/product"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
-
-// productContent is the shape of the answer for another product than cozystack.
-type productContent struct {
-	GeneratedAt string                 `json:"generated_at"`
-	Product     string                 `json:"product"`
-	Aggregate   Aggregate              `json:"aggregate"`
-	Periods     periods[productPeriod] `json:"periods"`
-}
-
-// productPeriod is what is shown of a window of such a product.
-type productPeriod struct {
-	names
-	Instances int64                       `json:"instances"`
-	Reports   int64                       `json:"reports"`
-	Metrics   map[string]float64          `json:"metrics"`
-	Shares    map[string]map[string]int64 `json:"shares"`
-	Source    rollup.Source               `json:"source"`
-	Complete  bool                        `json:"complete"`
-	Months    int                         `json:"months"`
-}
 
 // productBuilder forms the periods of one answer.
 type productBuilder struct {
@@ -53,16 +34,19 @@ func (o *Overview) buildProduct(q question) (leased[*Answer], error) {
 	now := o.cfg.Now()
 	b := &productBuilder{Overview: o, product: p, q: q, year: year}
 	b.validity = hold(now, year, func(s rollup.ProductSnapshot) bool { return s.Final && !b.isStale(s) })
-	c := productContent{
+	c := published.ProductOverview{
 		GeneratedAt: generatedAt(year[len(year)-1].value.CollectedAt), Product: p.Name, Aggregate: q.aggregate,
-		Periods: periods[productPeriod]{Month: b.period(1), Quarter: b.period(3), Year: b.period(12)},
+		Periods: published.Periods[published.ProductPeriod]{Month: b.period(1), Quarter: b.period(3), Year: b.period(12)},
 	}
 	a, err := render(c, b.isLasting(now))
+	if err == nil {
+		a.Product = &c
+	}
 	return leased[*Answer]{a, now, b.until}, err
 }
 
 // period is the one of the last n months.
-func (b *productBuilder) period(n int) productPeriod {
+func (b *productBuilder) period(n int) published.ProductPeriod {
 	w, data := lastMonths(b.q.month, n), known(b.year[len(b.year)-n:])
 	if n > 1 && b.q.aggregate == Distinct {
 		p, until := b.distinct(w, data)
@@ -74,7 +58,7 @@ func (b *productBuilder) period(n int) productPeriod {
 
 // mean is the period of a window as the mean of what its months with data show: so it
 // tells nothing that they do not.
-func (b *productBuilder) mean(w window, data []rollup.ProductSnapshot) productPeriod {
+func (b *productBuilder) mean(w window, data []rollup.ProductSnapshot) published.ProductPeriod {
 	var months []product.Figures
 	complete := len(data) == w.months()
 	for _, s := range data {
@@ -93,7 +77,7 @@ func (b *productBuilder) mean(w window, data []rollup.ProductSnapshot) productPe
 // distinct is the period of a window counted as one, in which each instance counts once.
 // until says how long it holds. Where the rollups have less than one of the months had,
 // the largest month is nearest to the truth.
-func (b *productBuilder) distinct(w window, data []rollup.ProductSnapshot) (p productPeriod, until time.Time) {
+func (b *productBuilder) distinct(w window, data []rollup.ProductSnapshot) (p published.ProductPeriod, until time.Time) {
 	f, until, err := b.tally(b.product, w)
 	now := b.cfg.Now()
 	largest := slices.MaxFunc(data, rollup.ProductSnapshot.Compare)
@@ -111,9 +95,9 @@ func (b *productBuilder) distinct(w window, data []rollup.ProductSnapshot) (p pr
 }
 
 // show is the period of figures that are public, of these months.
-func (b *productBuilder) show(w window, f product.Figures, data []rollup.ProductSnapshot, complete bool) productPeriod {
-	return productPeriod{
-		names: w.names(), Instances: f.Instances, Reports: reportsOf(data), Metrics: f.Metrics, Shares: f.Shares,
+func (b *productBuilder) show(w window, f product.Figures, data []rollup.ProductSnapshot, complete bool) published.ProductPeriod {
+	return published.ProductPeriod{
+		Names: w.names(), Instances: f.Instances, Reports: reportsOf(data), Metrics: f.Metrics, Shares: f.Shares,
 		Source: rollup.SourceRollups, Complete: complete, Months: len(data),
 	}
 }

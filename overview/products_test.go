@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cozystack/cozystack-telemetry-server/overview/published"
 	"github.com/cozystack/cozystack-telemetry-server/product"
 	"github.com/cozystack/cozystack-telemetry-server/product/coroot"
 	"github.com/cozystack/cozystack-telemetry-server/product/kubeatlas"
@@ -116,7 +117,7 @@ func (r *productRig) session(hour string, nonce int) {
 	r.take("kubeatlas", "", fmt.Sprintf(`{"schema_version":"1.0","session_nonce":"%032x","kubeatlas_version":"1.5.0","cluster_count":1}`, nonce+1), hourOf(r, hour))
 }
 
-func (r *productRig) ask(name, month string, a Aggregate) (c productContent) {
+func (r *productRig) ask(name, month string, a Aggregate) (c published.ProductOverview) {
 	r.Helper()
 	answer, err := r.ProductAnswer(r.Context(), name, monthID(r, month), a)
 	if err == nil {
@@ -199,7 +200,7 @@ func TestProductMonthOutlivesItsRecords(t *testing.T) {
 	r.session("2026-07-10T10", 1)
 	r.synapses("2026-07-10T10", "1.158.0", 0, 1)
 	r.round()
-	before := map[string]productContent{"kubeatlas": r.ask("kubeatlas", "2026-03", Average), "synapse": r.ask("synapse", "2026-03", Average)}
+	before := map[string]published.ProductOverview{"kubeatlas": r.ask("kubeatlas", "2026-03", Average), "synapse": r.ask("synapse", "2026-03", Average)}
 	july := monthID(t, "2026-07")
 	for name := range before {
 		for range 10 { // a few days at a time

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cozystack/cozystack-telemetry-server/overview/published"
 	"github.com/cozystack/cozystack-telemetry-server/product"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -29,11 +30,11 @@ func TestProductSharesCanNotBeSubtracted(t *testing.T) {
 			}
 		}
 		r.round()
-		shown := make(map[window]productPeriod)    // what is published of a window counted as one
-		averages := make(map[window]productPeriod) // and as a mean
+		shown := make(map[window]published.ProductPeriod)    // what is published of a window counted as one
+		averages := make(map[window]published.ProductPeriod) // and as a mean
 		for month := 1; month <= 4; month++ {
 			id := rollup.NewMonth(2026, time.Month(month))
-			for a, all := range map[Aggregate]map[window]productPeriod{Distinct: shown, Average: averages} {
+			for a, all := range map[Aggregate]map[window]published.ProductPeriod{Distinct: shown, Average: averages} {
 				p := r.ask("synapse", id.String(), a).Periods
 				all[lastMonths(id, 1)], all[lastMonths(id, 3)], all[lastMonths(id, 12)] = p.Month, p.Quarter, p.Year
 			}
@@ -79,7 +80,7 @@ func TestProductSharesCanNotBeSubtracted(t *testing.T) {
 }
 
 // checkShares holds that no share of an answer, nor what is left of its total, is small.
-func checkShares(t *testing.T, p productPeriod, least int64) {
+func checkShares(t *testing.T, p published.ProductPeriod, least int64) {
 	t.Helper()
 	for figure, counts := range p.Shares {
 		if figure != "server" && figure != "version" && figure != "homeservers" {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/victoria"
+	"github.com/cozystack/cozystack-telemetry-server/overview/published"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -374,7 +375,7 @@ func requireRollups(t *testing.T, vmselect string) {
 		Config{VMSelectURL: vmselect, QueryBudget: 300 * time.Millisecond, QueryBytes: 64 << 10},
 		infoOn("a", "2026-03", 1, 2)...)
 	got := r.ask(t, "2026-03", Average)
-	for _, p := range []period{got.Periods.Month, got.Periods.Quarter, got.Periods.Year} {
+	for _, p := range []published.Period{got.Periods.Month, got.Periods.Quarter, got.Periods.Year} {
 		if p.Source != rollup.SourceRollups || p.Clusters != 1 || p.Months != 1 || p.Complete {
 			t.Errorf("%+v", p)
 		}

@@ -50,8 +50,10 @@ var imports = map[string][]string{
 	"ingest/forward": {module + "store/rollup", "github.com/rs/zerolog", "github.com/cenkalti/backoff/v5"},
 	"overview": {
 		module + "ingest/jsonerror", module + "product", module + "store/rollup", module + "overview/promapi",
+		module + "overview/published",
 		"github.com/prometheus/common/model", "github.com/labstack/echo/v4", "github.com/rs/zerolog", "golang.org/x/sync",
 	},
+	"overview/published": {module + "store/rollup"},
 	"overview/promapi": {"github.com/prometheus/client_golang/api", "github.com/prometheus/common/model"},
 	"overview/mirror":  {module + "store/rollup", module + "store/durable", "github.com/rs/zerolog"},
 	"overview/backfill": {

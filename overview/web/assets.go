@@ -1,0 +1,81 @@
+package web
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"embed"
+	"fmt"
+	"path"
+	"strings"
+)
+
+//go:embed assets
+var assetFiles embed.FS
+
+// AssetsPath is where assets are served: their paths begin with it.
+const AssetsPath = "/assets/"
+
+// Asset is a file that pages ask for. Its path has a hash of its content, so it may be kept
+// for ever.
+type Asset struct {
+	// Path is "/assets/style.0a1b2c3d4e.css".
+	Path        string
+	ContentType string
+	// Body is the file, Gzip the same compressed.
+	Body, Gzip []byte
+}
+
+// contentTypes are the types of assets by the extensions of their names.
+func contentType(name string) (string, error) {
+	switch path.Ext(name) {
+	case ".css":
+		return "text/css; charset=utf-8", nil
+	case ".js":
+		return "text/javascript; charset=utf-8", nil
+	case ".svg":
+		return "image/svg+xml", nil
+	}
+	return "", fmt.Errorf("web: %s has no known type", name)
+}
+
+// loadAssets returns the embedded files by their names, such as style.css.
+func loadAssets() (map[string]Asset, error) {
+	entries, err := assetFiles.ReadDir("assets")
+	if err != nil {
+		return nil, fmt.Errorf("web: %w", err)
+	}
+	assets := make(map[string]Asset, len(entries))
+	for _, e := range entries {
+		body, err := assetFiles.ReadFile("assets/" + e.Name())
+		if err != nil {
+			return nil, fmt.Errorf("web: %w", err)
+		}
+		kind, err := contentType(e.Name())
+		if err != nil {
+			return nil, err
+		}
+		zipped, err := compressed(body)
+		if err != nil {
+			return nil, err
+		}
+		ext := path.Ext(e.Name())
+		hashed := fmt.Sprintf("%s%s.%x%s", AssetsPath, strings.TrimSuffix(e.Name(), ext), sha256.Sum256(body), ext)
+		// Ten digits of the hash are enough to tell versions of one file.
+		at := len(hashed) - len(ext) - 2*sha256.Size
+		assets[e.Name()] = Asset{hashed[:at+10] + ext, kind, body, zipped}
+	}
+	return assets, nil
+}
+
+func compressed(body []byte) ([]byte, error) {
+	var zipped bytes.Buffer
+	z, err := gzip.NewWriterLevel(&zipped, gzip.BestCompression)
+	if err != nil {
+		return nil, fmt.Errorf("web: %w", err)
+	}
+	// Writes to a buffer do not fail.
+	_, _ = z.Write(body)
+	_ = z.Close()
+	return zipped.Bytes(), nil
+}

@@ -57,6 +57,7 @@ func newPost(use string, now func() time.Time) *cobra.Command {
 	f.Float64Var(&o.Rate, "rate", 0, "reports a second, together with --duration; 0 means as fast as the server answers")
 	f.DurationVar(&o.Duration, "duration", 0, "how long to send at --rate")
 	f.BoolVar(&o.Gzip, "gzip", false, "compress reports")
+	f.BoolVar(&o.Ordinary, "ordinary", false, "send by an ordinary client of net/http, which costs more than the leaner one")
 	fleetFlags(f, &o.Fleet, 1000)
 	productsFlag(f, &others.Products)
 	truthFlag(f, &truth)

@@ -5,5 +5,6 @@
 //
 // Every program has the same processors as the generator. Processor time is read
 // from /proc, so that the generator's own is not counted; what is measured in
-// rounds takes turns, and the median counts.
+// rounds takes turns, and the median counts. Reports are sent by two clients: a lean one,
+// which leaves the processors to the server, and an ordinary one of net/http.
 package bench

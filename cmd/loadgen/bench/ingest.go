@@ -19,11 +19,15 @@ type taking struct {
 	rate float64
 }
 
-// ingested is what came of taking reports of few clusters.
+// ingested is what came of taking reports of few clusters, from lean clients and from
+// ordinary ones.
 type ingested struct {
-	ours, vmagent taking
-	memory        int64 // of ours, after two reports of each cluster
+	lean, ordinary beside
+	memory         int64 // of ours, after two reports of each cluster
 }
+
+// beside is how two programs took the same reports in turns.
+type beside struct{ ours, vmagent taking }
 
 // taker is a program that takes reports.
 type taker struct {
@@ -119,11 +123,14 @@ func (l *lab) takeFew(ctx context.Context) (in ingested, err error) {
 	if in.memory, err = child.PeakMemory(ours.process.PID); err != nil {
 		return in, err
 	}
-	medians, err := l.rounds(ctx, ours, vmagent)
-	if err != nil {
-		return in, err
+	for _, b := range []*beside{&in.lean, &in.ordinary} {
+		ours.ordinary, vmagent.ordinary = b == &in.ordinary, b == &in.ordinary
+		medians, err := l.rounds(ctx, ours, vmagent)
+		if err != nil {
+			return in, err
+		}
+		*b = beside{medians[0], medians[1]}
 	}
-	in.ours, in.vmagent = medians[0], medians[1]
 	return in, nil
 }
 
@@ -155,18 +162,36 @@ func (l *lab) takeMany(ctx context.Context) (c crowd, err error) {
 
 func (l *lab) cpu(ctx context.Context) (measured, error) {
 	in, err := l.few.get(ctx, l.takeFew)
-	return measured{
-		fmt.Sprintf("%s, vmagent %s", microseconds(in.ours.cpu), microseconds(in.vmagent.cpu)),
-		ratio(in.ours.cpu, in.vmagent.cpu),
-	}, err
+	return in.lean.cpu(), err
 }
 
 func (l *lab) rate(ctx context.Context) (measured, error) {
 	in, err := l.few.get(ctx, l.takeFew)
+	return in.lean.rate(), err
+}
+
+func (l *lab) cpuOrdinary(ctx context.Context) (measured, error) {
+	in, err := l.few.get(ctx, l.takeFew)
+	return in.ordinary.cpu(), err
+}
+
+func (l *lab) rateOrdinary(ctx context.Context) (measured, error) {
+	in, err := l.few.get(ctx, l.takeFew)
+	return in.ordinary.rate(), err
+}
+
+func (b beside) cpu() measured {
 	return measured{
-		fmt.Sprintf("%.0f/s, vmagent %.0f/s", in.ours.rate, in.vmagent.rate),
-		ratio(in.ours.rate, in.vmagent.rate),
-	}, err
+		fmt.Sprintf("%s, vmagent %s", microseconds(b.ours.cpu), microseconds(b.vmagent.cpu)),
+		ratio(b.ours.cpu, b.vmagent.cpu),
+	}
+}
+
+func (b beside) rate() measured {
+	return measured{
+		fmt.Sprintf("%.0f/s, vmagent %.0f/s", b.ours.rate, b.vmagent.rate),
+		ratio(b.ours.rate, b.vmagent.rate),
+	}
 }
 
 func (l *lab) memory(ctx context.Context) (measured, error) {
@@ -186,7 +211,7 @@ func (l *lab) growth(ctx context.Context) (measured, error) {
 	}
 	c, err := l.many.get(ctx, l.takeMany)
 	return measured{
-		fmt.Sprintf("%s at %d, %s at %d", microseconds(c.ours.cpu), l.Size.Many, microseconds(in.ours.cpu), l.Size.Few),
-		ratio(c.ours.cpu, in.ours.cpu),
+		fmt.Sprintf("%s at %d, %s at %d", microseconds(c.ours.cpu), l.Size.Many, microseconds(in.lean.ours.cpu), l.Size.Few),
+		ratio(c.ours.cpu, in.lean.ours.cpu),
 	}, err
 }

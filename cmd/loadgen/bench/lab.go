@@ -108,13 +108,15 @@ type sender struct {
 	lab      *lab
 	url      string
 	clusters int
+	// ordinary sends by an ordinary client of net/http.
+	ordinary bool
 	sent     int
 }
 
 // post sends the next reports. One that is not accepted is an error.
 func (s *sender) post(ctx context.Context, conns, count int) (load.Result, error) {
 	r, err := load.Post(ctx, load.PostOptions{
-		URL: s.url, Conns: conns, Count: count, Skip: s.sent, Now: s.lab.Now,
+		URL: s.url, Conns: conns, Count: count, Skip: s.sent, Ordinary: s.ordinary, Now: s.lab.Now,
 		Fleet: fleet.Config{Seed: 1, Clusters: s.clusters, Full: true},
 	})
 	s.sent += count

@@ -214,7 +214,7 @@ func BenchmarkSend(b *testing.B) {
 			sum := newTally(0)
 			c := newConn(target{head: "POST / HTTP/1.1\r\n"})
 			c.use(newLink(b.Context(), answering{}))
-			s := &sender{plan: p, tally: sum, conn: c, pace: pace{now: time.Now}}
+			s := &sender{plan: p, tally: sum, client: c, pace: pace{now: time.Now}}
 			b.ReportAllocs()
 			b.ResetTimer()
 			s.run(b.Context())

@@ -38,6 +38,8 @@ type PostOptions struct {
 	Duration time.Duration
 	// Gzip compresses the reports, which real clients do not.
 	Gzip bool
+	// Ordinary sends by an ordinary client of net/http, not by a leaner one.
+	Ordinary bool
 	// Now is the clock. It must be set.
 	Now func() time.Time
 }
@@ -79,8 +81,13 @@ func Post(ctx context.Context, o PostOptions) (Result, error) {
 	start := o.Now()
 	sum := newTally(rollup.DateOf(start))
 	var wg sync.WaitGroup
-	for range min(cmp.Or(o.Conns, defaultConns), p.left) {
-		s := &sender{plan: p, tally: sum, conn: newConn(t), pace: pace{o.Now, start}}
+	conns := min(cmp.Or(o.Conns, defaultConns), p.left)
+	shared := newOrdinary(o.URL, o.Gzip, conns)
+	for range conns {
+		s := &sender{plan: p, tally: sum, client: newConn(t), pace: pace{o.Now, start}}
+		if o.Ordinary {
+			s.client = shared
+		}
 		if o.Gzip {
 			s.zip = gzip.NewWriter(nil)
 		}
@@ -93,9 +100,9 @@ func Post(ctx context.Context, o PostOptions) (Result, error) {
 // sender sends reports over one connection.
 type sender struct {
 	pace
-	plan  *plan
-	tally *tally
-	conn  *conn
+	plan   *plan
+	tally  *tally
+	client client
 
 	text   []byte
 	zip    *gzip.Writer // nil if reports are sent as they are
@@ -103,7 +110,7 @@ type sender struct {
 }
 
 func (s *sender) run(ctx context.Context) {
-	defer s.conn.close()
+	defer s.client.close()
 	for {
 		j, ok := s.plan.next()
 		if !ok {
@@ -113,7 +120,7 @@ func (s *sender) run(ctx context.Context) {
 		if !ok {
 			return
 		}
-		status, err := s.conn.post(ctx, j.cluster.ID(), s.body(&j))
+		status, err := s.client.post(ctx, j.cluster.ID(), s.body(&j))
 		if ctx.Err() != nil && err != nil {
 			return
 		}

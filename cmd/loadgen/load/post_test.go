@@ -104,6 +104,8 @@ func TestPostCountsWhatWasAccepted(t *testing.T) {
 		{"two each", PostOptions{Fleet: lively}, never, 100, 1},
 		{"many steps", PostOptions{Fleet: full, Count: 1950, Conns: 4}, never, 1950, 20},
 		{"gzip", PostOptions{Fleet: full, Count: 300, Gzip: true}, never, 300, 3},
+		{"ordinary", PostOptions{Fleet: full, Count: 300, Ordinary: true}, never, 300, 3},
+		{"ordinary and gzip", PostOptions{Fleet: full, Count: 300, Ordinary: true, Gzip: true}, never, 300, 3},
 		{"some refused", PostOptions{Fleet: lively, Count: 500}, func(n int) bool { return n%3 == 0 }, 500, 5},
 		{"rate", PostOptions{Fleet: lively, Rate: 200, Duration: 100 * time.Millisecond, Conns: 2}, never, 20, 1},
 	}

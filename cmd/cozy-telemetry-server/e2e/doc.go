@@ -12,8 +12,10 @@
 //   - history: months of a fleet, from both sources, taken over and sent again
 //   - products: those beside Cozystack
 //   - command: what a user types, without a server and beside one
+//   - browser: how Chromium is started, driven and watched
+//   - pages: what is seen in it, with and without JavaScript
 //
-// forward, browser, metrics, privacy and days are files of one theme each, and
+// forward, metrics, privacy and days are files of one theme each, and
 // testdata/script has what users do first. Tests of a room's inside stand beside its
 // code.
 package e2e

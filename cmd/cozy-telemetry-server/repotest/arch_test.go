@@ -54,7 +54,8 @@ var imports = map[string][]string{
 		"github.com/prometheus/common/model", "github.com/labstack/echo/v4", "github.com/rs/zerolog", "golang.org/x/sync",
 	},
 	"overview/published": {module + "store/rollup"},
-	"overview/web":       {module + "overview/published", module + "store/rollup"},
+	"overview/web":       {module + "overview/chart", module + "overview/published", module + "store/rollup"},
+	"overview/chart":     {module + "store/rollup"},
 	"overview/promapi":   {"github.com/prometheus/client_golang/api", "github.com/prometheus/common/model"},
 	"overview/mirror":    {module + "store/rollup", module + "store/durable", "github.com/rs/zerolog"},
 	"overview/backfill": {

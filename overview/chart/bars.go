@@ -1,0 +1,143 @@
+package chart
+
+import "html/template"
+
+// Row is a bar.
+type Row struct {
+	Label string
+	Value Value
+	// Other is set for the row of all that were too few to be shown.
+	Other bool
+}
+
+// Bars are rows with a bar each, in the order given; what is folded should come last.
+type Bars struct {
+	Frame
+	Rows []Row
+}
+
+// MaxRows is how many rows are drawn. A line below them says how many more there are, and
+// rows that are Other are always drawn.
+const MaxRows = 20
+
+// Heights of a chart of bars, in pixels.
+const (
+	rowHeight = 36
+	barTop    = 20 // below the top of a row
+	barHeight = 10
+	lineRoom  = 20 // of a line of text below the rows
+)
+
+const (
+	// barsWidth is the length of the axis in percent: the last line of the grid is whole.
+	barsWidth = 99.5
+	// leastBar is the width of a bar of almost nothing, in percent: it can be seen that it
+	// is not zero.
+	leastBar = 0.5
+)
+
+// SVG draws the rows. It is safe for any label and any value.
+func (c Bars) SVG() template.HTML {
+	rows, more := c.shown()
+	bottom := axisRoom + float64(len(rows)*rowHeight)
+	height := bottom + lineRoom
+	if more > 0 {
+		height += lineRoom
+	}
+
+	d := new(drawing)
+	c.begin(d, "chart-bars", height, c.words())
+	if len(rows) == 0 {
+		nothing(d, axisRoom+textRise)
+		return d.html()
+	}
+	values := make([]Value, len(rows))
+	for i, r := range rows {
+		values[i] = r.Value
+	}
+	axis := scaleFor(values)
+	c.grid(d, axis, bottom)
+	for i, r := range rows {
+		c.row(d, r, axis, axisRoom+float64(i*rowHeight))
+	}
+	if more > 0 {
+		d.text("text", itoa(more)+" more in the table", class("chart-note"), px("y", height-6))
+	}
+	return d.html()
+}
+
+// shown are the rows that are drawn, and how many are not.
+func (c Bars) shown() (rows []Row, more int) {
+	var others []Row
+	for _, r := range c.Rows {
+		switch r.Label = clean(r.Label); {
+		case r.Other && len(others) < MaxRows:
+			others = append(others, r)
+		case !r.Other && len(rows) < MaxRows:
+			rows = append(rows, r)
+		default:
+			more++
+		}
+	}
+	return append(rows, others...), more
+}
+
+// grid draws the lines of the axis where there are bars, so that none runs through a text.
+func (c Bars) grid(d *drawing, axis scale, bottom float64) {
+	const top = axisRoom + barTop - 3
+	for i := range axis.steps + 1 {
+		x := barsWidth * float64(i) / float64(axis.steps)
+		name := "chart-grid"
+		if i == 0 {
+			name = "chart-base"
+		}
+		d.empty("line", class(name), percent("x1", x), percent("x2", x), px("y1", top), px("y2", bottom),
+			at("stroke", "currentColor"), at("stroke-opacity", gridOpacity),
+			at("stroke-dasharray", short(barHeight+6)+" "+short(rowHeight-barHeight-6)))
+		anchor := "middle"
+		if i == 0 {
+			anchor = "start"
+		} else if i == axis.steps {
+			anchor = "end"
+		}
+		d.text("text", scaled(axis.tick(i), 2), class("chart-tick"), percent("x", x), px("y", bottom+12), at("text-anchor", anchor))
+	}
+}
+
+func (c Bars) row(d *drawing, r Row, axis scale, top float64) {
+	name := "chart-row"
+	if r.Other {
+		name += " chart-other"
+	}
+	d.begin("g", append([]attribute{class(name), at("data-label", r.Label), at("data-text", c.sentence(r))}, valueData(r.Value)...)...)
+	defer d.end()
+	d.text("title", c.sentence(r))
+	figure, share := "unknown", ""
+	if r.Value.known {
+		figure, share = brief(r.Value.n), shareOf(r.Value, c.Whole)
+	}
+	room := float64(Narrowest)/fontSize - widthOf(figure) - widthOf(share) - 2
+	d.text("text", apart(fit(r.Label, room)), class("chart-label"), px("y", top+textRise))
+	d.begin("text", percent("x", 100), px("y", top+textRise), at("text-anchor", "end"))
+	d.text("tspan", figure, class("chart-value"))
+	if share != "" {
+		d.text("tspan", share, class("chart-share"), px("dx", 6))
+	}
+	d.end()
+	if r.Value.known && r.Value.n > 0 {
+		width := max(leastBar, barsWidth*axis.of(r.Value.n))
+		d.empty("rect", append([]attribute{class("chart-bar"), px("y", top+barTop), percent("width", width),
+			px("height", barHeight), px("rx", 1.5)}, c.filling(r)...)...)
+	}
+}
+
+// filling tells by form what is folded and what is not over.
+func (c Bars) filling(r Row) []attribute {
+	switch {
+	case c.Unfinished:
+		return []attribute{at("fill", "currentColor"), at("fill-opacity", ".35"), at("stroke", "currentColor"), at("stroke-dasharray", "4 3")}
+	case r.Other:
+		return []attribute{at("fill", "currentColor"), at("fill-opacity", ".35")}
+	}
+	return []attribute{at("fill", "currentColor")}
+}

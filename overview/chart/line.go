@@ -1,0 +1,120 @@
+package chart
+
+import (
+	"html/template"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// Line follows one or two series over months.
+type Line struct {
+	Frame
+	// From is the month of the first values.
+	From rollup.MonthID
+	// Series are one or two, with a value for each month. One that is shorter is unknown for
+	// the rest.
+	Series []Series
+}
+
+// Series is a line. Months of which nothing is known break it.
+type Series struct {
+	Name   string // "seen"; may be "" where there is but one
+	Values []Value
+}
+
+const (
+	// MaxSeries is how many lines there are: more can't be told apart without colours.
+	MaxSeries = 2
+	// MaxMonths is how many months are drawn, the newest ones. The chart says so where there
+	// are more.
+	MaxMonths = 120
+	// maxName is the room for the name of a series, in ems.
+	maxName = 10
+)
+
+// SVG draws the months. It is safe for any name and any value. Of more than MaxSeries it
+// draws the first ones.
+func (c Line) SVG() template.HTML {
+	p := c.plot()
+	d := new(drawing)
+	if !p.any() {
+		c.begin(d, "chart-line", axisRoom+20, p.words())
+		nothing(d, axisRoom+textRise)
+		return d.html()
+	}
+	c.begin(d, "chart-line", p.bottom+ticksRoom, p.words())
+	p.legend(d)
+	p.grid(d)
+	p.gaps(d)
+	p.monthTicks(d)
+	p.paths(d)
+	for i := range p.months {
+		p.month(d, i)
+	}
+	return d.html()
+}
+
+// plot is what is drawn of a Line: its series are equally long and not too long.
+type plot struct {
+	Line
+	months int
+	older  int // months that are left out
+	axis   scale
+	// top and bottom are where the highest number of the axis and zero are, in pixels.
+	top, bottom float64
+}
+
+func (c Line) plot() plot {
+	given := c.Series[:min(MaxSeries, len(c.Series))]
+	months := 0
+	for _, s := range given {
+		months = max(months, len(s.Values))
+	}
+	p := plot{Line: c, months: min(months, MaxMonths), older: max(0, months-MaxMonths)}
+	p.From += rollup.MonthID(p.older)
+	p.Series = nil
+	var all []Value
+	for _, s := range given {
+		values := make([]Value, p.months)
+		copy(values, s.Values[min(p.older, len(s.Values)):])
+		p.Series = append(p.Series, Series{fit(clean(s.Name), maxName), values})
+		all = append(all, values...)
+	}
+	p.axis = scaleFor(all)
+	p.top = axisRoom + float64(len(given)*legendRoom) + plotSpace
+	p.bottom = p.top + plotHeight
+	return p
+}
+
+// any says whether anything at all is known.
+func (p plot) any() bool {
+	for i := range p.months {
+		if p.knownAt(i) {
+			return true
+		}
+	}
+	return false
+}
+
+// knownAt says whether anything is known of month i.
+func (p plot) knownAt(i int) bool {
+	for _, s := range p.Series {
+		if s.Values[i].known {
+			return true
+		}
+	}
+	return false
+}
+
+// running says whether month i is not over.
+func (p plot) running(i int) bool { return p.Unfinished && i == p.months-1 }
+
+// name is month i as people write it, in the given layout of package time.
+func (p plot) name(i int, layout string) string {
+	return (p.From + rollup.MonthID(i)).Start().Format(layout)
+}
+
+const (
+	longMonth  = "January 2006"
+	shortMonth = "Jan 2006"
+)

@@ -1,0 +1,141 @@
+package chart
+
+import (
+	"math"
+	"strconv"
+	"strings"
+)
+
+// Value is a number that may be unknown: its zero value is. No count is negative, so a
+// negative number is unknown too, as is one that is not finite.
+type Value struct {
+	n     float64
+	known bool
+}
+
+// number is what figures are published as.
+type number interface {
+	~int | ~int32 | ~int64 | ~float64
+}
+
+// beyond is more than anything that is counted, and far enough from the largest float that
+// an axis can be drawn up to it.
+const beyond = 1e300
+
+// Known is a number that is known.
+func Known[N number](n N) Value {
+	f := float64(n)
+	switch {
+	case f < 0 || f > beyond || f != f:
+		return Value{}
+	case f < 1/beyond:
+		f = 0
+	}
+	return Value{n: f, known: true}
+}
+
+// Maybe is the number that p points to, or unknown where p is nil.
+func Maybe[N number](p *N) Value {
+	if p == nil {
+		return Value{}
+	}
+	return Known(*p)
+}
+
+// data writes a number so that a program reads the same one.
+func (v Value) data() string {
+	if v.n < 1e21 {
+		return strconv.FormatFloat(v.n, 'f', -1, 64)
+	}
+	return strconv.FormatFloat(v.n, 'e', -1, 64)
+}
+
+// full writes a number as people read it, with all that is before the decimal point: 3,284.
+func full(n float64) string {
+	switch {
+	case n >= 1e18:
+		return exponent(n, 3)
+	case n >= 100 || n == math.Trunc(n):
+		return grouped(strconv.FormatFloat(n, 'f', 0, 64))
+	case n >= 1e-6:
+		decimals := max(2, 2-int(math.Floor(math.Log10(n))))
+		return trimmed(strconv.FormatFloat(n, 'f', decimals, 64))
+	}
+	return exponent(n, 3)
+}
+
+// brief writes a number in some ten characters at most.
+func brief(n float64) string {
+	if n < 1e10 && (n >= 0.01 || n == 0) {
+		return full(n)
+	}
+	return scaled(n, 3)
+}
+
+// scaled writes some digits of a number and what to multiply them with: 1.5k, 20M, 5e-7.
+func scaled(n float64, digits int) string {
+	if n != 0 && n < 0.001 || n >= 1e18 {
+		return exponent(n, digits)
+	}
+	unit := 0
+	for ; n >= 999.5 && unit < len(units)-1; unit++ {
+		n /= 1000
+	}
+	return strconv.FormatFloat(round(n, digits), 'f', -1, 64) + units[unit]
+}
+
+var units = [...]string{"", "k", "M", "G", "T", "P"}
+
+// round keeps so many digits of a number.
+func round(n float64, digits int) float64 {
+	rounded, err := strconv.ParseFloat(strconv.FormatFloat(n, 'e', digits-1, 64), 64)
+	if err != nil {
+		return n
+	}
+	return rounded
+}
+
+// exponent writes 1.25e+21 as 1.25e21.
+func exponent(n float64, digits int) string {
+	mantissa, power, _ := strings.Cut(strconv.FormatFloat(n, 'e', digits-1, 64), "e")
+	sign := ""
+	if power[0] == '-' {
+		sign = "-"
+	}
+	return trimmed(mantissa) + "e" + sign + strings.TrimLeft(power[1:], "0")
+}
+
+// trimmed drops what decimals do not say.
+func trimmed(decimal string) string {
+	if !strings.Contains(decimal, ".") {
+		return decimal
+	}
+	return strings.TrimRight(strings.TrimRight(decimal, "0"), ".")
+}
+
+// grouped puts a comma before each three digits.
+func grouped(digits string) string {
+	var b strings.Builder
+	for i, c := range digits {
+		if i > 0 && (len(digits)-i)%3 == 0 {
+			b.WriteByte(',')
+		}
+		b.WriteRune(c)
+	}
+	return b.String()
+}
+
+// shareOf writes how much of the whole a number is; nothing where the whole is not known.
+func shareOf(v, whole Value) string {
+	if !whole.known || whole.n == 0 {
+		return ""
+	}
+	percent := v.n / whole.n * 100
+	switch {
+	case percent > 1e6:
+		return "" // of another whole
+	case percent > 0 && percent < 0.1:
+		return "<0.1 %"
+	}
+	return strconv.FormatFloat(percent, 'f', 1, 64) + " %"
+}

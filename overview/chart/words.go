@@ -1,0 +1,190 @@
+package chart
+
+import (
+	"strings"
+)
+
+// words say what the bars show, for those who do not see them.
+func (c Bars) words() string {
+	rows, more := c.shown()
+	said := []string{c.opening()}
+	if len(rows) == 0 {
+		return join(append(said, "No data."))
+	}
+	highest := -1
+	unknown := 0
+	for i, r := range rows {
+		switch {
+		case !r.Value.known:
+			unknown++
+		case !r.Other && (highest < 0 || r.Value.n > rows[highest].Value.n):
+			highest = i
+		}
+	}
+	said = append(said, plural(len(rows), "bar", "bars")+".")
+	if highest >= 0 {
+		said = append(said, "Highest: "+c.figure(rows[highest])+".")
+	}
+	if unknown > 0 {
+		said = append(said, plural(unknown, "is", "are")+" unknown.")
+	}
+	if more > 0 {
+		said = append(said, itoa(more)+" more in the table.")
+	}
+	if c.Unfinished {
+		said = append(said, "The month is not over.")
+	}
+	return join(said)
+}
+
+// opening is what both forms begin with: the note, and what is counted.
+func (f Frame) opening() string {
+	counted := f.axis()
+	if counted != "" {
+		counted = "Counted: " + counted + "."
+	}
+	return strings.TrimSpace(clean(f.Note) + " " + clean(counted))
+}
+
+// sentence is all that is known of a row.
+func (c Bars) sentence(r Row) string {
+	if c.Unfinished {
+		return c.figure(r) + ", so far"
+	}
+	return c.figure(r)
+}
+
+func (c Bars) figure(r Row) string {
+	return apart(r.Label) + ": " + c.amount(r.Value)
+}
+
+// amount is a number with its unit and its share.
+func (f Frame) amount(v Value) string {
+	if !v.known {
+		return "unknown"
+	}
+	words := full(v.n)
+	if f.Unit != "" {
+		words += " " + clean(f.Unit)
+	}
+	if share := shareOf(v, f.Whole); share != "" {
+		words += " (" + share + ")"
+	}
+	return words
+}
+
+// sentence is all that is known of month i.
+func (p plot) sentence(i int) string {
+	var said []string
+	for _, s := range p.Series {
+		words := p.amount(s.Values[i])
+		if s.Name != "" {
+			words = apart(s.Name) + " " + words
+		}
+		said = append(said, words)
+	}
+	name := p.name(i, longMonth)
+	if !p.knownAt(i) {
+		return name + ": no data"
+	}
+	if p.running(i) {
+		name += " so far"
+	}
+	return name + ": " + strings.Join(said, ", ")
+}
+
+// words say what the lines show, for those who do not see them.
+func (p plot) words() string {
+	said := []string{p.opening()}
+	if !p.any() {
+		return join(append(said, "No data."))
+	}
+	said = append(said, plural(p.months, "month", "months")+", "+p.name(0, longMonth)+" to "+p.name(p.months-1, longMonth)+".")
+	for _, s := range p.Series {
+		said = append(said, p.gist(s))
+	}
+	unknown := 0
+	for i := range p.months {
+		if !p.knownAt(i) {
+			unknown++
+		}
+	}
+	if unknown > 0 {
+		said = append(said, "No data for "+plural(unknown, "month", "months")+".")
+	}
+	if p.older > 0 {
+		said = append(said, plural(p.older, "older month is", "older months are")+" in the table.")
+	}
+	return join(said)
+}
+
+// gist is the newest, the highest and the trend of a series.
+func (p plot) gist(s Series) string {
+	newest, highest, first := -1, -1, -1
+	for i, v := range s.Values {
+		if !v.known {
+			continue
+		}
+		newest = i
+		if first < 0 {
+			first = i
+		}
+		if highest < 0 || v.n > s.Values[highest].n {
+			highest = i
+		}
+	}
+	name := ""
+	if s.Name != "" {
+		name = apart(s.Name) + ": "
+	}
+	if newest < 0 {
+		return name + "no data."
+	}
+	words := name + p.amount(s.Values[newest]) + " in " + p.name(newest, longMonth)
+	if p.running(newest) {
+		words += ", which is not over"
+	}
+	if highest != newest {
+		words += "; the highest was " + full(s.Values[highest].n) + " in " + p.name(highest, longMonth)
+	} else if first != newest {
+		words += ", the highest"
+	}
+	return words + p.trend(s, first, newest) + "."
+}
+
+// trend compares the first month that is known with the last that is over.
+func (p plot) trend(s Series, first, last int) string {
+	for last > first && (p.running(last) || !s.Values[last].known) {
+		last--
+	}
+	from, to := s.Values[first].n, s.Values[last].n
+	span := " from " + p.name(first, longMonth) + " to " + p.name(last, longMonth)
+	switch {
+	case first == last:
+		return ""
+	case from == to:
+		return "; unchanged" + span
+	case from == 0:
+		return "; up from 0" + span
+	case to > from:
+		return "; up " + change(to/from-1) + span
+	}
+	return "; down " + change(1-to/from) + span
+}
+
+// change is a part of the whole as people say it.
+func change(part float64) string {
+	if part >= 9 {
+		return "to " + full(round(part+1, 2)) + " times"
+	}
+	return full(round(part*100, 2)) + " %"
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return itoa(n) + " " + many
+}
+
+func join(said []string) string { return strings.TrimSpace(strings.Join(said, " ")) }

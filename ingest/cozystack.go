@@ -25,10 +25,16 @@ func (c cozystack) read(r *http.Request, b *buffers) (io.Reader, error) {
 
 func (cozystack) most(body []byte) int { return countLines(body) }
 
-func (c cozystack) decode(_ *http.Request, b *buffers, _ io.Reader, now func() time.Time) (report rollup.Report, dropped int, err error) {
+func (c cozystack) decode(_ *http.Request, b *buffers, _ io.Reader, now func() time.Time, leftOut func(string)) (report rollup.Report, err error) {
 	received := now()
-	b.samples, dropped, err = c.parser.Parse(b.samples, b.body)
-	return rollup.Report{Received: received, Samples: b.samples, Digest: maphash.Bytes(c.seed, b.body)}, dropped, err
+	b.samples, err = c.parser.parse(b.samples, b.body, leftOut)
+	return rollup.Report{Received: received, Samples: b.samples, Digest: maphash.Bytes(c.seed, b.body)}, err
 }
+
+func (c cozystack) unkeyed() format { return anonymous{c} }
+
+func (cozystack) whyLeftOut() string { return whyMetric }
+
+func (cozystack) byDay() bool { return false }
 
 func (cozystack) taken() string { return "" }

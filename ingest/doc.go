@@ -23,5 +23,6 @@
 //
 // The handler then records the report, and the lines that are forwarded of it, in one
 // step, and answers 200 only when that is on disk. Every other answer is a [Refusal]
-// (refusal.go).
+// (refusal.go). A [Previewer] tells what would come of a report, by the same steps, and
+// ends before that (preview.go, previewed.go).
 package ingest

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/cozystack/cozystack-telemetry-server/ingest/jsonerror"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -62,6 +64,9 @@ type Config struct {
 	// Lines appends a report to b as it is queued to be forwarded. Nil: nothing is.
 	Lines  func(b []byte, r rollup.Report) []byte
 	Limits Limits
+	// Bounds are those of what the recorder keeps of a day. Previews show them; a report is
+	// not held to them here.
+	Bounds rollup.Bounds
 	// Senders bounds the senders of each product; nil means no such limits.
 	Senders *SenderLimits
 	// Parses bounds the reports that are parsed at the same time, of which at most
@@ -79,9 +84,15 @@ type format interface {
 	read(r *http.Request, b *buffers) (rest io.Reader, err error)
 	// most returns how many samples a body may have at most.
 	most(body []byte) int
-	// decode returns the report, with the time, and how much was left out of it. It says
-	// whose it is where the header does not.
-	decode(r *http.Request, b *buffers, rest io.Reader, now func() time.Time) (report rollup.Report, dropped int, err error)
+	// decode returns the report, with the time. It says whose it is where the header does
+	// not, and leftOut what of it is not kept: the metric of a sample, or a field.
+	decode(r *http.Request, b *buffers, rest io.Reader, now func() time.Time, leftOut func(what string)) (rollup.Report, error)
+	// unkeyed is the same without any key: senders have placeholders instead of ids.
+	unkeyed() format
+	// whyLeftOut says why leftOut was told of something.
+	whyLeftOut() string
+	// byDay tells that reports have no finer time than their day.
+	byDay() bool
 	// taken is the body of the answer, in JSON; empty: there is none.
 	taken() string
 }
@@ -93,6 +104,7 @@ type pipeline struct {
 	bodies   bodyReader
 	budget   *budget
 	buffers  sync.Pool // of *buffers
+	previews *semaphore.Weighted
 }
 
 // Handler takes the reports of one product.
@@ -121,6 +133,7 @@ func NewHandler(recorder Recorder, config Config) (*Handler, error) {
 		recorder: recorder,
 		bodies:   bodyReader{max: config.Limits.BodyBytes, budget: budget},
 		budget:   budget,
+		previews: semaphore.NewWeighted(previewBytes),
 	}
 	h := &Handler{pipeline: all, product: rollup.Cozystack, lines: config.Lines}
 	h.format = cozystack{bodies: &all.bodies, parser: NewParser(config.Limits, config.Parses), seed: maphash.MakeSeed()}
@@ -183,11 +196,21 @@ func (h *Handler) take(r *http.Request, result *Result) error {
 			return err
 		}
 	}
+	dropped := 0
+	return h.read(r, id, func(string) { dropped++ }, func(report rollup.Report, lines []byte) error {
+		result.Dropped, result.Nameless = dropped, report.Instance == ""
+		return h.record(r.Context(), report, lines, result)
+	})
+}
+
+// read reads and decodes the report of a sender, "" where the body says whose it is, and hands
+// it to take, with its lines, while it has its place in the budget.
+func (h *Handler) read(r *http.Request, id string, leftOut func(what string), take func(report rollup.Report, lines []byte) error) error {
 	b, ok := h.buffers.Get().(*buffers)
 	if !ok {
 		b = new(buffers)
 	}
-	err = h.record(r, id, b, result)
+	err := h.readInto(b, r, id, leftOut, take)
 	// After an error somebody may still use the buffers.
 	if err == nil && b.small() {
 		h.buffers.Put(b)
@@ -195,8 +218,7 @@ func (h *Handler) take(r *http.Request, result *Result) error {
 	return err
 }
 
-// record reads, decodes and records a report.
-func (h *Handler) record(r *http.Request, id string, b *buffers, result *Result) error {
+func (h *Handler) readInto(b *buffers, r *http.Request, id string, leftOut func(string), take func(rollup.Report, []byte) error) error {
 	defer h.budget.release(b)
 	rest, err := h.format.read(r, b)
 	if err != nil {
@@ -209,11 +231,11 @@ func (h *Handler) record(r *http.Request, id string, b *buffers, result *Result)
 		}
 		defer place.leave()
 	}
-	report, dropped, err := h.format.decode(r, b, rest, h.config.Now)
+	report, err := h.format.decode(r, b, rest, h.config.Now, leftOut)
 	if err != nil {
 		return err
 	}
-	result.Dropped, report.Product = dropped, h.product
+	report.Product = h.product
 	if id != "" {
 		report.Instance = id
 	}
@@ -222,19 +244,23 @@ func (h *Handler) record(r *http.Request, id string, b *buffers, result *Result)
 			return err
 		}
 	}
-	result.Nameless = report.Instance == ""
 	var lines []byte
-	if h.lines != nil && !result.Nameless {
+	if h.lines != nil && report.Instance != "" {
 		b.lines = h.lines(b.lines[:0], report)
 		lines = b.lines
 	}
+	return take(report, lines)
+}
+
+// record has a report recorded.
+func (h *Handler) record(ctx context.Context, report rollup.Report, lines []byte, result *Result) error {
 	if len(report.Samples) == 0 && h.product == rollup.Cozystack {
 		return nil
 	}
 	// A sender that goes away does not end the recorder's work, so its report must
 	// not give back its place in the budget before that. A sender that has only
 	// closed its own side looks the same, and still reads the answer.
-	err = h.recorder.Record(context.WithoutCancel(r.Context()), report, lines)
+	err := h.recorder.Record(context.WithoutCancel(ctx), report, lines)
 	if !result.Nameless {
 		result.Samples = len(report.Samples)
 	}

@@ -42,20 +42,30 @@ func NewParser(limits Limits, atOnce int) *Parser {
 // It takes all of a body or nothing: the error of a body with a bad line, or
 // over a limit, is a *Refusal.
 func (p *Parser) Parse(buf []rollup.Sample, body []byte) (samples []rollup.Sample, dropped int, err error) {
+	samples, err = p.parse(buf, body, func(string) { dropped++ })
+	if err != nil {
+		return nil, 0, err
+	}
+	return samples, dropped, nil
+}
+
+// parse does what [Parser.Parse] does. leftOut is told the metric of each sample that is
+// dropped, also of a body that is then refused.
+func (p *Parser) parse(buf []rollup.Sample, body []byte, leftOut func(metric string)) ([]rollup.Sample, error) {
 	s := <-p.scanners
 	var kept *scanner // not after an error, and not when it has grown
 	defer func() { p.scanners <- kept }()
 	if s == nil {
 		s = newScanner(p)
 	}
-	s.begin(buf)
+	s.begin(buf, leftOut)
 	if err := s.scan(body); err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	samples, dropped = s.samples, s.dropped
+	samples := s.samples
 	p.table.add(s.fresh)
 	if s.end() {
 		kept = s
 	}
-	return samples, dropped, nil
+	return samples, nil
 }

@@ -32,7 +32,9 @@ func (h *Handler) Of(p Product) (*Handler, error) {
 		return nil, fmt.Errorf("ingest: %w", err)
 	}
 	other := &Handler{pipeline: h.pipeline, product: p.Table.Name, lines: p.Lines}
-	other.format = inJSON{bodies: &h.bodies, decoder: decoder, product: p}
+	other.format = inJSON{bodies: &h.bodies, decoder: decoder, sessions: p.Table.Sessions, id: func(name string, day rollup.Date) (string, error) {
+		return p.Table.ID(p.Keys, name, day)
+	}}
 	if err := other.limitSenders("instance"); err != nil || h.senders == nil {
 		return other, err
 	}
@@ -42,9 +44,11 @@ func (h *Handler) Of(p Product) (*Handler, error) {
 
 // inJSON is the format of a product with a table: JSON, whose body says whose it is.
 type inJSON struct {
-	bodies  *bodyReader
-	decoder *product.Decoder
-	product Product
+	bodies   *bodyReader
+	decoder  *product.Decoder
+	sessions bool // the product's reports are those of sessions
+	// id returns the id of a name that reports on a day, "" of none.
+	id func(name string, day rollup.Date) (string, error)
 }
 
 func (inJSON) sender(*http.Request) (string, error) { return "", nil }
@@ -56,24 +60,27 @@ func (inJSON) most(body []byte) int { return bytes.Count(body, []byte{'"'})/2 + 
 
 // decode forgets the sender's name when it has hashed it. A session's report comes at the
 // day's start: no finer time of it may be kept.
-func (j inJSON) decode(r *http.Request, b *buffers, rest io.Reader, now func() time.Time) (report rollup.Report, dropped int, err error) {
+func (j inJSON) decode(r *http.Request, b *buffers, rest io.Reader, now func() time.Time, leftOut func(string)) (report rollup.Report, err error) {
 	decoded, err := j.decodeBody(r, b, rest)
 	if err != nil {
-		return report, 0, refusalOfReport(err)
+		return report, refusalOfReport(err)
+	}
+	for _, field := range decoded.LeftOut {
+		leftOut(field)
 	}
 	b.samples = decoded.Samples
 	id, received, err := j.identify(decoded.Name, now) // a body may have taken until the next day
-	if j.product.Table.Sessions {
+	if j.sessions {
 		received = rollup.DateOf(received).Start()
 	}
-	return rollup.Report{Instance: id, Received: received, Samples: decoded.Samples}, len(decoded.LeftOut), err
+	return rollup.Report{Instance: id, Received: received, Samples: decoded.Samples}, err
 }
 
 // identify returns the id of a name, and a time on the day that it is of.
 func (j inJSON) identify(name string, now func() time.Time) (id string, received time.Time, err error) {
 	for range 2 { // the day may end in between, and its key with it
 		received = now()
-		id, err = j.product.Table.ID(j.product.Keys, name, rollup.DateOf(received))
+		id, err = j.id(name, rollup.DateOf(received))
 		if err == nil || rollup.DateOf(now()) == rollup.DateOf(received) {
 			break
 		}
@@ -87,6 +94,15 @@ func (j inJSON) decodeBody(r *http.Request, b *buffers, rest io.Reader) (product
 	}
 	return j.decoder.DecodeFrom(b.samples[:0], io.MultiReader(bytes.NewReader(b.body), rest), r.Header.Get)
 }
+
+func (j inJSON) unkeyed() format {
+	j.id = placeholderID
+	return j
+}
+
+func (inJSON) whyLeftOut() string { return whyType }
+
+func (j inJSON) byDay() bool { return j.sessions }
 
 // taken suits all clients: Synapse logs an error unless there is JSON.
 func (inJSON) taken() string { return "{}" }

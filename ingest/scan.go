@@ -39,15 +39,16 @@ type scanner struct {
 	samples []rollup.Sample
 	sums    sums
 	lines   int // sample lines so far
-	dropped int
+	leftOut func(metric string)
 }
 
 func newScanner(p *Parser) *scanner {
 	return &scanner{limits: p.limits, table: p.table, seed: p.seed}
 }
 
-// begin readies the scanner for a body whose samples go into buf's memory.
-func (s *scanner) begin(buf []rollup.Sample) {
+// begin readies the scanner for a body whose samples go into buf's memory. leftOut is told
+// of each sample that is dropped for its name.
+func (s *scanner) begin(buf []rollup.Sample, leftOut func(metric string)) {
 	if g := s.table.generation.Load(); g != s.generation {
 		clear(s.next[:])
 		s.generation = g
@@ -55,7 +56,7 @@ func (s *scanner) begin(buf []rollup.Sample) {
 	s.last = &s.start
 	s.samples = buf[:0]
 	s.sums = sums{}
-	s.lines, s.dropped = 0, 0
+	s.lines, s.leftOut = 0, leftOut
 	s.seen.reset()
 }
 
@@ -63,7 +64,7 @@ func (s *scanner) begin(buf []rollup.Sample) {
 // enough to be kept.
 func (s *scanner) end() bool {
 	clear(s.fresh)
-	s.fresh, s.samples, s.exact = s.fresh[:0], nil, nil
+	s.fresh, s.samples, s.exact, s.leftOut = s.fresh[:0], nil, nil, nil
 	return s.lines <= keptLines
 }
 
@@ -158,7 +159,7 @@ func (s *scanner) lookup(spelling []byte) *series {
 // take adds a sample. Of a series that stands twice the higher value counts.
 func (s *scanner) take(e *series, value float64) {
 	if !e.allowed {
-		s.dropped++
+		s.leftOut(e.text.Metric())
 		return
 	}
 	if i := s.seen.index(e, s.samples); i < len(s.samples) {

@@ -44,7 +44,7 @@ func TestKnownSeriesCostNoAllocation(t *testing.T) {
 	bodies := append(shuffles(fullReport(t)), fullReport(t))
 	var samples []rollup.Sample
 	read := func(body []byte) {
-		s.begin(samples)
+		s.begin(samples, func(string) {})
 		if err := s.scan(body); err != nil {
 			t.Fatal(err)
 		}

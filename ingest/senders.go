@@ -70,7 +70,7 @@ func (l SenderLimits) withDefaults() SenderLimits {
 }
 
 // senders holds one token bucket per id, one per network that unknown ids came from, one
-// per network for what is yet to be read, one for all unknown ids, and the shares of half of
+// per network for what is yet to be read, one for its previews, one for all unknown ids, and the shares of half of
 // that. Its memory
 // is bounded by Tracked and TrackedNetworks. Ids and networks are kept as salted hashes only.
 type senders struct {
@@ -87,6 +87,7 @@ type senders struct {
 	buckets  *buckets
 	networks *buckets
 	unread   *buckets
+	previews *buckets
 	shares   *shares
 	unknown  *rate.Limiter
 }
@@ -105,6 +106,10 @@ func newSenders(limits SenderLimits, known func(id string) bool) (*senders, erro
 	if err != nil {
 		return nil, err
 	}
+	previews, err := newBuckets(limits.TrackedNetworks, limits.Every, limits.Burst)
+	if err != nil {
+		return nil, err
+	}
 	seed := maphash.MakeSeed()
 	shares, err := newShares(limits.TrackedNetworks, seed)
 	if err != nil {
@@ -119,6 +124,7 @@ func newSenders(limits SenderLimits, known func(id string) bool) (*senders, erro
 		buckets:  ids,
 		networks: networks,
 		unread:   unread,
+		previews: previews,
 		shares:   shares,
 		unknown:  rate.NewLimiter(rate.Every(limits.NewEvery), limits.NewBurst),
 	}, nil
@@ -158,6 +164,19 @@ func (s *senders) admitUnread(r *http.Request, now time.Time) error {
 	defer s.mu.Unlock()
 	if !s.unread.of(maphash.Comparable(s.seed, network)).AllowN(now, 1) {
 		return refuseSender("too many reports from one network", s.limits.NewEvery)
+	}
+	return nil
+}
+
+// admitPreview takes a token for a preview. Whose it would be is anybody's word, so that it
+// takes nothing of an id: a network previews as often as one sender reports, and all that come
+// from none do together.
+func (s *senders) admitPreview(r *http.Request, now time.Time) error {
+	network := networkOf(s.limits.Proxies.origin(r))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.previews.of(maphash.Comparable(s.seed, network)).AllowN(now, 1) {
+		return refuseSender("too many previews from one network", s.limits.Every)
 	}
 	return nil
 }

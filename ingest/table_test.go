@@ -104,7 +104,7 @@ func TestGuessesAreForgottenWithTheTable(t *testing.T) {
 	p.table = newTable(100, 1<<20)
 	s := newScanner(p)
 	read := func(body []byte) {
-		s.begin(nil)
+		s.begin(nil, func(string) {})
 		if err := s.scan(body); err != nil {
 			t.Fatal(err)
 		}

@@ -21,6 +21,7 @@ func (s *server) public() http.Handler {
 	e.HTTPErrorHandler = s.httpError
 	e.Use(inert, s.recovered, s.admitted)
 	s.registerReports(e)
+	s.registerPreviews(e)
 	overview.NewHandler(s.overview).Register(e)
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
 	e.GET("/readyz", s.ready)

@@ -205,6 +205,7 @@ func (s *server) buildIngest(env cli.Environment) error {
 		Parses:   cfg.maxParses,
 		OnResult: s.onReport,
 		Limits:   cfg.takes.Limits,
+		Bounds:   cfg.takes.Bounds,
 	})
 	return err
 }

@@ -1,15 +1,13 @@
 package overview
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
+	"github.com/cozystack/cozystack-telemetry-server/overview/httpanswer"
 	"github.com/cozystack/cozystack-telemetry-server/overview/published"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -20,13 +18,9 @@ type Answer struct {
 	// other one is nil.
 	Overview *published.Overview
 	Product  *published.ProductOverview
-	// JSON is the body, with a newline at its end; Gzip is the same compressed.
-	JSON, Gzip []byte
-	// ETag is weak: it names the content, in whichever encoding.
-	ETag string
-	// Settled is set when all months of the answer are final, so that it will
-	// hardly change.
-	Settled bool
+	// Answer is the JSON, with a newline at its end. It is settled when all of its months
+	// are final.
+	*httpanswer.Answer
 }
 
 // answerTTL bounds the use of a rendered answer: the list of applications
@@ -35,14 +29,14 @@ const answerTTL = 10 * time.Minute
 
 // build computes an answer. It runs under the Overview's own context, and all it
 // asks of vmselect shares one budget.
-func (o *Overview) build(q question) (leased[*Answer], error) {
+func (o *Overview) build(q Question) (leased[*Answer], error) {
 	none := leased[*Answer]{}
-	if q.product != rollup.Cozystack {
+	if q.Product != rollup.Cozystack {
 		return o.buildProduct(q)
 	}
 	asking, cancel := context.WithTimeout(o.base, o.cfg.QueryBudget)
 	defer cancel()
-	year, err := yearOf(q.month, func(id rollup.MonthID) (leased[rollup.Snapshot], error) {
+	year, err := yearOf(q.Month, func(id rollup.MonthID) (leased[rollup.Snapshot], error) {
 		return o.month(o.base, asking, id)
 	})
 	if err != nil {
@@ -68,7 +62,7 @@ func generatedAt(at time.Time) string { return at.UTC().Format(time.RFC3339) }
 type builder struct {
 	*Overview
 	asking context.Context
-	q      question
+	q      Question
 	year   []monthly[rollup.Snapshot]
 	validity
 }
@@ -120,10 +114,10 @@ func (b *builder) requested() published.Period {
 
 // period is the one of the last n months.
 func (b *builder) period(n int) (p published.Period) {
-	w := lastMonths(b.q.month, n)
+	w := lastMonths(b.q.Month, n)
 	data := known(b.year[len(b.year)-n:])
 	var until time.Time
-	if b.q.aggregate == Distinct {
+	if b.q.Aggregate == Distinct {
 		p, until = b.distinct(b.asking, w, data)
 	} else {
 		p = b.mean(w, data)
@@ -147,20 +141,5 @@ func render(c any, settled bool) (*Answer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("overview: %w", err)
 	}
-	body = append(body, '\n')
-	var zipped bytes.Buffer
-	z, err := gzip.NewWriterLevel(&zipped, gzip.BestCompression)
-	if err != nil {
-		return nil, fmt.Errorf("overview: %w", err)
-	}
-	// Writes to a buffer do not fail.
-	_, _ = z.Write(body)
-	_ = z.Close()
-	sum := sha256.Sum256(body)
-	return &Answer{
-		JSON:    body,
-		Gzip:    zipped.Bytes(),
-		ETag:    fmt.Sprintf(`W/"%x"`, sum[:12]),
-		Settled: settled,
-	}, nil
+	return &Answer{Answer: httpanswer.New(httpanswer.JSON, append(body, '\n'), settled)}, nil
 }

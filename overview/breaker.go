@@ -130,7 +130,7 @@ func (o *Overview) judge(a inquiry, longest time.Duration, cut bool, err error) 
 	case err == nil, o.base.Err() != nil: // the latter: the server is going down
 	case tooLong, !cut && longest >= o.cfg.QueryBudget/slowShare:
 		if o.breaker.fail(a, err) {
-			_ = o.tasks.start(func() { o.probe(a.size()) }) // fails after Close alone
+			_ = o.tasks.Start(func() { o.probe(a.size()) }) // fails after Close alone
 		}
 	}
 }

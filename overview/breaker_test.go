@@ -92,7 +92,7 @@ func TestDeadVMSelect(t *testing.T) {
 }
 
 // monthOf returns the period of the month that was asked for.
-func monthOf(t *testing.T, a *Answer) published.Period { return decode(t, a.JSON).Periods.Month }
+func monthOf(t *testing.T, a *Answer) published.Period { return decode(t, a.Body).Periods.Month }
 
 // A vmselect for which a year is too much is still asked for months.
 func TestYearIsTooMuch(t *testing.T) {
@@ -204,7 +204,7 @@ func TestUniqueCountIsTooSlow(t *testing.T) {
 			if err != nil || took > 0 {
 				t.Fatalf("%v after %s", err, took)
 			}
-			if n := decode(t, got.JSON).Periods.Year.UniqueClusters; n == nil || *n != 9 {
+			if n := decode(t, got.Body).Periods.Year.UniqueClusters; n == nil || *n != 9 {
 				t.Errorf("what the probe has learned is not used: %v", n)
 			}
 			if _, _, err := r.timed(t, "1999-12", Distinct); err != nil { // all figures of a year in 14 s

@@ -2,8 +2,11 @@ package overview
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
+
+	"github.com/cozystack/cozystack-telemetry-server/overview/tasks"
 )
 
 // leased is a value that holds for a time. A clock that was set back ends the
@@ -59,7 +62,7 @@ func (c *cache[K, V]) put(key K, l leased[V], since era) {
 
 // recall returns what is kept under a key, else what fn computes, once for all who ask
 // meanwhile; cached tells which.
-func recall[K comparable, V any](ctx context.Context, c *cache[K, V], f *flights[K, leased[V]], tasks *tasks, key K, now time.Time,
+func recall[K comparable, V any](ctx context.Context, c *cache[K, V], f *flights[K, leased[V]], tasks *tasks.Group, key K, now time.Time,
 	fn func() (leased[V], error),
 ) (l leased[V], cached bool, err error) {
 	l, since, ok := c.get(key, now)
@@ -106,8 +109,8 @@ type flight[V any] struct {
 }
 
 // do returns what fn returns, or the error of ctx if that ends first, or
-// errClosed once no task may start any more.
-func (f *flights[K, V]) do(ctx context.Context, tasks *tasks, key K, since era, fn func() (V, error)) (none V, err error) {
+// [tasks.ErrClosed] once no task may start any more.
+func (f *flights[K, V]) do(ctx context.Context, tasks *tasks.Group, key K, since era, fn func() (V, error)) (none V, err error) {
 	fl, err := f.join(tasks, flightKey[K]{key, since}, fn)
 	if err != nil {
 		return none, err
@@ -121,14 +124,14 @@ func (f *flights[K, V]) do(ctx context.Context, tasks *tasks, key K, since era, 
 }
 
 // join returns the flight under way, or starts it.
-func (f *flights[K, V]) join(tasks *tasks, key flightKey[K], fn func() (V, error)) (*flight[V], error) {
+func (f *flights[K, V]) join(tasks *tasks.Group, key flightKey[K], fn func() (V, error)) (*flight[V], error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if fl, ok := f.flights[key]; ok {
 		return fl, nil
 	}
 	fl := &flight[V]{landed: make(chan struct{})}
-	err := tasks.start(func() {
+	err := tasks.Start(func() {
 		fl.value, fl.err = fn()
 		f.mu.Lock()
 		delete(f.flights, key)
@@ -136,7 +139,7 @@ func (f *flights[K, V]) join(tasks *tasks, key flightKey[K], fn func() (V, error
 		close(fl.landed)
 	})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	if f.flights == nil {
 		f.flights = map[flightKey[K]]*flight[V]{}

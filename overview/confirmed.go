@@ -52,7 +52,7 @@ func (o *Overview) distinctConfirmed(f figures) *published.ConfirmedCounts {
 // public returns the period with the counts that were asked for. Where there are no
 // confirmed ones, it keeps those that were seen, and says so.
 func (b *builder) public(w window, p published.Period) published.Period {
-	if b.q.publish != Confirmed || p.Confirmed == nil {
+	if b.q.Publish != Confirmed || p.Confirmed == nil {
 		return p
 	}
 	p.Counts, p.Months, p.Published = p.Confirmed.Counts, p.Confirmed.Months, Confirmed

@@ -21,8 +21,8 @@
 //     counts a window of several months as one.
 //   - answer.go renders the answer once, with its gzip form and its ETag.
 //     overview.go is who is asked for it, with what cache.go remembers; all that is
-//     computed is a task (tasks.go), and ends with Close.
-//   - handler.go speaks HTTP, and collector.go stores the months that have ended
+//     computed is a task (overview/tasks), and ends with Close.
+//   - question.go reads what is asked, handler.go speaks HTTP, and collector.go stores the months that have ended
 //     without being asked to. recount.go counts a month anew, of which days were
 //     filled in, and exclusions.go those whose figures have clusters that are excluded
 //     now; compare.go holds a stored month against its rollups.

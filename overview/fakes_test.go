@@ -330,7 +330,7 @@ func (r *rig) ask(t testing.TB, month string, a Aggregate) published.Overview {
 	if err != nil {
 		t.Fatalf("%s: %v", month, err)
 	}
-	return decode(t, got.JSON)
+	return decode(t, got.Body)
 }
 
 func decode(t testing.TB, body []byte) (c published.Overview) {

@@ -97,7 +97,7 @@ func TestWhichSourceAnswers(t *testing.T) {
 				}
 			} else if err != nil {
 				t.Fatal(err)
-			} else if m := decode(t, got.JSON).Periods.Month; m.Source != tc.source || m.Clusters != tc.want {
+			} else if m := decode(t, got.Body).Periods.Month; m.Source != tc.source || m.Clusters != tc.want {
 				t.Errorf("%+v", m)
 			}
 			if finals := strings.Join(r.store.finals(), ","); finals != tc.final {
@@ -237,7 +237,7 @@ func TestAnotherMonthFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if y := decode(t, got.JSON).Periods.Year; y.Months != 1 || y.Complete || got.Settled {
+	if y := decode(t, got.Body).Periods.Year; y.Months != 1 || y.Complete || got.Settled {
 		t.Errorf("%+v", y)
 	}
 	r.store.snapshots[id-4] = rollup.Snapshot{Month: id - 4, Clusters: 3, Source: rollup.SourceVictoriaMetrics}

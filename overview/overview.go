@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cozystack/cozystack-telemetry-server/overview/tasks"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -32,13 +33,13 @@ type Overview struct {
 	// base ends with Close; the tasks run under it, not under a request.
 	base  context.Context
 	stop  context.CancelFunc
-	tasks tasks
+	tasks tasks.Group
 
 	breaker breaker
 
-	answerFlights flights[question, leased[*Answer]]
+	answerFlights flights[Question, leased[*Answer]]
 	monthFlights  flights[rollup.MonthID, leased[rollup.Snapshot]]
-	answers       cache[question, *Answer]
+	answers       cache[Question, *Answer]
 	months        cache[rollup.MonthID, rollup.Snapshot]
 	// those of other products than cozystack
 	productFlights flights[productMonth, leased[rollup.ProductSnapshot]]
@@ -48,14 +49,6 @@ type Overview struct {
 	// others: who asks for the present does not wait for the past.
 	running, ended keeper
 	tallies        tallies
-}
-
-// question is what a client may ask.
-type question struct {
-	product   string
-	month     rollup.MonthID
-	aggregate Aggregate
-	publish   Publish
 }
 
 // New returns an Overview over a store. It returns an error for a Config that
@@ -81,7 +74,7 @@ func New(store Store, apps Apps, cfg Config) (*Overview, error) {
 // more.
 func (o *Overview) Close() {
 	o.stop()
-	o.tasks.close()
+	o.tasks.Close()
 }
 
 // Forget drops all that was computed of records that are there no more. Call it after they
@@ -97,6 +90,13 @@ func (o *Overview) forget() {
 	o.answers.clear()
 }
 
+// Era returns a number that grows whenever what was computed before is dropped: whoever keeps
+// what is made of answers drops it too once it is another.
+func (o *Overview) Era() uint64 {
+	_, since, _ := o.answers.get(Question{}, time.Time{})
+	return uint64(since)
+}
+
 // rollupsTTL is the longest time that figures of the rollups are used.
 const rollupsTTL = time.Second
 
@@ -104,7 +104,7 @@ const rollupsTTL = time.Second
 // and must not be changed. Errors wrap [ErrNoData] or [ErrUnavailable], or are
 // that of ctx.
 func (o *Overview) Answer(ctx context.Context, month rollup.MonthID, aggregate Aggregate, publish Publish) (*Answer, error) {
-	return o.answer(ctx, question{rollup.Cozystack, month, aggregate, publish})
+	return o.Ask(ctx, Question{rollup.Cozystack, month, aggregate, publish})
 }
 
 // ProductAnswer does for another product than cozystack what Answer does. What can't be
@@ -117,14 +117,15 @@ func (o *Overview) ProductAnswer(ctx context.Context, product string, month roll
 	if err != nil {
 		return nil, err
 	}
-	return o.answer(ctx, question{p.Name, month, aggregate, Seen})
+	return o.Ask(ctx, Question{p.Name, month, aggregate, Seen})
 }
 
-func (o *Overview) answer(ctx context.Context, q question) (*Answer, error) {
+// Ask answers a question that [Overview.ParseQuestion] has read, as Answer does.
+func (o *Overview) Ask(ctx context.Context, q Question) (*Answer, error) {
 	l, cached, err := recall(ctx, &o.answers, &o.answerFlights, &o.tasks, q, o.cfg.Now(), func() (leased[*Answer], error) {
 		l, err := o.build(q)
 		if err != nil && !errors.Is(err, ErrNoData) {
-			o.cfg.Logger.Warn().Err(err).Str("product", q.product).Stringer("month", q.month).Msg("the overview can't be answered")
+			o.cfg.Logger.Warn().Err(err).Str("product", q.Product).Stringer("month", q.Month).Msg("the overview can't be answered")
 		}
 		return l, err
 	})

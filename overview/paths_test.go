@@ -74,7 +74,7 @@ func TestDistinctOfImportsWithoutVMSelect(t *testing.T) {
 			t.Fatalf("%s: %v", a, err)
 		}
 		want := map[Aggregate]int64{Average: 8, Distinct: 9}[a]
-		q := decode(t, got.JSON).Periods.Quarter
+		q := decode(t, got.Body).Periods.Quarter
 		if q.Clusters != want || q.Months != 3 || a == Distinct && (q.Complete || q.UniqueClusters != nil || got.Settled) {
 			t.Errorf("%s: settled %t, %+v", a, got.Settled, q)
 		}

@@ -29,20 +29,29 @@ func yearOf[S any](id rollup.MonthID, load func(rollup.MonthID) (leased[S], erro
 	if asked.leased, asked.err = load(id); asked.err != nil {
 		return nil, asked.err
 	}
+	return year, loadMonths(year[:n-1], id-n+1, load)
+}
+
+// loadMonths loads the months from one on, some at a time. One may be without data, or
+// unseen; one that has been seen is not left out.
+func loadMonths[S any](months []monthly[S], from rollup.MonthID, load func(rollup.MonthID) (leased[S], error)) error {
 	var g errgroup.Group
 	g.SetLimit(monthsAtOnce)
-	for i := range n - 1 {
+	for i := range months {
 		g.Go(func() error {
-			m := &year[i]
-			m.leased, m.err = load(id - rollup.MonthID(n-1-i))
-			if m.err != nil && !errors.Is(m.err, ErrNoData) && !errors.Is(m.err, errUnseen) {
+			m := &months[i]
+			m.leased, m.err = load(from + rollup.MonthID(i))
+			if m.err != nil && !isUnknown(m.err) {
 				return m.err
 			}
 			return nil
 		})
 	}
-	return year, g.Wait()
+	return g.Wait()
 }
+
+// isUnknown tells whether an error says of a month that nothing is known of it.
+func isUnknown(err error) bool { return errors.Is(err, ErrNoData) || errors.Is(err, errUnseen) }
 
 // known returns the months that there are.
 func known[S any](months []monthly[S]) (data []S) {

@@ -13,19 +13,19 @@ import (
 type productBuilder struct {
 	*Overview
 	product product.Product
-	q       question
+	q       Question
 	year    []monthly[rollup.ProductSnapshot]
 	validity
 }
 
 // buildProduct does for another product than cozystack what build does.
-func (o *Overview) buildProduct(q question) (leased[*Answer], error) {
+func (o *Overview) buildProduct(q Question) (leased[*Answer], error) {
 	none := leased[*Answer]{}
-	p, err := o.productOf(q.product)
+	p, err := o.productOf(q.Product)
 	if err != nil {
 		return none, err
 	}
-	year, err := yearOf(q.month, func(id rollup.MonthID) (leased[rollup.ProductSnapshot], error) {
+	year, err := yearOf(q.Month, func(id rollup.MonthID) (leased[rollup.ProductSnapshot], error) {
 		return o.productMonth(o.base, p, id)
 	})
 	if err != nil {
@@ -33,9 +33,9 @@ func (o *Overview) buildProduct(q question) (leased[*Answer], error) {
 	}
 	now := o.cfg.Now()
 	b := &productBuilder{Overview: o, product: p, q: q, year: year}
-	b.validity = hold(now, year, func(s rollup.ProductSnapshot) bool { return s.Final && !b.isStale(s) })
+	b.validity = hold(now, year, b.isSettled)
 	c := published.ProductOverview{
-		GeneratedAt: generatedAt(year[len(year)-1].value.CollectedAt), Product: p.Name, Aggregate: q.aggregate,
+		GeneratedAt: generatedAt(year[len(year)-1].value.CollectedAt), Product: p.Name, Aggregate: q.Aggregate,
 		Periods: published.Periods[published.ProductPeriod]{Month: b.period(1), Quarter: b.period(3), Year: b.period(12)},
 	}
 	a, err := render(c, b.isLasting(now))
@@ -47,8 +47,8 @@ func (o *Overview) buildProduct(q question) (leased[*Answer], error) {
 
 // period is the one of the last n months.
 func (b *productBuilder) period(n int) published.ProductPeriod {
-	w, data := lastMonths(b.q.month, n), known(b.year[len(b.year)-n:])
-	if n > 1 && b.q.aggregate == Distinct {
+	w, data := lastMonths(b.q.Month, n), known(b.year[len(b.year)-n:])
+	if n > 1 && b.q.Aggregate == Distinct {
 		p, until := b.distinct(w, data)
 		b.until = earliest(b.until, until)
 		return p
@@ -115,6 +115,8 @@ func (b *productBuilder) covers(s rollup.ProductSnapshot) bool {
 	return !s.CollectedAt.Before(s.Month.End()) && !b.isStale(s) &&
 		s.DaysWithData == s.Month.Days() && b.seesAll(s.Source)
 }
+
+func (b *productBuilder) isSettled(s rollup.ProductSnapshot) bool { return s.Final && !b.isStale(s) }
 
 func (b *productBuilder) isStale(s rollup.ProductSnapshot) bool {
 	return b.store.Exclusions(s.Product).Stale(s.Ranked())

@@ -121,7 +121,7 @@ func (r *productRig) ask(name, month string, a Aggregate) (c published.ProductOv
 	r.Helper()
 	answer, err := r.ProductAnswer(r.Context(), name, monthID(r, month), a)
 	if err == nil {
-		err = json.Unmarshal(answer.JSON, &c)
+		err = json.Unmarshal(answer.Body, &c)
 	}
 	if err != nil {
 		r.Fatalf("%s of %s, %s: %v", month, name, a, err)
@@ -297,8 +297,8 @@ func TestProductExclusions(t *testing.T) {
 			}
 		}
 		answer, err := r.ProductAnswer(t.Context(), "kubeatlas", monthID(t, "2026-04"), Average)
-		if sessions && err != nil || !sessions && err == nil && !strings.Contains(string(answer.JSON), `"instances":0`) {
-			t.Errorf("%s: %v %s", what, err, answer.JSON)
+		if sessions && err != nil || !sessions && err == nil && !strings.Contains(string(answer.Body), `"instances":0`) {
+			t.Errorf("%s: %v %s", what, err, answer.Body)
 		}
 	}
 	check("before", 3, true)

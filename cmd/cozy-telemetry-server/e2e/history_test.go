@@ -168,7 +168,7 @@ func ask(t *testing.T, o *overview.Overview, id rollup.MonthID, aggregate overvi
 		t.Fatal(err)
 	}
 	var content struct{ Periods periods }
-	if err := json.Unmarshal(answer.JSON, &content); err != nil {
+	if err := json.Unmarshal(answer.Body, &content); err != nil {
 		t.Fatal(err)
 	}
 	return content.Periods

@@ -114,7 +114,7 @@ func answerFrom(ctx context.Context, s *store.Store, env cli.Environment, produc
 	if err != nil {
 		return nil, err
 	}
-	return answer.JSON, nil
+	return answer.Body, nil
 }
 
 // overviewOf answers from a file alone.

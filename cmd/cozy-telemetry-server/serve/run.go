@@ -65,6 +65,7 @@ func (s *server) start(ctx context.Context, loops *errgroup.Group) {
 
 // close mirrors what changed last and closes the file.
 func (s *server) close() error {
+	s.site.Close()
 	s.overview.Close()
 	if s.mirror != nil {
 		s.syncLast()

@@ -24,6 +24,7 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/ingest/forward"
 	"github.com/cozystack/cozystack-telemetry-server/overview"
 	"github.com/cozystack/cozystack-telemetry-server/overview/mirror"
+	"github.com/cozystack/cozystack-telemetry-server/overview/site"
 	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -40,6 +41,7 @@ type server struct {
 	unlockMirror func()         // nil while it is not locked
 	apps         *appsource.Source
 	overview     *overview.Overview
+	site         *site.Site
 	ingest       *ingest.Handler            // of Cozystack, and what the others share
 	handlers     map[string]*ingest.Handler // of the products that are on
 	routes       map[string]route           // of reports, by path
@@ -112,7 +114,7 @@ func (c Config) folders() map[string]string {
 // build builds the parts upon the open file, each upon those before it.
 func (s *server) build(env cli.Environment) error {
 	for _, part := range []func(cli.Environment) error{
-		s.buildIdentity, s.buildMirror, s.buildOverview, s.buildBackups, s.buildIngest, s.buildProducts,
+		s.buildIdentity, s.buildMirror, s.buildOverview, s.buildSite, s.buildBackups, s.buildIngest, s.buildProducts,
 	} {
 		if err := part(env); err != nil {
 			return err

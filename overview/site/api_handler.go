@@ -1,0 +1,145 @@
+package site
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/cozystack/cozystack-telemetry-server/overview"
+	"github.com/cozystack/cozystack-telemetry-server/overview/httpanswer"
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// Register adds the routes. They take every method, so that every answer carries the header
+// that lets pages of other sites read it.
+func (s *Site) Register(e *echo.Echo) {
+	for path, get := range map[string]http.HandlerFunc{
+		"/api/history":   s.data(s.parseHistory, "history.json", renderHistory),
+		"/api/breakdown": s.data(s.parseMonth, "breakdown.json", asJSON((*Publication).Breakdown)),
+		"/api/adoption":  s.data(s.parseNow, "adoption.json", asJSON((*Publication).Adoption)),
+		"/api/retention": s.data(s.parseNow, "retention.json", asJSON((*Publication).Retention)),
+	} {
+		answer := echo.WrapHandler(httpanswer.Resource(get))
+		e.Any(path, answer)
+		e.RouteNotFound(path, answer)
+	}
+}
+
+// parser reads what a request asks for. Its errors are [overview.BadQuestion].
+type parser func(*http.Request) (Key, error)
+
+// renderer makes a form of a publication.
+type renderer func(context.Context, *Publication) (*httpanswer.Answer, error)
+
+// data answers with a form of the publication that a request asks for.
+func (s *Site) data(parse parser, name string, render renderer) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		key, err := parse(r)
+		var a *httpanswer.Answer
+		if err == nil {
+			p := s.Publication(key)
+			a, err = p.form(r.Context(), name, func(ctx context.Context) (*httpanswer.Answer, error) { return render(ctx, p) })
+		}
+		if err != nil {
+			httpanswer.Refuse(w, overview.StatusOf(err), overview.TextOf(err, key.Month.String()))
+			return
+		}
+		a.Write(w, r)
+	}
+}
+
+// asJSON renders a part as it is.
+func asJSON[T any](part func(*Publication, context.Context) (T, error)) renderer {
+	return func(ctx context.Context, p *Publication) (*httpanswer.Answer, error) {
+		value, err := part(p, ctx)
+		if err != nil {
+			return nil, err
+		}
+		return toJSON(value, false)
+	}
+}
+
+func toJSON(value any, settled bool) (*httpanswer.Answer, error) {
+	body, err := json.Marshal(value)
+	if err != nil {
+		return nil, fmt.Errorf("site: %w", err)
+	}
+	return httpanswer.New(httpanswer.JSON, append(body, '\n'), settled), nil
+}
+
+// renderHistory is the one of the product that is asked for.
+func renderHistory(ctx context.Context, p *Publication) (*httpanswer.Answer, error) {
+	h, err := p.History(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case h.Product != nil:
+		return toJSON(h.Product, h.Settled)
+	}
+	return toJSON(h.Cozystack, h.Settled)
+}
+
+// parseMonth reads year and month.
+func (s *Site) parseMonth(r *http.Request) (Key, error) {
+	q, err := s.overview.ParseQuestion(r.URL.Query())
+	return KeyOf(q), err
+}
+
+// parseNow is the month that is running.
+func (s *Site) parseNow(r *http.Request) (Key, error) {
+	q, err := s.overview.ParseChoices(r.URL.Query(), s.now())
+	return KeyOf(q), err
+}
+
+// now is the month that is running.
+func (s *Site) now() rollup.MonthID { return rollup.MonthOf(s.cfg.Now()) }
+
+// mostMonths is the longest history that is answered.
+const mostMonths = 120
+
+// parseHistory reads from and to. Without from it is two years, without to they end now.
+func (s *Site) parseHistory(r *http.Request) (key Key, err error) {
+	params := r.URL.Query()
+	to := s.now()
+	if text := params.Get("to"); text != "" {
+		if to, err = parseEnd("to", text, s.now()); err != nil {
+			return key, err
+		}
+	}
+	q, err := s.overview.ParseChoices(params, to)
+	if err != nil {
+		return key, err
+	}
+	key = KeyOf(q)
+	if text := params.Get("from"); text != "" {
+		key.From, err = parseEnd("from", text, s.now())
+	}
+	switch {
+	case err != nil:
+		return key, err
+	case key.From > to:
+		return key, badQuestion("from is after to")
+	case to-key.From >= mostMonths:
+		return key, badQuestion(fmt.Sprintf("at most %d months can be asked for at once", mostMonths))
+	}
+	return key, nil
+}
+
+// parseEnd reads the first or last month of a history.
+func parseEnd(name, text string, now rollup.MonthID) (rollup.MonthID, error) {
+	month, err := rollup.ParseMonth(text)
+	switch {
+	case err != nil || month < firstMonth():
+		return 0, badQuestion(fmt.Sprintf("invalid %s parameter: it is a month such as 2026-03, from %s on", name, firstMonth()))
+	case month > now:
+		return 0, badQuestion(name + " is in the future")
+	}
+	return month, nil
+}
+
+func badQuestion(text string) error {
+	return &overview.BadQuestion{Status: http.StatusBadRequest, Text: text}
+}

@@ -1,0 +1,41 @@
+package site
+
+import (
+	"context"
+
+	"github.com/cozystack/cozystack-telemetry-server/overview"
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// countHistory counts the history. The month of the question is as the overview of this very
+// publication has it: reports may have come in between.
+func (p *Publication) countHistory(ctx context.Context) (*History, error) {
+	a, err := p.Overview(ctx)
+	if err != nil && overview.StatusOf(err) != 404 {
+		return nil, err
+	}
+	if p.Product != rollup.Cozystack {
+		return p.countProductHistory(ctx, a)
+	}
+	h, settled, err := p.site.overview.History(ctx, p.From, p.Month, p.Publish)
+	if err != nil {
+		return nil, err
+	}
+	if last := &h.Months[len(h.Months)-1]; a != nil {
+		*last = overview.HistoryRow(p.Month, a.Overview.Periods.Month, last.DaysWithData)
+		h.GeneratedAt = max(h.GeneratedAt, a.Overview.GeneratedAt)
+	}
+	return &History{Cozystack: h, Settled: settled}, nil
+}
+
+func (p *Publication) countProductHistory(ctx context.Context, a *overview.Answer) (*History, error) {
+	h, settled, err := p.site.overview.ProductHistory(ctx, p.Product, p.From, p.Month)
+	if err != nil {
+		return nil, err
+	}
+	if last := &h.Months[len(h.Months)-1]; a != nil && last.DaysWithData != nil {
+		*last = overview.ProductHistoryRow(p.Month, a.Product.Periods.Month, *last.DaysWithData)
+		h.GeneratedAt = max(h.GeneratedAt, a.Product.GeneratedAt)
+	}
+	return &History{Product: h, Settled: settled}, nil
+}

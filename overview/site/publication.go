@@ -1,0 +1,206 @@
+package site
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/cozystack/cozystack-telemetry-server/overview"
+	"github.com/cozystack/cozystack-telemetry-server/overview/httpanswer"
+	"github.com/cozystack/cozystack-telemetry-server/overview/published"
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// Key says what a [Publication] is of.
+type Key struct {
+	overview.Question
+	// From is the first month of the history, which ends with the month of the question.
+	From rollup.MonthID
+}
+
+// historyMonths are those of a history that is not asked for otherwise.
+const historyMonths = 24
+
+// KeyOf is the key of a question, with a history of two years.
+func KeyOf(q overview.Question) Key {
+	return Key{q, max(q.Month-historyMonths+1, firstMonth())}
+}
+
+// firstMonth is the first one that can be asked for.
+func firstMonth() rollup.MonthID { return rollup.NewMonth(overview.FirstYear, time.January) }
+
+// Publication is all that is published of a month. Its parts are counted when they are first
+// asked for, and then are what they are for as long as it lives. Its methods may be called
+// concurrently; what they return is shared and must not be changed.
+type Publication struct {
+	Key
+	site  *Site
+	era   uint64 // of the overview, when it was begun
+	begun time.Time
+
+	overview  part[*overview.Answer]
+	history   part[*History]
+	breakdown part[*published.Breakdown]
+	adoption  part[*published.Adoption]
+	retention part[*published.Retention]
+
+	mu sync.Mutex
+	// until is how long it lives by what is counted of it; counting is how much is just
+	// being counted, and failed is set where some of it could not be.
+	until    time.Time
+	counting int
+	failed   bool
+	forms    map[string]*part[*httpanswer.Answer]
+}
+
+// History is that of Cozystack, or of the product that the question is of: the other one is
+// nil.
+type History struct {
+	Cozystack *published.History
+	Product   *published.ProductHistory
+	// Settled is set where it will hardly change.
+	Settled bool
+}
+
+// Parts are all parts of a publication. One that could not be counted is nil.
+type Parts struct {
+	// Overview is set for Cozystack, Product for another product.
+	Overview *published.Overview
+	Product  *published.ProductOverview
+	// OverviewErr says why there is neither, by the errors of package overview.
+	OverviewErr error
+	History     History
+	Breakdown   *published.Breakdown
+	Adoption    *published.Adoption
+	Retention   *published.Retention
+}
+
+// Parts counts all parts at once, and waits for them no longer than ctx.
+func (p *Publication) Parts(ctx context.Context) (all Parts, err error) {
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		var a *overview.Answer
+		if a, all.OverviewErr = p.Overview(ctx); a != nil {
+			all.Overview, all.Product = a.Overview, a.Product
+		}
+	})
+	wg.Go(func() {
+		if h, err := p.History(ctx); err == nil {
+			all.History = *h
+		}
+	})
+	wg.Go(func() { all.Breakdown, _ = p.Breakdown(ctx) })
+	wg.Go(func() { all.Adoption, _ = p.Adoption(ctx) })
+	wg.Go(func() { all.Retention, _ = p.Retention(ctx) })
+	wg.Wait()
+	return all, ctx.Err()
+}
+
+// Overview returns the figures of the month. Errors are those of package overview.
+func (p *Publication) Overview(ctx context.Context) (*overview.Answer, error) {
+	return counted(ctx, p, &p.overview, func(ctx context.Context) (*overview.Answer, error) {
+		return p.site.overview.Ask(ctx, p.Question)
+	})
+}
+
+// History returns the months from From on. That of the question is the one of the overview.
+func (p *Publication) History(ctx context.Context) (*History, error) {
+	return counted(ctx, p, &p.history, p.countHistory)
+}
+
+// errNotCozystack is the error of what only Cozystack has.
+var errNotCozystack = &overview.BadQuestion{Status: 404, Text: "only cozystack has a breakdown, adoption and retention; leave product away"}
+
+// Breakdown returns what the clusters of the month are made of.
+func (p *Publication) Breakdown(ctx context.Context) (*published.Breakdown, error) {
+	if p.Product != rollup.Cozystack {
+		return nil, errNotCozystack
+	}
+	return counted(ctx, p, &p.breakdown, func(ctx context.Context) (*published.Breakdown, error) {
+		return p.site.census.Breakdown(ctx, p.Month)
+	})
+}
+
+// Adoption returns how fast versions are taken up, as it is now.
+func (p *Publication) Adoption(ctx context.Context) (*published.Adoption, error) {
+	if p.Product != rollup.Cozystack {
+		return nil, errNotCozystack
+	}
+	return counted(ctx, p, &p.adoption, p.site.census.Adoption)
+}
+
+// Retention returns how long clusters stay, as it is now.
+func (p *Publication) Retention(ctx context.Context) (*published.Retention, error) {
+	if p.Product != rollup.Cozystack {
+		return nil, errNotCozystack
+	}
+	return counted(ctx, p, &p.retention, p.site.census.Retention)
+}
+
+// form returns what render makes of the publication, under a name for as long as the
+// publication lives. There are few names.
+func (p *Publication) form(ctx context.Context, name string, render func(context.Context) (*httpanswer.Answer, error)) (*httpanswer.Answer, error) {
+	p.mu.Lock()
+	f := p.forms[name]
+	if f == nil {
+		f = new(part[*httpanswer.Answer])
+		p.forms[name] = f
+	}
+	p.mu.Unlock()
+	return f.get(ctx, &p.site.tasks, func() (*httpanswer.Answer, error) { return render(p.site.base) })
+}
+
+// counted returns a part, and lets the publication live by how long it took.
+func counted[T any](ctx context.Context, p *Publication, of *part[T], count func(context.Context) (T, error)) (T, error) {
+	return of.get(ctx, &p.site.tasks, func() (value T, err error) {
+		begun := p.begin()
+		defer func() { p.end(begun, err) }()
+		value, err = caught(func() (T, error) { return count(p.site.base) })
+		return value, err
+	})
+}
+
+const (
+	// shortestLife is how old figures of the rollups may be, longestLife how old anything.
+	shortestLife, longestLife = time.Second, time.Minute
+	// restShare is how many times as long as it took a publication lives, so that what is
+	// counted anew leaves most of the machine to others.
+	restShare = 10
+)
+
+func (p *Publication) begin() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.counting++
+	return p.site.cfg.Now()
+}
+
+func (p *Publication) end(begun time.Time, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.counting--
+	now := p.site.cfg.Now()
+	if err != nil {
+		p.failed = true
+		if !errors.Is(err, overview.ErrNoData) {
+			p.site.warn(err, p.Key)
+		}
+	}
+	if p.failed { // it is tried again soon
+		p.until = now.Add(shortestLife)
+		return
+	}
+	life := min(restShare*now.Sub(begun), longestLife)
+	if until := p.begun.Add(life); until.After(p.until) {
+		p.until = until
+	}
+}
+
+// lives tells whether it is still what is published. While something is counted of it that
+// is waited for, not counted twice. A clock that was set back ends it too.
+func (p *Publication) lives(now time.Time, era uint64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.era == era && !now.Before(p.begun) && (p.counting > 0 || now.Before(p.until))
+}

@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"embed"
+	"errors"
 	"fmt"
 	"html/template"
 	"slices"
@@ -57,6 +58,45 @@ type frame struct {
 	Title, Description string
 	// Here is the path of the page, for the link to it.
 	Here string
+}
+
+// Render makes the page of figures. It needs an Overview or a Product.
+func (r *Renderer) Render(p Page) ([]byte, error) {
+	if p.Overview == nil && p.Product == nil {
+		return nil, errNothing
+	}
+	return r.execute("page", p.view())
+}
+
+// RenderEmbed makes the main figures of a page alone, for frames of other sites.
+func (r *Renderer) RenderEmbed(p Page) ([]byte, error) {
+	if p.Overview == nil && p.Product == nil {
+		return nil, errNothing
+	}
+	return r.execute("embed", p.view())
+}
+
+var errNothing = errors.New("web: a page of neither an overview nor a product")
+
+// Message is a page that says what is wrong, or missing, and what to do.
+type Message struct {
+	// Title is short, Text a sentence or two.
+	Title, Text string
+	// Code is a command to copy, "" for none.
+	Code string
+	// Links lead on.
+	Links []MessageLink
+}
+
+// MessageLink leads on from a message.
+type MessageLink struct{ Text, Href string }
+
+// RenderMessage makes the page of a message.
+func (r *Renderer) RenderMessage(m Message) ([]byte, error) {
+	return r.execute("message", struct {
+		frame
+		Message
+	}{frame{Title: m.Title}, m})
 }
 
 // RenderDocument makes a page of prose. The body is trusted to be safe HTML. Its headings

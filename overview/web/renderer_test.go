@@ -57,3 +57,9 @@ func TestPagesAskForAssetsThatAreThere(t *testing.T) {
 		t.Errorf("the page asks for %d assets, and there are %d", n, len(r.Assets()))
 	}
 }
+
+func TestPageOfNothingIsAnError(t *testing.T) {
+	if _, err := renderer(t).Render(web.Page{}); err == nil {
+		t.Error("it is made")
+	}
+}

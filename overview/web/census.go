@@ -1,0 +1,66 @@
+package web
+
+import (
+	"slices"
+
+	"github.com/cozystack/cozystack-telemetry-server/overview/published"
+)
+
+// adoption shows how fast versions are taken up.
+func (p *Page) adoption() section {
+	s := section{ID: "adoption", Title: "Adoption of new versions"}
+	a := p.Adoption
+	switch {
+	case a == nil:
+		s.Missing = "This can't be told at the moment."
+		return s
+	case len(a.Versions) == 0:
+		s.Missing = "No version has been run by " + plural(a.MinShare, "confirmed cluster", "confirmed clusters") + " yet."
+		return s
+	}
+	s.Lead = "How many days after its first report 10, 50 and 90\u00a0% of the active confirmed clusters ran a version or a newer one. " +
+		"Today these are " + plural(a.Clusters, "cluster", "clusters") + "."
+	t := &table{
+		Caption: "Versions of Cozystack, the newest first",
+		Heads:   []string{"Version", "First report", "Run it, or a newer one", "10\u00a0% after", "50\u00a0% after", "90\u00a0% after", "Upgraded to it", "Median upgrade after"},
+	}
+	for _, v := range a.Versions {
+		t.Rows = append(t.Rows, row{head{Text: v.Version}, []cell{
+			{Text: v.FirstReport, Time: v.FirstReport}, part(&v.Clusters, a.Clusters),
+			days(v.DaysTo10), days(v.DaysTo50), days(v.DaysTo90), count(v.Upgraded), days(v.MedianDays),
+		}})
+	}
+	s.Figures = []figure{{ID: "adoption-figure", Table: t, Wide: true}}
+	return s
+}
+
+// retention shows how long clusters stay.
+func (p *Page) retention() section {
+	s := section{ID: "retention", Title: "How long clusters stay"}
+	r := p.Retention
+	switch {
+	case r == nil:
+		s.Missing = "This can't be told at the moment."
+		return s
+	case len(r.Months) == 0:
+		s.Missing = "It takes a month that has ended to tell this."
+		return s
+	}
+	s.Lead = "Of the confirmed clusters that were first seen in a month, how many were still seen 1, 3, 6 and 12 months later. " +
+		"Where the month in question has not ended, or fewer than " + plural(r.MinShare, "cluster", "clusters") + " joined, nothing is told."
+	t := &table{
+		Caption: "Clusters by the month in which they were first seen, the newest first",
+		Heads:   []string{"First seen", "Joined", "After 1 month", "After 3 months", "After 6 months", "After 12 months", "Left in the month"},
+	}
+	for _, c := range slices.Backward(r.Months) {
+		t.Rows = append(t.Rows, row{monthHead(c.Month, ""), cohortCells(c)})
+	}
+	s.Figures = []figure{{ID: "retention-figure", Table: t, Wide: true}}
+	return s
+}
+
+func cohortCells(c published.Cohort) []cell {
+	return []cell{
+		count(c.Joined), part(c.After1, c.Joined), part(c.After3, c.Joined), part(c.After6, c.Joined), part(c.After12, c.Joined), counted(c.Left),
+	}
+}

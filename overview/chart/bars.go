@@ -1,6 +1,9 @@
 package chart
 
-import "html/template"
+import (
+	"html/template"
+	"strings"
+)
 
 // Row is a bar.
 type Row struct {
@@ -26,6 +29,7 @@ const (
 	barTop    = 20 // below the top of a row
 	barHeight = 10
 	lineRoom  = 20 // of a line of text below the rows
+	shareRoom = 62 // beside the figures: 100.0 %
 )
 
 const (
@@ -38,8 +42,12 @@ const (
 
 // SVG draws the rows. It is safe for any label and any value.
 func (c Bars) SVG() template.HTML {
+	if c.Unfinished {
+		c.Unit = strings.TrimSpace(c.Unit + " so far")
+	}
 	rows, more := c.shown()
-	bottom := axisRoom + float64(len(rows)*rowHeight)
+	top := c.axisRoom()
+	bottom := top + float64(len(rows)*rowHeight)
 	height := bottom + lineRoom
 	if more > 0 {
 		height += lineRoom
@@ -48,7 +56,7 @@ func (c Bars) SVG() template.HTML {
 	d := new(drawing)
 	c.begin(d, "chart-bars", height, c.words())
 	if len(rows) == 0 {
-		nothing(d, axisRoom+textRise)
+		nothing(d, top+textRise)
 		return d.html()
 	}
 	values := make([]Value, len(rows))
@@ -56,9 +64,9 @@ func (c Bars) SVG() template.HTML {
 		values[i] = r.Value
 	}
 	axis := scaleFor(values)
-	c.grid(d, axis, bottom)
+	grid(d, axis, top+barTop-3, bottom)
 	for i, r := range rows {
-		c.row(d, r, axis, axisRoom+float64(i*rowHeight))
+		c.row(d, r, axis, top+float64(i*rowHeight))
 	}
 	if more > 0 {
 		d.text("text", itoa(more)+" more in the table", class("chart-note"), px("y", height-6))
@@ -83,24 +91,18 @@ func (c Bars) shown() (rows []Row, more int) {
 }
 
 // grid draws the lines of the axis where there are bars, so that none runs through a text.
-func (c Bars) grid(d *drawing, axis scale, bottom float64) {
-	const top = axisRoom + barTop - 3
+func grid(d *drawing, axis scale, top, bottom float64) {
 	for i := range axis.steps + 1 {
 		x := barsWidth * float64(i) / float64(axis.steps)
-		name := "chart-grid"
-		if i == 0 {
-			name = "chart-base"
-		}
-		d.empty("line", class(name), percent("x1", x), percent("x2", x), px("y1", top), px("y2", bottom),
-			at("stroke", "currentColor"), at("stroke-opacity", gridOpacity),
-			at("stroke-dasharray", short(barHeight+6)+" "+short(rowHeight-barHeight-6)))
+		d.empty("line", append(gridLook(i), percent("x1", x), percent("x2", x), px("y1", top), px("y2", bottom),
+			at("stroke-dasharray", short(barHeight+6)+" "+short(rowHeight-barHeight-6)))...)
 		anchor := "middle"
 		if i == 0 {
 			anchor = "start"
 		} else if i == axis.steps {
 			anchor = "end"
 		}
-		d.text("text", scaled(axis.tick(i), 2), class("chart-tick"), percent("x", x), px("y", bottom+12), at("text-anchor", anchor))
+		d.text("text", scaled(axis.tick(i), 2), class("chart-tick"), percent("x", x), px("y", bottom+12), at("text-anchor", anchor), px("font-size", tickSize))
 	}
 }
 
@@ -112,18 +114,7 @@ func (c Bars) row(d *drawing, r Row, axis scale, top float64) {
 	d.begin("g", append([]attribute{class(name), at("data-label", r.Label), at("data-text", c.sentence(r))}, valueData(r.Value)...)...)
 	defer d.end()
 	d.text("title", c.sentence(r))
-	figure, share := "unknown", ""
-	if r.Value.known {
-		figure, share = brief(r.Value.n), shareOf(r.Value, c.Whole)
-	}
-	room := float64(Narrowest)/fontSize - widthOf(figure) - widthOf(share) - 2
-	d.text("text", apart(fit(r.Label, room)), class("chart-label"), px("y", top+textRise))
-	d.begin("text", percent("x", 100), px("y", top+textRise), at("text-anchor", "end"))
-	d.text("tspan", figure, class("chart-value"))
-	if share != "" {
-		d.text("tspan", share, class("chart-share"), px("dx", 6))
-	}
-	d.end()
+	c.texts(d, r, top+textRise)
 	if r.Value.known && r.Value.n > 0 {
 		width := max(leastBar, barsWidth*axis.of(r.Value.n))
 		d.empty("rect", append([]attribute{class("chart-bar"), px("y", top+barTop), percent("width", width),
@@ -131,11 +122,29 @@ func (c Bars) row(d *drawing, r Row, axis scale, top float64) {
 	}
 }
 
+// texts writes what a row is of on the left, and its figures on the right.
+func (c Bars) texts(d *drawing, r Row, y float64) {
+	figure, share := "unknown", ""
+	if r.Value.known {
+		figure, share = brief(r.Value.n), shareOf(r.Value, c.Whole)
+	}
+	figures := float64(0) // where they end, in pixels from the right
+	if c.Whole.known {
+		figures = shareRoom
+	}
+	room := (Narrowest-figures)/textSize - widthOf(figure) - 1
+	d.text("text", apart(fit(r.Label, room)), class("chart-label"), px("y", y))
+	d.text("text", figure, class("chart-value"), percent("x", 100), px("dx", -figures), px("y", y), at("text-anchor", "end"))
+	if share != "" {
+		d.text("text", share, class("chart-share"), percent("x", 100), px("y", y), at("text-anchor", "end"))
+	}
+}
+
 // filling tells by form what is folded and what is not over.
 func (c Bars) filling(r Row) []attribute {
 	switch {
 	case c.Unfinished:
-		return []attribute{at("fill", "currentColor"), at("fill-opacity", ".35"), at("stroke", "currentColor"), at("stroke-dasharray", "4 3")}
+		return []attribute{at("fill", "currentColor"), at("fill-opacity", ".4"), at("stroke", "currentColor"), at("stroke-dasharray", "4 3")}
 	case r.Other:
 		return []attribute{at("fill", "currentColor"), at("fill-opacity", ".35")}
 	}

@@ -23,14 +23,24 @@ type Frame struct {
 	Unfinished bool
 }
 
+// Sizes in pixels. A stylesheet should leave those of texts about so.
 const (
-	fontSize = 12 // pixels, which a stylesheet should leave about so
-	// axisRoom is above all that is drawn: what is counted stands there.
-	axisRoom = 22
-	// textRise is how far below the top of its line a text stands.
-	textRise = 13
+	textSize  = 13
+	axisSize  = 12
+	tickSize  = 11
+	axisLine  = 16 // of what is counted, above all that is drawn
+	axisSpace = 6  // below it
+	textRise  = 13 // how far below the top of its line a text stands
+)
 
-	gridOpacity = ".25"
+// maxAxisLines bounds what a long Base takes.
+const maxAxisLines = 3
+
+// Opacities: the grid is quiet, and nothing but a shade marks what is not a figure.
+const (
+	gridOpacity = ".15"
+	baseOpacity = ".5"
+	gapOpacity  = ".08"
 )
 
 // begin writes what every chart begins with: its size, its name, what it says, its axis.
@@ -42,11 +52,21 @@ func (f Frame) begin(d *drawing, form string, height float64, words string) {
 	id := tokenOf(f.ID)
 	d.begin("svg", at("xmlns", "http://www.w3.org/2000/svg"), class(name), at("role", "img"),
 		at("aria-labelledby", id+"-title "+id+"-desc"), at("width", "100%"), px("height", height),
-		px("font-size", fontSize), at("fill", "currentColor"))
+		px("font-size", textSize), at("fill", "currentColor"))
 	d.text("title", clean(f.Title), at("id", id+"-title"))
 	d.text("desc", words, at("id", id+"-desc"))
-	d.text("text", fit(clean(f.axis()), Narrowest/fontSize), class("chart-axis"), px("y", textRise))
+	for i, line := range f.axisLines() {
+		d.text("text", apart(line), class("chart-axis"), px("y", float64(i*axisLine+textRise)), px("font-size", axisSize))
+	}
 }
+
+// axisLines are what is counted, as it stands above the chart.
+func (f Frame) axisLines() []string {
+	return wrap(clean(f.axis()), float64(Narrowest)/axisSize, maxAxisLines)
+}
+
+// axisRoom is what they take, in pixels.
+func (f Frame) axisRoom() float64 { return float64(len(f.axisLines())*axisLine + axisSpace) }
 
 // axis says what is counted, and of how many.
 func (f Frame) axis() string {
@@ -59,6 +79,14 @@ func (f Frame) axis() string {
 		b.WriteString(" " + f.Base)
 	}
 	return b.String()
+}
+
+// gridLook is how line i of a grid looks; that at zero stands out.
+func gridLook(i int) []attribute {
+	if i == 0 {
+		return []attribute{class("chart-base"), at("stroke", "currentColor"), at("stroke-opacity", baseOpacity)}
+	}
+	return []attribute{class("chart-grid"), at("stroke", "currentColor"), at("stroke-opacity", gridOpacity)}
 }
 
 // tokenOf makes a word of an ID, for lists of them are split at spaces.

@@ -2,6 +2,7 @@ package chart
 
 import (
 	"html/template"
+	"slices"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -37,9 +38,9 @@ const (
 func (c Line) SVG() template.HTML {
 	p := c.plot()
 	d := new(drawing)
-	if !p.any() {
-		c.begin(d, "chart-line", axisRoom+20, p.words())
-		nothing(d, axisRoom+textRise)
+	if !p.any {
+		c.begin(d, "chart-line", c.axisRoom()+legendRoom, p.words())
+		nothing(d, c.axisRoom()+textRise)
 		return d.html()
 	}
 	c.begin(d, "chart-line", p.bottom+ticksRoom, p.words())
@@ -58,7 +59,8 @@ func (c Line) SVG() template.HTML {
 type plot struct {
 	Line
 	months int
-	older  int // months that are left out
+	older  int  // months that are left out though something is known of them
+	any    bool // something is known
 	axis   scale
 	// top and bottom are where the highest number of the axis and zero are, in pixels.
 	top, bottom float64
@@ -66,34 +68,33 @@ type plot struct {
 
 func (c Line) plot() plot {
 	given := c.Series[:min(MaxSeries, len(c.Series))]
-	months := 0
+	end, first := 0, -1
 	for _, s := range given {
-		months = max(months, len(s.Values))
+		end = max(end, len(s.Values))
+		if i := slices.IndexFunc(s.Values, Value.isKnown); i >= 0 && (first < 0 || i < first) {
+			first = i
+		}
 	}
-	p := plot{Line: c, months: min(months, MaxMonths), older: max(0, months-MaxMonths)}
-	p.From += rollup.MonthID(p.older)
+	// A chart begins with the first month of which anything is known: what a young server
+	// did not see is no gap.
+	first = max(0, first)
+	p := plot{Line: c, months: min(end-first, MaxMonths)}
+	p.older = end - first - p.months
+	start := end - p.months
+	p.From += rollup.MonthID(start)
 	p.Series = nil
 	var all []Value
 	for _, s := range given {
 		values := make([]Value, p.months)
-		copy(values, s.Values[min(p.older, len(s.Values)):])
+		copy(values, s.Values[min(start, len(s.Values)):])
 		p.Series = append(p.Series, Series{fit(clean(s.Name), maxName), values})
 		all = append(all, values...)
 	}
+	p.any = slices.ContainsFunc(all, Value.isKnown)
 	p.axis = scaleFor(all)
-	p.top = axisRoom + float64(len(given)*legendRoom) + plotSpace
+	p.top = c.axisRoom() + float64(len(given)*legendRoom) + plotSpace
 	p.bottom = p.top + plotHeight
 	return p
-}
-
-// any says whether anything at all is known.
-func (p plot) any() bool {
-	for i := range p.months {
-		if p.knownAt(i) {
-			return true
-		}
-	}
-	return false
 }
 
 // knownAt says whether anything is known of month i.

@@ -42,6 +42,8 @@ func Maybe[N number](p *N) Value {
 	return Known(*p)
 }
 
+func (v Value) isKnown() bool { return v.known }
+
 // data writes a number so that a program reads the same one.
 func (v Value) data() string {
 	if v.n < 1e21 {

@@ -13,7 +13,6 @@ const (
 	plotSpace           = 18 // above the highest line of the grid, for its number
 	plotHeight          = 150
 	ticksRoom           = 34 // below zero: months, and years below them
-	tickSize            = 11 // pixels of a tick's text
 	markerSize          = 3
 	// maxMarked is of how many months each has a mark. Of more, only those that no line
 	// would show have one, and the last.
@@ -42,7 +41,7 @@ func (p plot) around(i, j int) (left, width float64) {
 // legend gives each series a line: its mark, its name, its newest number.
 func (p plot) legend(d *drawing) {
 	for s, series := range p.Series {
-		y := axisRoom + float64(s*legendRoom)
+		y := p.axisRoom() + float64(s*legendRoom)
 		d.begin("g", seriesClass(s))
 		d.empty("path", class("chart-path"), at("d", "M0 "+short(y+9)+"H20"), at("stroke", "currentColor"), at("stroke-width", strokeOf(s)))
 		marker(d, s, at("x", "10"), y+9, false)
@@ -62,22 +61,17 @@ func (p plot) newest(series Series) string {
 			if series.Name == "" {
 				return words
 			}
-			return apart(series.Name) + " " + words
+			return apart(series.Name) + ": " + words
 		}
 	}
-	return apart(series.Name) + " no data"
+	return apart(series.Name) + ": no data"
 }
 
 // grid draws a line for each step, with its number above.
 func (p plot) grid(d *drawing) {
 	for i := range p.axis.steps + 1 {
 		n := p.axis.tick(i)
-		name := "chart-grid"
-		if i == 0 {
-			name = "chart-base"
-		}
-		d.empty("line", class(name), percent("x2", 100), px("y1", p.y(n)), px("y2", p.y(n)),
-			at("stroke", "currentColor"), at("stroke-opacity", gridOpacity))
+		d.empty("line", append(gridLook(i), percent("x2", 100), px("y1", p.y(n)), px("y2", p.y(n)))...)
 		d.text("text", scaled(n, 2), class("chart-tick"), px("y", p.y(n)-3), px("font-size", tickSize))
 	}
 }
@@ -94,7 +88,7 @@ func (p plot) gaps(d *drawing) {
 		}
 		left, width := p.around(first, i)
 		d.empty("rect", class("chart-gap"), percent("x", left), percent("width", width), px("y", p.top), px("height", plotHeight),
-			at("fill-opacity", ".1"))
+			at("fill-opacity", gapOpacity))
 		for _, word := range []string{"no data", "?"} {
 			if widthOf(word)*tickSize < width*Narrowest/100 {
 				d.text("text", word, class("chart-note"), percent("x", left+width/2), px("y", p.bottom-6), at("text-anchor", "middle"), px("font-size", tickSize))
@@ -183,7 +177,7 @@ func (p plot) month(d *drawing, i int) {
 	d.text("title", p.sentence(i))
 	left, width := p.around(i, i)
 	d.empty("rect", class("chart-hit"), percent("x", left), percent("width", width), px("y", p.top), px("height", plotHeight),
-		at("fill", "none"), at("pointer-events", "all"))
+		at("fill-opacity", "0"), at("stroke", "none"))
 	for s, series := range p.Series {
 		if v := series.Values[i]; v.known && (p.months <= maxMarked || p.alone(series, i)) {
 			marker(d, s, percent("x", p.x(i)), p.y(v.n), p.running(i))
@@ -199,11 +193,14 @@ func (p plot) alone(series Series, i int) bool {
 // marker draws the mark of series s: a circle, or a square. It is hollow for a month that is
 // not over.
 func marker(d *drawing, s int, x attribute, y float64, hollow bool) {
-	names, fill := []string{"chart-marker"}, "currentColor"
+	names := []string{"chart-marker"}
 	if hollow {
-		names, fill = append(names, "chart-unfinished"), "Canvas"
+		names = append(names, "chart-unfinished")
 	}
-	look := []attribute{seriesClass(s, names...), at("fill", fill), at("stroke", "currentColor"), at("stroke-width", "1.5")}
+	look := []attribute{seriesClass(s, names...), at("stroke", "currentColor")}
+	if hollow {
+		look = append(look, at("fill", "Canvas"))
+	}
 	if s == 0 {
 		d.empty("circle", append(look, at("cx", x.value), px("cy", y), px("r", markerSize))...)
 		return

@@ -8,8 +8,11 @@ type scale struct {
 	steps int     // how many there are up to the top
 }
 
-// scaleFor returns an axis that holds the values, with some three to five steps. It counts in
-// whole steps where all values are whole.
+// maxSteps keeps the grid quiet.
+const maxSteps = 5
+
+// scaleFor returns an axis that holds the values in two to five steps. It counts in whole
+// steps where all values are whole.
 func scaleFor(values []Value) scale {
 	highest, whole := 0.0, true
 	for _, v := range values {
@@ -21,28 +24,26 @@ func scaleFor(values []Value) scale {
 	if highest == 0 {
 		return scale{1, 1}
 	}
-	step := niceStep(highest / 4)
+	step := niceStep(highest / maxSteps)
 	if whole {
 		step = max(step, 1)
 	}
-	// The ratio is small, so that its rounding matters on a step's edge only.
-	return scale{step, max(1, int(math.Ceil(highest/step-1e-9)))}
+	return scale{step, max(1, int(math.Ceil(highest/step-edge)))}
 }
 
-// niceStep returns the number nearest to n, as a factor, of 1, 2 and 5 times powers of ten.
+// niceStep returns the least of 1, 2 and 5 times powers of ten that is n or more.
 func niceStep(n float64) float64 {
-	power := math.Floor(math.Log10(n))
-	unit := math.Pow(10, power)
-	switch f := n / unit; {
-	case f < 1.4:
-		return unit
-	case f < 3.2:
-		return 2 * unit
-	case f < 7.1:
-		return 5 * unit
+	unit := math.Pow(10, math.Floor(math.Log10(n)))
+	for _, factor := range []float64{1, 2, 5} {
+		if n <= factor*unit*(1+edge) {
+			return factor * unit
+		}
 	}
 	return 10 * unit
 }
+
+// edge is what rounding may add to a number that is at the end of a step.
+const edge = 1e-9
 
 // of returns where a number lies, from 0 at zero to 1 at the top.
 func (s scale) of(n float64) float64 { return min(1, n/s.step/float64(s.steps)) }

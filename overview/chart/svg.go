@@ -55,16 +55,20 @@ func (d *drawing) begin(element string, attributes ...attribute) {
 func (d *drawing) end() {
 	last := len(d.open) - 1
 	d.b.WriteString("</" + d.open[last] + ">")
-	if d.open = d.open[:last]; len(d.open) == 1 {
-		d.b.WriteByte('\n')
-	}
+	d.open = d.open[:last]
+	d.newline()
 }
 
 // empty writes an element without content.
 func (d *drawing) empty(element string, attributes ...attribute) {
 	d.start(element, attributes)
 	d.b.WriteString("/>")
-	if len(d.open) == 1 {
+	d.newline()
+}
+
+// newline keeps rows and months apart for people who read the file.
+func (d *drawing) newline() {
+	if len(d.open) <= 1 {
 		d.b.WriteByte('\n')
 	}
 }

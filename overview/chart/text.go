@@ -71,6 +71,23 @@ func fit(s string, ems float64) string {
 	return s
 }
 
+// wrap breaks a text at spaces into lines of the given width in ems, at most so many. What is
+// too long for its line is shortened.
+func wrap(s string, ems float64, most int) (lines []string) {
+	for _, word := range strings.Fields(s) {
+		last := len(lines) - 1
+		if last >= 0 && (len(lines) == most || widthOf(lines[last]+" "+word) <= ems) {
+			lines[last] += " " + word
+			continue
+		}
+		lines = append(lines, word)
+	}
+	for i := range lines {
+		lines[i] = fit(lines[i], ems)
+	}
+	return lines
+}
+
 // widthOf estimates how wide a text is, in ems: rather too wide than too narrow for any usual
 // sans-serif.
 func widthOf(s string) (ems float64) {
@@ -82,6 +99,8 @@ func widthOf(s string) (ems float64) {
 
 func widthOfRune(r rune) float64 {
 	switch {
+	case strings.ContainsRune(isolate+isolated, r):
+		return 0
 	case strings.ContainsRune("iljt.,:;|!'()[] fIr-", r):
 		return 0.42
 	case strings.ContainsRune("mwMW%@…", r), r == utf8.RuneError:

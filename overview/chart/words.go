@@ -23,7 +23,7 @@ func (c Bars) words() string {
 	}
 	said = append(said, plural(len(rows), "bar", "bars")+".")
 	if highest >= 0 {
-		said = append(said, "Highest: "+c.figure(rows[highest])+".")
+		said = append(said, "Highest: "+c.sentence(rows[highest])+".")
 	}
 	if unknown > 0 {
 		said = append(said, plural(unknown, "is", "are")+" unknown.")
@@ -48,13 +48,6 @@ func (f Frame) opening() string {
 
 // sentence is all that is known of a row.
 func (c Bars) sentence(r Row) string {
-	if c.Unfinished {
-		return c.figure(r) + ", so far"
-	}
-	return c.figure(r)
-}
-
-func (c Bars) figure(r Row) string {
 	return apart(r.Label) + ": " + c.amount(r.Value)
 }
 
@@ -96,7 +89,7 @@ func (p plot) sentence(i int) string {
 // words say what the lines show, for those who do not see them.
 func (p plot) words() string {
 	said := []string{p.opening()}
-	if !p.any() {
+	if !p.any {
 		return join(append(said, "No data."))
 	}
 	said = append(said, plural(p.months, "month", "months")+", "+p.name(0, longMonth)+" to "+p.name(p.months-1, longMonth)+".")

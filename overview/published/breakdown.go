@@ -14,7 +14,8 @@ type Breakdown struct {
 	Source       rollup.Source `json:"source"`
 	Complete     bool          `json:"complete"`
 	DaysWithData int           `json:"days_with_data"`
-	// MinShare is of how many clusters a value tells at least.
+	// MinShare is of how many clusters a value tells at least. Values that all but fewer
+	// have count as if all had them, where a cluster may have several.
 	MinShare int64 `json:"min_share"`
 	// Clusters are all that the rollups have seen in the month.
 	Clusters   int64       `json:"clusters"`
@@ -42,9 +43,10 @@ type Dimension struct {
 	// Clusters is the denominator: how many clusters report it at all.
 	Clusters int64 `json:"clusters"`
 	// Several is set where a cluster may have more than one value, as it has packages: then
-	// the counts add up to more than Clusters.
+	// the counts add up to more than Clusters, and what too few have is left out.
 	Several bool `json:"several"`
-	// Values are ranked, the largest first, those of ByNodes by size; Other is the last.
+	// Values are ranked, the largest first, those of ByNodes by size; Other is the last, with
+	// all whose value too few have. There is none where all clusters together are too few.
 	Values []Share `json:"values"`
 }
 
@@ -54,7 +56,8 @@ type Share struct {
 	Clusters int64  `json:"clusters"`
 }
 
-// Resource is what all clusters together have of one, by their newest reports.
+// Resource is what all clusters together have of one: of each that its newest report had, the
+// highest of the month.
 type Resource struct {
 	// Resource is as reported: "cpu" in cores, "memory" in bytes, others in pieces.
 	Resource string `json:"resource"`

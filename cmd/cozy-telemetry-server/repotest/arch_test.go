@@ -54,6 +54,7 @@ var imports = map[string][]string{
 		"github.com/prometheus/common/model", "github.com/labstack/echo/v4", "github.com/rs/zerolog", "golang.org/x/sync",
 	},
 	"overview/published":  {module + "store/rollup"},
+	"overview/census":     {module + "overview/published", module + "product", module + "store/rollup", "golang.org/x/mod"},
 	"overview/httpanswer": {module + "ingest/jsonerror"},
 	"overview/tasks":      {},
 	"overview/site": {

@@ -1,0 +1,115 @@
+package census
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+const (
+	// maxMonths is how many months are held, the running one included.
+	maxMonths = 36
+	// A running month that has changed is read again after an hour, so that nobody sees what
+	// a single report changes; an open one after a second. In any case not before so many
+	// times as long has passed as reading it took.
+	minAge, minOpenAge = time.Hour, time.Second
+	restShare          = 10
+)
+
+// months are those that were read.
+type months struct {
+	clusters, versions numbering
+
+	all map[rollup.MonthID]*month
+	// excluding and forgotten say of which instances they are.
+	excluding string
+	forgotten uint64
+	// reads counts the months that were read: what was made of them holds as long as it
+	// stays.
+	reads  uint64
+	oldest rollup.MonthID
+}
+
+// stamp is what the store said of a month's records, and of those of the month before, on
+// which it depends who is steady.
+type stamp struct{ before, own uint64 }
+
+// refresh reads what has changed of the months up to one.
+func (c *Census) refresh(ctx context.Context, through rollup.MonthID) error {
+	forgotten, excluding := c.forgotten.Load(), c.store.Exclusions(rollup.Cozystack).Digest
+	if h := &c.held; h.all == nil || h.excluding != excluding || h.forgotten != forgotten {
+		c.held = months{all: make(map[rollup.MonthID]*month), excluding: excluding, forgotten: forgotten}
+	}
+	first, ok, err := c.store.FirstMonth(rollup.Cozystack)
+	if err != nil {
+		return fmt.Errorf("census: %w", err)
+	}
+	running := rollup.MonthOf(c.cfg.Now())
+	through, first = min(through, running), max(first, running-maxMonths+1)
+	if !ok || first > through {
+		return ErrNoData
+	}
+	for id := range c.held.all {
+		if id < first {
+			delete(c.held.all, id)
+		}
+	}
+	c.held.oldest = first
+	return c.advance(ctx, first, through)
+}
+
+// advance reads the months that have changed, and decides anew what is shown from the first
+// of them on.
+func (c *Census) advance(ctx context.Context, first, through rollup.MonthID) error {
+	h, anew := &c.held, false
+	var before *folded
+	for id := first; id <= through; id++ {
+		now := stamp{c.store.Changes(rollup.Cozystack, id-1), c.store.Changes(rollup.Cozystack, id)}
+		if m := h.all[id]; m == nil || m.stamp != now && m.due(c.cfg.Now()) {
+			m, err := h.read(ctx, c.store, c.cfg, id, h.all[id-1])
+			if err != nil {
+				return fmt.Errorf("census: read %s: %w", id, err)
+			}
+			m.stamp, h.all[id], anew = now, m, true
+			h.reads++
+		}
+		m := h.all[id]
+		if anew {
+			m.folded = m.fold(c.cfg.MinShare, before)
+		}
+		if m.all.seen > 0 {
+			before = &m.folded
+		}
+	}
+	return nil
+}
+
+// due tells whether a month that has changed is to be read again.
+func (m *month) due(now time.Time) bool {
+	least := minAge
+	if m.open {
+		least = minOpenAge
+	}
+	age, end := now.Sub(m.readAt), m.id.End()
+	return age < 0 || age >= max(least, restShare*m.took) || m.readAt.Before(end) && !now.Before(end)
+}
+
+// folded is what is shown of a month's dimensions, and of the variants of the packages.
+type folded struct{ dimensions, variants map[string]*folding }
+
+// fold decides what is shown, after the month before it; nil if there is none.
+func (m *month) fold(least int64, before *folded) folded {
+	if before == nil {
+		before = &folded{}
+	}
+	f := folded{make(map[string]*folding), make(map[string]*folding)}
+	for dimension, counts := range m.dimensions {
+		f.dimensions[dimension] = fold(counts, least, before.dimensions[dimension])
+	}
+	for _, p := range m.packages {
+		f.variants[p.name] = fold(p.variants, least, before.variants[p.name])
+	}
+	return f
+}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cozystack/cozystack-telemetry-server/ingest"
 	"github.com/cozystack/cozystack-telemetry-server/overview/mirror"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -140,5 +141,46 @@ func checkInside(t *testing.T, document, p string) {
 		t.Errorf("%s: %q is outside of the repository", document, p)
 	} else if _, err := os.Stat(filepath.Join(Root, p)); err != nil {
 		t.Errorf("%s: %v", document, err)
+	}
+}
+
+// The table of metrics and labels in docs/privacy.md is what the clients' reports have: no
+// more, and no less.
+func TestDocumentedReports(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(Root, "testdata", "*.prom"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no reports: %v", err)
+	}
+	sent := make(map[string][]string)
+	for _, file := range files {
+		samples, dropped, err := ingest.NewParser(ingest.Limits{}, 1).Parse(nil, []byte(Read(t, "testdata/"+filepath.Base(file))))
+		if err != nil || dropped > 0 {
+			t.Fatalf("%s: %d dropped, %v", file, dropped, err)
+		}
+		for _, s := range samples {
+			metric := s.Series.Metric()
+			sent[metric] = append(sent[metric], "")
+			for _, l := range s.Series.Labels() {
+				sent[metric] = append(sent[metric], l.Name)
+			}
+		}
+	}
+	row := regexp.MustCompile("(?m)^\\| `(cozy_[a-z_]+)` \\|([^|]*)\\|")
+	quoted := regexp.MustCompile("`([a-z_]+)`")
+	documented := make(map[string][]string)
+	for _, m := range row.FindAllStringSubmatch(Read(t, "docs/privacy.md"), -1) {
+		documented[m[1]] = []string{""}
+		for _, label := range quoted.FindAllStringSubmatch(m[2], -1) {
+			documented[m[1]] = append(documented[m[1]], label[1])
+		}
+	}
+	for _, all := range []map[string][]string{sent, documented} {
+		for metric, labels := range all {
+			slices.Sort(labels)
+			all[metric] = slices.Compact(labels)
+		}
+	}
+	if !reflect.DeepEqual(sent, documented) {
+		t.Errorf("docs/privacy.md has\n%v\nthe reports have\n%v", documented, sent)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cozystack/cozystack-telemetry-server/overview/published"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -30,6 +31,9 @@ type months struct {
 	// stays.
 	reads  uint64
 	oldest rollup.MonthID
+
+	adoption  kept[published.Adoption]
+	retention kept[published.Retention]
 }
 
 // stamp is what the store said of a month's records, and of those of the month before, on

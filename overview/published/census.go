@@ -3,10 +3,12 @@ package published
 import "github.com/cozystack/cozystack-telemetry-server/store/rollup"
 
 // Adoption is how fast confirmed clusters take up versions of Cozystack: GET /api/adoption.
-// A cluster has taken up a version when it runs that one or a newer one.
+// A cluster has taken up a version when it has run that one or a newer one. All counts are
+// whole steps of MinShare, rounded down, and days and shares are made of them: so no two
+// figures differ by fewer clusters. A cluster is active until a week after it was last seen.
 type Adoption struct {
 	GeneratedAt string `json:"generated_at"`
-	// Clusters are the confirmed ones that are active now.
+	// Clusters are the confirmed ones that were active on the last day that has ended: "now".
 	Clusters int64 `json:"clusters"`
 	MinShare int64 `json:"min_share"`
 	// Versions are those that enough clusters have run, the newest first.
@@ -16,7 +18,9 @@ type Adoption struct {
 // VersionAdoption is how fast one version was taken up.
 type VersionAdoption struct {
 	Version string `json:"version"`
-	// FirstReport is the day on which a confirmed cluster first reported it, 2026-03-14.
+	// FirstReport is the day on which a confirmed cluster first reported it, 2026-03-14. Where
+	// that is in the first days of which the server knows, the version may be older, and it
+	// is not known how long anything took: the four figures of days below are nil.
 	FirstReport string `json:"first_report"`
 	// Clusters are the active ones that have taken it up by now.
 	Clusters int64 `json:"clusters"`
@@ -29,7 +33,7 @@ type VersionAdoption struct {
 	// of the days that this took them since the first report; nil where they are too few.
 	Upgraded   int64 `json:"upgraded"`
 	MedianDays *int  `json:"median_days_to_upgrade"`
-	// Shares are the adoption by days since the first report, from day 0 on.
+	// Shares are the adoption by days since the first report, from day 0 up to day 180.
 	Shares []AdoptionShare `json:"shares"`
 }
 
@@ -41,14 +45,18 @@ type AdoptionShare struct {
 	Active   int64 `json:"active"`
 }
 
-// Retention is how long confirmed clusters stay: GET /api/retention.
+// Retention is how long confirmed clusters stay: GET /api/retention. All counts are whole
+// steps of MinShare, rounded down.
 type Retention struct {
-	GeneratedAt string   `json:"generated_at"`
-	MinShare    int64    `json:"min_share"`
-	Months      []Cohort `json:"months"` // the oldest first
+	GeneratedAt string `json:"generated_at"`
+	MinShare    int64  `json:"min_share"`
+	// Months are those that have ended, the oldest first. In the first that the server knows,
+	// all that were there already have joined.
+	Months []Cohort `json:"months"`
 }
 
-// Cohort are the confirmed clusters that were first seen in a month.
+// Cohort are the clusters that were first seen in a month, and on enough days of it and the
+// next to be confirmed.
 type Cohort struct {
 	Month rollup.MonthID `json:"month"`
 	// Joined is how many they are.

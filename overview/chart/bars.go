@@ -42,6 +42,7 @@ const (
 
 // SVG draws the rows. It is safe for any label and any value.
 func (c Bars) SVG() template.HTML {
+	c.Frame = c.cleaned()
 	if c.Unfinished {
 		c.Unit = strings.TrimSpace(c.Unit + " so far")
 	}
@@ -111,9 +112,10 @@ func (c Bars) row(d *drawing, r Row, axis scale, top float64) {
 	if r.Other {
 		name += " chart-other"
 	}
-	d.begin("g", append([]attribute{class(name), at("data-label", r.Label), at("data-text", c.sentence(r))}, valueData(r.Value)...)...)
+	sentence := c.sentence(r)
+	d.begin("g", append([]attribute{class(name), at("data-label", r.Label), at("data-text", sentence)}, valueData(r.Value)...)...)
 	defer d.end()
-	d.text("title", c.sentence(r))
+	d.text("title", sentence)
 	c.texts(d, r, top+textRise)
 	if r.Value.known && r.Value.n > 0 {
 		width := max(leastBar, barsWidth*axis.of(r.Value.n))

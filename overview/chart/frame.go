@@ -13,7 +13,7 @@ type Frame struct {
 	Title string
 	// Note stands before the words that the chart finds for itself; "" for none.
 	Note string
-	// Unit is what is counted: "clusters".
+	// Unit is what is counted, of many: "clusters".
 	Unit string
 	// Whole is the denominator, and Base what it is of: "that report a version". Unknown
 	// and "" where there is none.
@@ -43,18 +43,23 @@ const (
 	gapOpacity  = ".08"
 )
 
+// cleaned is the frame without anything hostile in its texts.
+func (f Frame) cleaned() Frame {
+	f.ID, f.Title, f.Note, f.Unit, f.Base = tokenOf(f.ID), clean(f.Title), clean(f.Note), clean(f.Unit), clean(f.Base)
+	return f
+}
+
 // begin writes what every chart begins with: its size, its name, what it says, its axis.
 func (f Frame) begin(d *drawing, form string, height float64, words string) {
 	name := "chart " + form
 	if f.Unfinished {
 		name += " chart-unfinished"
 	}
-	id := tokenOf(f.ID)
 	d.begin("svg", at("xmlns", "http://www.w3.org/2000/svg"), class(name), at("role", "img"),
-		at("aria-labelledby", id+"-title "+id+"-desc"), at("width", "100%"), px("height", height),
+		at("aria-labelledby", f.ID+"-title "+f.ID+"-desc"), at("width", "100%"), px("height", height),
 		px("font-size", textSize), at("fill", "currentColor"))
-	d.text("title", clean(f.Title), at("id", id+"-title"))
-	d.text("desc", words, at("id", id+"-desc"))
+	d.text("title", f.Title, at("id", f.ID+"-title"))
+	d.text("desc", words, at("id", f.ID+"-desc"))
 	for i, line := range f.axisLines() {
 		d.text("text", apart(line), class("chart-axis"), px("y", float64(i*axisLine+textRise)), px("font-size", axisSize))
 	}
@@ -62,7 +67,7 @@ func (f Frame) begin(d *drawing, form string, height float64, words string) {
 
 // axisLines are what is counted, as it stands above the chart.
 func (f Frame) axisLines() []string {
-	return wrap(clean(f.axis()), float64(Narrowest)/axisSize, maxAxisLines)
+	return wrap(f.axis(), float64(Narrowest)/axisSize, maxAxisLines)
 }
 
 // axisRoom is what they take, in pixels.

@@ -14,6 +14,7 @@ func FuzzBars(f *testing.F) {
 		f.Add(label, "clusters", 12.0, 40.0, uint8(3), false)
 	}
 	f.Add("v1", "", math.Inf(1), math.NaN(), uint8(0), true)
+	f.Add("more than all", "nodes", 756.0, 40.0, uint8(3), false)
 	f.Add("v1", "nodes", 5e-324, math.MaxFloat64, uint8(200), true)
 	f.Fuzz(func(t *testing.T, label, unit string, n, whole float64, rows uint8, flag bool) {
 		c := Bars{Frame: Frame{ID: label, Title: label, Note: unit, Unit: unit, Whole: Known(whole), Base: label, Unfinished: flag}}
@@ -30,6 +31,7 @@ func FuzzLine(f *testing.F) {
 		f.Add(name, "clusters", 12.0, 40.0, int32(24000+i), uint8(1+9*i), uint8(3), false)
 	}
 	f.Add("seen", "", 5e-324, math.MaxFloat64, int32(math.MaxInt32), uint8(1), uint8(7), true)
+	f.Add("seen", "", 1e-300, 1e300, int32(24000), uint8(2), uint8(0), false)
 	f.Add("seen", "", math.NaN(), -1.0, int32(math.MinInt32), uint8(0), uint8(0), true)
 	f.Fuzz(func(t *testing.T, name, unit string, a, b float64, from int32, months, gap uint8, flag bool) {
 		c := Line{Frame: Frame{ID: name, Title: name, Note: unit, Unit: unit, Base: name, Unfinished: flag}, From: rollup.MonthID(from)}

@@ -36,6 +36,7 @@ const (
 // SVG draws the months. It is safe for any name and any value. Of more than MaxSeries it
 // draws the first ones.
 func (c Line) SVG() template.HTML {
+	c.Frame = c.cleaned()
 	p := c.plot()
 	d := new(drawing)
 	if !p.any {

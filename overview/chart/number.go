@@ -80,7 +80,7 @@ func scaled(n float64, digits int) string {
 		return exponent(n, digits)
 	}
 	unit := 0
-	for ; n >= 999.5 && unit < len(units)-1; unit++ {
+	for n = round(n, digits); n >= 1000 && unit < len(units)-1; unit++ {
 		n /= 1000
 	}
 	return strconv.FormatFloat(round(n, digits), 'f', -1, 64) + units[unit]
@@ -127,16 +127,14 @@ func grouped(digits string) string {
 	return b.String()
 }
 
-// shareOf writes how much of the whole a number is; nothing where the whole is not known.
+// shareOf writes how much of the whole a number is; nothing where the whole is not known, or
+// where the number is no part of it.
 func shareOf(v, whole Value) string {
-	if !whole.known || whole.n == 0 {
+	if !whole.known || whole.n == 0 || v.n > whole.n {
 		return ""
 	}
 	percent := v.n / whole.n * 100
-	switch {
-	case percent > 1e6:
-		return "" // of another whole
-	case percent > 0 && percent < 0.1:
+	if percent > 0 && percent < 0.1 {
 		return "<0.1 %"
 	}
 	return strconv.FormatFloat(percent, 'f', 1, 64) + " %"

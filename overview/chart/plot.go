@@ -166,7 +166,8 @@ func (p plot) path(d *drawing, s int, points string, dashes ...attribute) {
 
 // month draws the marks of month i, and a place to point at.
 func (p plot) month(d *drawing, i int) {
-	about := []attribute{class("chart-month"), at("data-label", p.name(i, longMonth)), at("data-text", p.sentence(i))}
+	sentence := p.sentence(i)
+	about := []attribute{class("chart-month"), at("data-label", p.name(i, longMonth)), at("data-text", sentence)}
 	for s, series := range p.Series {
 		if v := series.Values[i]; v.known {
 			about = append(about, at(dataName(s), v.data()))
@@ -174,7 +175,7 @@ func (p plot) month(d *drawing, i int) {
 	}
 	d.begin("g", about...)
 	defer d.end()
-	d.text("title", p.sentence(i))
+	d.text("title", sentence)
 	left, width := p.around(i, i)
 	d.empty("rect", class("chart-hit"), percent("x", left), percent("width", width), px("y", p.top), px("height", plotHeight),
 		at("fill-opacity", "0"), at("stroke", "none"))

@@ -1,8 +1,6 @@
 package chart
 
-import (
-	"strings"
-)
+import "strings"
 
 // words say what the bars show, for those who do not see them.
 func (c Bars) words() string {
@@ -43,7 +41,7 @@ func (f Frame) opening() string {
 	if counted != "" {
 		counted = "Counted: " + counted + "."
 	}
-	return strings.TrimSpace(clean(f.Note) + " " + clean(counted))
+	return strings.TrimSpace(f.Note + " " + counted)
 }
 
 // sentence is all that is known of a row.
@@ -56,14 +54,20 @@ func (f Frame) amount(v Value) string {
 	if !v.known {
 		return "unknown"
 	}
-	words := full(v.n)
-	if f.Unit != "" {
-		words += " " + clean(f.Unit)
-	}
+	words := strings.TrimSpace(full(v.n) + " " + f.unit(v.n))
 	if share := shareOf(v, f.Whole); share != "" {
 		words += " (" + share + ")"
 	}
 	return words
+}
+
+// unit is what n are: of one, the first word without its s.
+func (f Frame) unit(n float64) string {
+	if n != 1 {
+		return f.Unit
+	}
+	word, rest, _ := strings.Cut(f.Unit, " ")
+	return strings.TrimSuffix(word, "s") + " " + rest
 }
 
 // sentence is all that is known of month i.
@@ -167,7 +171,10 @@ func (p plot) trend(s Series, first, last int) string {
 
 // change is a part of the whole as people say it.
 func change(part float64) string {
-	if part >= 9 {
+	switch {
+	case part >= 1e6:
+		return "to more than a million times"
+	case part >= 9:
 		return "to " + full(round(part+1, 2)) + " times"
 	}
 	return full(round(part*100, 2)) + " %"

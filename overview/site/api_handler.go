@@ -16,15 +16,27 @@ import (
 // Register adds the routes. They take every method, so that every answer carries the header
 // that lets pages of other sites read it.
 func (s *Site) Register(e *echo.Echo) {
-	for path, get := range map[string]http.HandlerFunc{
-		"/api/history":   s.data(s.parseHistory, "history.json", renderHistory),
-		"/api/breakdown": s.data(s.parseMonth, "breakdown.json", asJSON((*Publication).Breakdown)),
-		"/api/adoption":  s.data(s.parseNow, "adoption.json", asJSON((*Publication).Adoption)),
-		"/api/retention": s.data(s.parseNow, "retention.json", asJSON((*Publication).Retention)),
-	} {
+	for path, get := range s.resources() {
 		answer := echo.WrapHandler(httpanswer.Resource(get))
 		e.Any(path, answer)
 		e.RouteNotFound(path, answer)
+	}
+}
+
+// resources are what can be read, by path.
+func (s *Site) resources() map[string]http.HandlerFunc {
+	return map[string]http.HandlerFunc{
+		"/api/overview.csv":        s.data(s.parseMonth, "overview.csv", overviewCSV),
+		"/api/history":             s.data(s.parseHistory, "history.json", historyJSON),
+		"/api/history.csv":         s.data(s.parseHistory, "history.csv", historyCSV),
+		"/api/breakdown":           s.data(s.parseMonth, "breakdown.json", asJSON((*Publication).Breakdown)),
+		"/api/breakdown.csv":       s.data(s.parseMonth, "breakdown.csv", breakdownCSV),
+		"/api/adoption":            s.data(s.parseNow, "adoption.json", asJSON((*Publication).Adoption)),
+		"/api/retention":           s.data(s.parseNow, "retention.json", asJSON((*Publication).Retention)),
+		"/api/badge/clusters.json": s.badge,
+		"/api/badge/nodes.json":    s.badge,
+		"/api/badge/tenants.json":  s.badge,
+		"/api/badge/app/:name":     s.badge,
 	}
 }
 
@@ -70,8 +82,8 @@ func toJSON(value any, settled bool) (*httpanswer.Answer, error) {
 	return httpanswer.New(httpanswer.JSON, append(body, '\n'), settled), nil
 }
 
-// renderHistory is the one of the product that is asked for.
-func renderHistory(ctx context.Context, p *Publication) (*httpanswer.Answer, error) {
+// historyJSON is the one of the product that is asked for.
+func historyJSON(ctx context.Context, p *Publication) (*httpanswer.Answer, error) {
 	h, err := p.History(ctx)
 	switch {
 	case err != nil:

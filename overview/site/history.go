@@ -2,6 +2,9 @@ package site
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"net/http"
 
 	"github.com/cozystack/cozystack-telemetry-server/overview"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
@@ -11,7 +14,7 @@ import (
 // publication has it: reports may have come in between.
 func (p *Publication) countHistory(ctx context.Context) (*History, error) {
 	a, err := p.Overview(ctx)
-	if err != nil && overview.StatusOf(err) != 404 {
+	if err != nil && !errors.Is(err, overview.ErrNoData) {
 		return nil, err
 	}
 	if p.Product != rollup.Cozystack {
@@ -19,7 +22,7 @@ func (p *Publication) countHistory(ctx context.Context) (*History, error) {
 	}
 	h, settled, err := p.site.overview.History(ctx, p.From, p.Month, p.Publish)
 	if err != nil {
-		return nil, err
+		return nil, p.ofHistory(err)
 	}
 	if last := &h.Months[len(h.Months)-1]; a != nil {
 		*last = overview.HistoryRow(p.Month, a.Overview.Periods.Month, last.DaysWithData)
@@ -28,10 +31,18 @@ func (p *Publication) countHistory(ctx context.Context) (*History, error) {
 	return &History{Cozystack: h, Settled: settled}, nil
 }
 
+// ofHistory tells a client which months have no data.
+func (p *Publication) ofHistory(err error) error {
+	if !errors.Is(err, overview.ErrNoData) {
+		return err
+	}
+	return &overview.BadQuestion{Status: http.StatusNotFound, Text: fmt.Sprintf("no telemetry data from %s to %s", p.From, p.Month)}
+}
+
 func (p *Publication) countProductHistory(ctx context.Context, a *overview.Answer) (*History, error) {
 	h, settled, err := p.site.overview.ProductHistory(ctx, p.Product, p.From, p.Month)
 	if err != nil {
-		return nil, err
+		return nil, p.ofHistory(err)
 	}
 	if last := &h.Months[len(h.Months)-1]; a != nil && last.DaysWithData != nil {
 		*last = overview.ProductHistoryRow(p.Month, a.Product.Periods.Month, *last.DaysWithData)

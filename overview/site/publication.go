@@ -2,7 +2,7 @@ package site
 
 import (
 	"context"
-	"errors"
+	"net/http"
 	"sync"
 	"time"
 
@@ -110,7 +110,7 @@ func (p *Publication) History(ctx context.Context) (*History, error) {
 }
 
 // errNotCozystack is the error of what only Cozystack has.
-var errNotCozystack = &overview.BadQuestion{Status: 404, Text: "only cozystack has a breakdown, adoption and retention; leave product away"}
+var errNotCozystack = &overview.BadQuestion{Status: http.StatusNotFound, Text: "only cozystack has a breakdown, adoption and retention; leave product away"}
 
 // Breakdown returns what the clusters of the month are made of.
 func (p *Publication) Breakdown(ctx context.Context) (*published.Breakdown, error) {
@@ -183,7 +183,7 @@ func (p *Publication) end(begun time.Time, err error) {
 	now := p.site.cfg.Now()
 	if err != nil {
 		p.failed = true
-		if !errors.Is(err, overview.ErrNoData) {
+		if overview.StatusOf(err) == http.StatusServiceUnavailable {
 			p.site.warn(err, p.Key)
 		}
 	}

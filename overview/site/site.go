@@ -23,6 +23,8 @@ type Census interface {
 	Breakdown(ctx context.Context, month rollup.MonthID) (*published.Breakdown, error)
 	Adoption(ctx context.Context) (*published.Adoption, error)
 	Retention(ctx context.Context) (*published.Retention, error)
+	// Forget drops all that was counted of records that are there no more.
+	Forget()
 }
 
 // Config is what a [Site] is told. Now is required.
@@ -46,6 +48,8 @@ type Site struct {
 	tasks tasks.Group
 
 	mu sync.Mutex
+	// era is that of the overview when it was last looked at.
+	era uint64
 	// kept are the publications that were asked for last: nobody fills the memory by asking.
 	kept *lru.LRU[Key, *Publication]
 }
@@ -79,6 +83,10 @@ func (s *Site) Publication(key Key) *Publication {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now, era := s.cfg.Now(), s.overview.Era()
+	if s.era != era {
+		s.era = era
+		s.census.Forget()
+	}
 	if p, ok := s.kept.Get(key); ok && p.lives(now, era) {
 		return p
 	}

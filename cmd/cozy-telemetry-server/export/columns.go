@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/cozystack/cozystack-telemetry-server/appsource"
+	"github.com/cozystack/cozystack-telemetry-server/overview/tabular"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -83,12 +84,12 @@ func (n *factNames) add(peaks []rollup.Peak) {
 
 // table returns the columns for what was seen.
 func (n *factNames) table() *factTable {
-	t := &factTable{names: n, index: map[string]int{}, columns: []column{
-		{"cozystack_version", kindText}, {"kubernetes_version", kindText},
-		{"nodes", kindCount}, {"tenants", kindCount}, {"load_balancers", kindCount}, {"volumes", kindCount}, {"packages", kindCount},
+	t := &factTable{names: n, index: map[string]int{}, columns: []tabular.Column{
+		tabular.Text.Named("cozystack_version"), tabular.Text.Named("kubernetes_version"),
+		tabular.Count.Named("nodes"), tabular.Count.Named("tenants"), tabular.Count.Named("load_balancers"), tabular.Count.Named("volumes"), tabular.Count.Named("packages"),
 	}}
-	t.add(prefixCapacity, n.most(prefixCapacity, nil, maxCapacityColumns), kindNumber)
-	t.add(prefixApp, n.most(prefixApp, n.listed, maxAppColumns), kindCount)
+	t.add(prefixCapacity, n.most(prefixCapacity, nil, maxCapacityColumns), tabular.Number)
+	t.add(prefixApp, n.most(prefixApp, n.listed, maxAppColumns), tabular.Count)
 	return t
 }
 

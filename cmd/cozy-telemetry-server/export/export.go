@@ -5,9 +5,8 @@
 // window: each gets a column (columns.go). It then goes through the window again,
 // by days or by months, and makes a row of each record: what heads it (rows.go), and
 // what the cluster has reported (facts.go, versions.go). The tables of another product have
-// columns after its own table (products.go, productrows.go). Rows are cells without a
-// format (table.go), which CSV, JSON lines (json.go) or Parquet (parquet.go) make
-// bytes of.
+// columns after its own table (products.go, productrows.go). Package tabular makes bytes
+// of the rows.
 package export
 
 import (
@@ -18,6 +17,7 @@ import (
 	"slices"
 
 	"github.com/cozystack/cozystack-telemetry-server/appsource"
+	"github.com/cozystack/cozystack-telemetry-server/overview/tabular"
 	"github.com/cozystack/cozystack-telemetry-server/product"
 	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
@@ -35,9 +35,9 @@ const (
 
 // The formats.
 const (
-	CSV     = "csv"
-	JSONL   = "jsonl"
-	Parquet = "parquet"
+	CSV     = tabular.CSV
+	JSONL   = tabular.JSONL
+	Parquet = tabular.Parquet
 )
 
 // Tables returns the names of the tables of Cozystack.
@@ -114,12 +114,12 @@ func Write(ctx context.Context, w io.Writer, s *store.Store, o Options) error {
 	if err != nil {
 		return err
 	}
-	t, err := newTableWriter(o.Format, o.Table, e.columns(), w)
+	t, err := tabular.New(o.Format, o.Table, e.columns(), w)
 	if err != nil {
 		return err
 	}
 	if err := e.rows(ctx, t); err != nil {
 		return err
 	}
-	return t.close()
+	return t.Close()
 }

@@ -3,6 +3,7 @@ package export
 import (
 	"strings"
 
+	"github.com/cozystack/cozystack-telemetry-server/overview/tabular"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -18,14 +19,14 @@ const (
 // factTable makes the cells of what a cluster has reported.
 type factTable struct {
 	names   *factNames
-	columns []column
+	columns []tabular.Column
 	index   map[string]int // of the columns with a prefix
 }
 
-func (t *factTable) add(prefix string, names []string, kind columnKind) {
+func (t *factTable) add(prefix string, names []string, kind tabular.Kind) {
 	for _, name := range names {
 		t.index[name] = len(t.columns)
-		t.columns = append(t.columns, column{name, kind})
+		t.columns = append(t.columns, kind.Named(name))
 	}
 }
 
@@ -40,9 +41,9 @@ func (t *factTable) place(name string) (int, bool) {
 }
 
 // cells returns the cells of a cluster's month, or of any other fold of its days.
-func (t *factTable) cells(m rollup.Month, v versions) []cell {
-	row := make([]cell, len(t.columns))
-	row[0], row[1] = textOrNone(v.cozystack), textOrNone(v.kubernetes)
+func (t *factTable) cells(m rollup.Month, v versions) []tabular.Cell {
+	row := make([]tabular.Cell, len(t.columns))
+	row[0], row[1] = tabular.OfTextOrNone(v.cozystack), tabular.OfTextOrNone(v.kubernetes)
 	row[2] = peakOf(m, rollup.MetricNodes)
 	row[3] = peakTenants(m)
 	row[4] = peakOf(m, metricLoadBalancers)
@@ -54,7 +55,7 @@ func (t *factTable) cells(m rollup.Month, v versions) []cell {
 			continue
 		}
 		if i, ok := t.place(name); ok {
-			row[i] = numberCell(row[i].number + p.Peak)
+			row[i] = tabular.OfNumber(row[i].Number + p.Peak)
 		}
 	}
 	// As in the overview, the application of the tenants shows these: clients before
@@ -66,37 +67,37 @@ func (t *factTable) cells(m rollup.Month, v versions) []cell {
 }
 
 // peakOf returns the highest sum that one report had of a metric.
-func peakOf(m rollup.Month, metric string) cell {
+func peakOf(m rollup.Month, metric string) tabular.Cell {
 	for _, mm := range m.Metrics {
 		if mm.Metric == metric {
-			return numberCell(mm.Peak)
+			return tabular.OfNumber(mm.Peak)
 		}
 	}
-	return cell{}
+	return tabular.Cell{}
 }
 
 // peakTenants is the larger of the two ways in which clusters report tenants, as
 // in the overview.
-func peakTenants(m rollup.Month) cell {
-	var now, before cell
+func peakTenants(m rollup.Month) tabular.Cell {
+	var now, before tabular.Cell
 	for _, p := range m.Peaks {
 		switch p.Series.Metric() {
 		case rollup.MetricTenants:
-			before = numberCell(before.number + p.Peak)
+			before = tabular.OfNumber(before.Number + p.Peak)
 		case rollup.MetricApplications:
 			if p.Series.Label(rollup.LabelKind) == rollup.KindTenant {
-				now = numberCell(now.number + p.Peak)
+				now = tabular.OfNumber(now.Number + p.Peak)
 			}
 		}
 	}
-	if before.number > now.number || !now.known {
+	if before.Number > now.Number || !now.Known {
 		return before
 	}
 	return now
 }
 
 // packages counts the packages by name.
-func packages(m rollup.Month) cell {
+func packages(m rollup.Month) tabular.Cell {
 	names := map[string]bool{}
 	reported := false
 	for _, p := range m.Peaks {
@@ -108,7 +109,7 @@ func packages(m rollup.Month) cell {
 		}
 	}
 	if !reported {
-		return cell{}
+		return tabular.Cell{}
 	}
-	return countCell(len(names))
+	return tabular.OfCount(len(names))
 }

@@ -3,11 +3,12 @@ package export
 import (
 	"strconv"
 
+	"github.com/cozystack/cozystack-telemetry-server/overview/tabular"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
 // instanceRow is the row of a product's instance over several months.
-func (e *exporter) instanceRow(from rollup.MonthID, instance string, months []rollup.Month) []cell {
+func (e *exporter) instanceRow(from rollup.MonthID, instance string, months []rollup.Month) []tabular.Cell {
 	var first, last rollup.Date
 	days := 0
 	for i, m := range months {
@@ -21,31 +22,31 @@ func (e *exporter) instanceRow(from rollup.MonthID, instance string, months []ro
 		last = dateOf(from+rollup.MonthID(i), set.Last())
 		days += set.Len()
 	}
-	head := []cell{textCell(instance), dateCell(first), dateCell(last), countCell(days)}
+	head := []tabular.Cell{tabular.OfText(instance), tabular.OfDate(first), tabular.OfDate(last), tabular.OfCount(days)}
 	return append(head, productCells(e.ofProduct, months)...)
 }
 
-func (e *exporter) instanceMonthRow(month rollup.MonthID, instance string, months []rollup.Month) []cell {
-	head := []cell{dateCell(month.First()), textCell(instance), countCell(months[0].Days().Len())}
+func (e *exporter) instanceMonthRow(month rollup.MonthID, instance string, months []rollup.Month) []tabular.Cell {
+	head := []tabular.Cell{tabular.OfDate(month.First()), tabular.OfText(instance), tabular.OfCount(months[0].Days().Len())}
 	return append(head, productCells(e.ofProduct, months)...)
 }
 
-func (e *exporter) instanceDayRow(date rollup.Date, instance string, d rollup.Day) []cell {
-	head := []cell{dateCell(date), textCell(instance)}
+func (e *exporter) instanceDayRow(date rollup.Date, instance string, d rollup.Day) []tabular.Cell {
+	head := []tabular.Cell{tabular.OfDate(date), tabular.OfText(instance)}
 	if !e.Product.Sessions {
-		head = append(head, countCell(int(d.First)), countCell(int(d.Last)))
+		head = append(head, tabular.OfCount(int(d.First)), tabular.OfCount(int(d.Last)))
 	}
 	return append(head, productCells(e.ofProduct, []rollup.Month{rollup.FromDay(date.DayOfMonth(), d)})...)
 }
 
 // hoursCell are the highest values by hour of a series that is added up.
-func hoursCell(d rollup.Day, p rollup.Point) cell {
+func hoursCell(d rollup.Day, p rollup.Point) tabular.Cell {
 	hours := make(map[string]float64)
 	for _, s := range d.HoursOf(p.Series) {
 		hours[strconv.Itoa(int(s.At))] = s.Value
 	}
 	if len(hours) == 0 {
-		return cell{}
+		return tabular.Cell{}
 	}
 	return jsonCell(hours)
 }

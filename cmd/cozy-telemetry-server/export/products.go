@@ -6,13 +6,14 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cozystack/cozystack-telemetry-server/overview/tabular"
 	"github.com/cozystack/cozystack-telemetry-server/product"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
 // productColumn is a column of what instances of a product report, after its table.
 type productColumn struct {
-	column
+	tabular.Column
 	metric, label string
 	kind          product.Kind
 }
@@ -24,11 +25,11 @@ func productColumns(p product.Product, raw bool) (columns []productColumn) {
 		if f.Metric == "" || f.Raw && !raw {
 			continue
 		}
-		c := productColumn{column{f.Metric, columnKindOf(f)}, p.Name + "_" + f.Metric, f.Label, f.Kind}
+		c := productColumn{columnKindOf(f).Named(f.Metric), p.Name + "_" + f.Metric, f.Label, f.Kind}
 		if f.Kind == product.Text && !strings.HasSuffix(f.Metric, f.Label) {
-			c.name += "_" + f.Label
+			c.Name += "_" + f.Label
 		}
-		same := func(other productColumn) bool { return other.name == c.name }
+		same := func(other productColumn) bool { return other.Name == c.Name }
 		if !slices.ContainsFunc(columns, same) { // several fields may be one metric
 			columns = append(columns, c)
 		}
@@ -36,36 +37,36 @@ func productColumns(p product.Product, raw bool) (columns []productColumn) {
 	return columns
 }
 
-func columnKindOf(f product.Field) columnKind {
+func columnKindOf(f product.Field) tabular.Kind {
 	switch {
 	case f.Kind == product.Text:
-		return kindText
+		return tabular.Text
 	case f.Label != "":
-		return kindJSON // an array of a set, an object of numbers
+		return tabular.JSON // an array of a set, an object of numbers
 	case f.Kind == product.Bool:
-		return kindTruth
+		return tabular.Truth
 	case f.Kind == product.Daily, f.Kind == product.Length, f.Fraction:
-		return kindNumber
+		return tabular.Number
 	}
-	return kindCount
+	return tabular.Count
 }
 
 // productHead are the columns before those.
-func productHead(table string, sessions bool) []column {
-	instance := column{"instance", kindText}
+func productHead(table string, sessions bool) []tabular.Column {
+	instance := tabular.Text.Named("instance")
 	switch {
 	case table == Instances:
-		return []column{instance, {"first_day", kindDate}, {"last_day", kindDate}, {"days", kindCount}}
+		return []tabular.Column{instance, tabular.Date.Named("first_day"), tabular.Date.Named("last_day"), tabular.Count.Named("days")}
 	case table == Months:
-		return []column{{"month", kindDate}, instance, {"days", kindCount}}
+		return []tabular.Column{tabular.Date.Named("month"), instance, tabular.Count.Named("days")}
 	case table == Days && sessions: // of which no hour is kept
-		return []column{{"date", kindDate}, instance}
+		return []tabular.Column{tabular.Date.Named("date"), instance}
 	case table == Days:
-		return []column{{"date", kindDate}, instance, {"first_hour", kindCount}, {"last_hour", kindCount}}
+		return []tabular.Column{tabular.Date.Named("date"), instance, tabular.Count.Named("first_hour"), tabular.Count.Named("last_hour")}
 	}
-	return []column{
-		{"date", kindDate}, {"product", kindText}, instance, {"metric", kindText}, {"labels", kindJSON},
-		{"peak", kindNumber}, {"last", kindNumber}, {"hour", kindCount}, {"hours", kindJSON},
+	return []tabular.Column{
+		tabular.Date.Named("date"), tabular.Text.Named("product"), instance, tabular.Text.Named("metric"), tabular.JSON.Named("labels"),
+		tabular.Number.Named("peak"), tabular.Number.Named("last"), tabular.Count.Named("hour"), tabular.JSON.Named("hours"),
 	}
 }
 
@@ -76,24 +77,24 @@ type sighting struct {
 }
 
 // productCells returns the cells of what an instance has reported in some months.
-func productCells(columns []productColumn, months []rollup.Month) []cell {
+func productCells(columns []productColumn, months []rollup.Month) []tabular.Cell {
 	all := make(map[string][]sighting) // by metric
 	for i, m := range months {
 		for _, p := range m.Peaks {
 			all[p.Series.Metric()] = append(all[p.Series.Metric()], sighting{p, i})
 		}
 	}
-	cells := make([]cell, len(columns))
+	cells := make([]tabular.Cell, len(columns))
 	for i, c := range columns {
 		cells[i] = c.cell(all[c.metric])
 	}
 	return cells
 }
 
-func (c productColumn) cell(seen []sighting) cell {
+func (c productColumn) cell(seen []sighting) tabular.Cell {
 	switch {
 	case len(seen) == 0:
-		return cell{}
+		return tabular.Cell{}
 	case c.kind == product.Text:
 		return c.newest(seen)
 	case c.kind == product.Set:
@@ -105,7 +106,7 @@ func (c productColumn) cell(seen []sighting) cell {
 }
 
 // newest is the text that was sent last; of several in one hour the highest version, as in the figures.
-func (c productColumn) newest(seen []sighting) cell {
+func (c productColumn) newest(seen []sighting) tabular.Cell {
 	last := slices.MaxFunc(seen, func(a, b sighting) int {
 		if n := a.month - b.month; n != 0 {
 			return n
@@ -115,11 +116,11 @@ func (c productColumn) newest(seen []sighting) cell {
 		}
 		return product.CompareNatural(string(a.Series), string(b.Series))
 	})
-	return textOrNone(last.Series.Label(c.label))
+	return tabular.OfTextOrNone(last.Series.Label(c.label))
 }
 
 // members are all texts of a set, sorted.
-func (c productColumn) members(seen []sighting) cell {
+func (c productColumn) members(seen []sighting) tabular.Cell {
 	texts := make(map[string]bool)
 	for _, s := range seen {
 		if s.Peak.Peak > 0 {
@@ -130,22 +131,22 @@ func (c productColumn) members(seen []sighting) cell {
 }
 
 // byLabel are the numbers of all values of the label.
-func (c productColumn) byLabel(seen []sighting) cell {
+func (c productColumn) byLabel(seen []sighting) tabular.Cell {
 	parts := make(map[string][]sighting)
 	for _, s := range seen {
 		parts[s.Series.Label(c.label)] = append(parts[s.Series.Label(c.label)], s)
 	}
 	numbers := make(map[string]float64)
 	for text, part := range parts {
-		if n := c.number(part); n.known {
-			numbers[text] = n.number
+		if n := c.number(part); n.Known {
+			numbers[text] = n.Number
 		}
 	}
 	return jsonCell(numbers)
 }
 
 // number is what the figures of a month take of a series; none where it lacks its slots.
-func (c productColumn) number(seen []sighting) cell {
+func (c productColumn) number(seen []sighting) tabular.Cell {
 	var highest, sum float64
 	slots := 0
 	for _, s := range seen {
@@ -156,13 +157,13 @@ func (c productColumn) number(seen []sighting) cell {
 		slots += len(s.Slots)
 	}
 	if slots == 0 && c.kind.Slot() != 0 {
-		return cell{}
+		return tabular.Cell{}
 	}
-	return numberCell(c.kind.Value(highest, sum, slots))
+	return tabular.OfNumber(c.kind.Value(highest, sum, slots))
 }
 
 // jsonCell has a value as JSON, with sorted keys.
-func jsonCell(v any) cell {
+func jsonCell(v any) tabular.Cell {
 	b, _ := json.Marshal(v) // texts and finite numbers
-	return textCell(string(b))
+	return tabular.OfText(string(b))
 }

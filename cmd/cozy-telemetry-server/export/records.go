@@ -6,11 +6,12 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cozystack/cozystack-telemetry-server/overview/tabular"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
 // clusterRow is the row of a cluster over several months.
-func (e *exporter) clusterRow(from rollup.MonthID, cluster string, months []rollup.Month) []cell {
+func (e *exporter) clusterRow(from rollup.MonthID, cluster string, months []rollup.Month) []tabular.Cell {
 	var all rollup.Month
 	var first, last rollup.Date
 	days, infoDays := 0, 0
@@ -27,24 +28,24 @@ func (e *exporter) clusterRow(from rollup.MonthID, cluster string, months []roll
 		days += set.Len()
 		infoDays += daysOf(m, rollup.MetricInfo).Len()
 	}
-	head := []cell{textCell(cluster), dateCell(first), dateCell(last), countCell(days), countCell(infoDays)}
+	head := []tabular.Cell{tabular.OfText(cluster), tabular.OfDate(first), tabular.OfDate(last), tabular.OfCount(days), tabular.OfCount(infoDays)}
 	return append(head, e.facts.cells(all, highestVersions(all.Peaks))...)
 }
 
 // dateOf returns a day of a month, given as 1 to 31.
 func dateOf(month rollup.MonthID, day int) rollup.Date { return month.First() + rollup.Date(day-1) }
 
-func (e *exporter) monthRow(month rollup.MonthID, cluster string, months []rollup.Month) []cell {
+func (e *exporter) monthRow(month rollup.MonthID, cluster string, months []rollup.Month) []tabular.Cell {
 	m := months[0]
-	head := []cell{dateCell(month.First()), textCell(cluster), countCell(m.Days().Len()), countCell(daysOf(m, rollup.MetricInfo).Len())}
+	head := []tabular.Cell{tabular.OfDate(month.First()), tabular.OfText(cluster), tabular.OfCount(m.Days().Len()), tabular.OfCount(daysOf(m, rollup.MetricInfo).Len())}
 	return append(head, e.facts.cells(m, highestVersions(m.Peaks))...)
 }
 
-func (e *exporter) dayRow(date rollup.Date, cluster string, d rollup.Day) []cell {
+func (e *exporter) dayRow(date rollup.Date, cluster string, d rollup.Day) []tabular.Cell {
 	m := rollup.FromDay(date.DayOfMonth(), d)
-	head := []cell{
-		dateCell(date), textCell(cluster), countCell(int(d.First)), countCell(int(d.Last)),
-		truthCell(daysOf(m, rollup.MetricInfo) != 0),
+	head := []tabular.Cell{
+		tabular.OfDate(date), tabular.OfText(cluster), tabular.OfCount(int(d.First)), tabular.OfCount(int(d.Last)),
+		tabular.OfTruth(daysOf(m, rollup.MetricInfo) != 0),
 	}
 	return append(head, e.facts.cells(m, latestVersions(d.Points))...)
 }
@@ -59,7 +60,7 @@ func daysOf(m rollup.Month, metric string) rollup.DaySet {
 	return 0
 }
 
-func (e *exporter) writeSeries(t tableWriter, date rollup.Date, product, cluster string, d rollup.Day) error {
+func (e *exporter) writeSeries(t tabular.Writer, date rollup.Date, product, cluster string, d rollup.Day) error {
 	for _, p := range d.Points {
 		if e.Alias != nil && slices.Contains(e.Raw, p.Series.Metric()) {
 			continue
@@ -68,14 +69,14 @@ func (e *exporter) writeSeries(t tableWriter, date rollup.Date, product, cluster
 		if err != nil {
 			return err
 		}
-		row := []cell{
-			dateCell(date), textCell(product), textCell(cluster), textCell(p.Series.Metric()), textCell(labels),
-			numberCell(p.Peak), numberCell(p.Last), countCell(int(p.Hour)),
+		row := []tabular.Cell{
+			tabular.OfDate(date), tabular.OfText(product), tabular.OfText(cluster), tabular.OfText(p.Series.Metric()), tabular.OfText(labels),
+			tabular.OfNumber(p.Peak), tabular.OfNumber(p.Last), tabular.OfCount(int(p.Hour)),
 		}
 		if e.Product.Name != "" {
 			row = append(row, hoursCell(d, p))
 		}
-		err = t.write(row)
+		err = t.Write(row)
 		if err != nil {
 			return err
 		}

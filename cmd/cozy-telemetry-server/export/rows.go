@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cozystack/cozystack-telemetry-server/overview/tabular"
 	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -57,39 +58,39 @@ func (e *exporter) learnColumns(ctx context.Context) (*factTable, error) {
 }
 
 // columns returns the columns of the table, in order.
-func (e *exporter) columns() []column {
+func (e *exporter) columns() []tabular.Column {
 	if e.Product.Name != "" {
 		all := productHead(e.Table, e.Product.Sessions)
 		if e.Table == Series {
 			return all
 		}
 		for _, c := range e.ofProduct {
-			all = append(all, c.column)
+			all = append(all, c.Column)
 		}
 		return all
 	}
 	switch e.Table {
 	case Clusters:
-		return append([]column{
-			{"cluster", kindText}, {"first_day", kindDate}, {"last_day", kindDate}, {"days", kindCount}, {"info_days", kindCount},
+		return append([]tabular.Column{
+			tabular.Text.Named("cluster"), tabular.Date.Named("first_day"), tabular.Date.Named("last_day"), tabular.Count.Named("days"), tabular.Count.Named("info_days"),
 		}, e.facts.columns...)
 	case Months:
-		return append([]column{
-			{"month", kindDate}, {"cluster", kindText}, {"days", kindCount}, {"info_days", kindCount},
+		return append([]tabular.Column{
+			tabular.Date.Named("month"), tabular.Text.Named("cluster"), tabular.Count.Named("days"), tabular.Count.Named("info_days"),
 		}, e.facts.columns...)
 	case Days:
-		return append([]column{
-			{"date", kindDate}, {"cluster", kindText}, {"first_hour", kindCount}, {"last_hour", kindCount}, {"info", kindTruth},
+		return append([]tabular.Column{
+			tabular.Date.Named("date"), tabular.Text.Named("cluster"), tabular.Count.Named("first_hour"), tabular.Count.Named("last_hour"), tabular.Truth.Named("info"),
 		}, e.facts.columns...)
 	}
-	return []column{
-		{"date", kindDate}, {"product", kindText}, {"cluster", kindText}, {"metric", kindText}, {"labels", kindJSON},
-		{"peak", kindNumber}, {"last", kindNumber}, {"hour", kindCount},
+	return []tabular.Column{
+		tabular.Date.Named("date"), tabular.Text.Named("product"), tabular.Text.Named("cluster"), tabular.Text.Named("metric"), tabular.JSON.Named("labels"),
+		tabular.Number.Named("peak"), tabular.Number.Named("last"), tabular.Count.Named("hour"),
 	}
 }
 
 // rows writes all rows: by date, and then by cluster.
-func (e *exporter) rows(ctx context.Context, t tableWriter) error {
+func (e *exporter) rows(ctx context.Context, t tabular.Writer) error {
 	if e.Window.empty() {
 		return nil
 	}
@@ -126,7 +127,7 @@ func (e *exporter) eachOf(first, last int64, write func(int64) error) error {
 }
 
 // dated writes the rows of a day.
-func (e *exporter) dated(ctx context.Context, t tableWriter, date rollup.Date) error {
+func (e *exporter) dated(ctx context.Context, t tabular.Writer, date rollup.Date) error {
 	return e.instances(ctx, date, func(product, instance string, d rollup.Day) error {
 		switch {
 		case e.Table == Series && e.Product.Name == "":
@@ -136,20 +137,20 @@ func (e *exporter) dated(ctx context.Context, t tableWriter, date rollup.Date) e
 		case e.Table == Series:
 			return e.writeSeries(t, date, product, instance, d)
 		case e.Product.Name != "":
-			return t.write(e.instanceDayRow(date, instance, d))
+			return t.Write(e.instanceDayRow(date, instance, d))
 		}
-		return t.write(e.dayRow(date, instance, d))
+		return t.Write(e.dayRow(date, instance, d))
 	})
 }
 
 // folded writes a row per cluster of some months, sorted by cluster: a fold has no
 // order.
-func (e *exporter) folded(ctx context.Context, t tableWriter, from, to rollup.MonthID,
-	row func(from rollup.MonthID, cluster string, months []rollup.Month) []cell,
+func (e *exporter) folded(ctx context.Context, t tabular.Writer, from, to rollup.MonthID,
+	row func(from rollup.MonthID, cluster string, months []rollup.Month) []tabular.Cell,
 ) error {
 	type clusterRow struct {
 		cluster string
-		cells   []cell
+		cells   []tabular.Cell
 	}
 	var rows []clusterRow
 	err := e.store.Fold(ctx, e.product(), from, to, nil, func(instance string, months []rollup.Month) error {
@@ -162,7 +163,7 @@ func (e *exporter) folded(ctx context.Context, t tableWriter, from, to rollup.Mo
 	}
 	slices.SortFunc(rows, func(a, b clusterRow) int { return strings.Compare(a.cluster, b.cluster) })
 	for _, r := range rows {
-		if err := t.write(r.cells); err != nil {
+		if err := t.Write(r.cells); err != nil {
 			return err
 		}
 	}

@@ -28,3 +28,4 @@ func (uncounted) Adoption(context.Context) (*published.Adoption, error) {
 func (uncounted) Retention(context.Context) (*published.Retention, error) {
 	return nil, overview.ErrUnavailable
 }
+func (uncounted) Forget() {}

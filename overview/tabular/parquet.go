@@ -1,4 +1,4 @@
-package export
+package tabular
 
 import (
 	"io"
@@ -13,15 +13,15 @@ const rowsPerGroup = 50_000
 
 // parquetTable writes Parquet: a column for each, all of which may be null.
 type parquetTable struct {
-	columns []column
+	columns []Column
 	w       *parquet.GenericWriter[any]
 	row     parquet.Row
 }
 
-func newParquetTable(name string, columns []column, w io.Writer) *parquetTable {
+func newParquetTable(name string, columns []Column, w io.Writer) *parquetTable {
 	group := parquet.Group{}
 	for _, c := range columns {
-		group[c.name] = parquet.Optional(c.kind.node())
+		group[c.Name] = parquet.Optional(c.Kind.node())
 	}
 	schema := parquet.NewSchema(name, orderedGroup{group, columns})
 	return &parquetTable{
@@ -36,58 +36,58 @@ func newParquetTable(name string, columns []column, w io.Writer) *parquetTable {
 // their names.
 type orderedGroup struct {
 	parquet.Group
-	columns []column
+	columns []Column
 }
 
 func (g orderedGroup) Fields() []parquet.Field {
 	fields := g.Group.Fields()
 	at := make(map[string]int, len(g.columns))
 	for i, c := range g.columns {
-		at[c.name] = i
+		at[c.Name] = i
 	}
 	slices.SortFunc(fields, func(a, b parquet.Field) int { return at[a.Name()] - at[b.Name()] })
 	return fields
 }
 
-func (k columnKind) node() parquet.Node {
+func (k Kind) node() parquet.Node {
 	switch k {
-	case kindJSON:
+	case JSON:
 		return parquet.JSON()
-	case kindDate:
+	case Date:
 		return parquet.Date()
-	case kindCount:
+	case Count:
 		return parquet.Int(64)
-	case kindNumber:
+	case Number:
 		return parquet.Leaf(parquet.DoubleType)
-	case kindTruth:
+	case Truth:
 		return parquet.Leaf(parquet.BooleanType)
 	}
 	return parquet.Encoded(parquet.String(), &parquet.RLEDictionary)
 }
 
-func (k columnKind) value(c cell) parquet.Value {
+func (k Kind) value(c Cell) parquet.Value {
 	switch k {
-	case kindDate:
-		return parquet.Int32Value(int32(c.number))
-	case kindCount:
-		return parquet.Int64Value(rounded(c.number))
-	case kindNumber:
-		return parquet.DoubleValue(c.number)
-	case kindTruth:
-		return parquet.BooleanValue(c.number != 0)
+	case Date:
+		return parquet.Int32Value(int32(c.Number))
+	case Count:
+		return parquet.Int64Value(rounded(c.Number))
+	case Number:
+		return parquet.DoubleValue(c.Number)
+	case Truth:
+		return parquet.BooleanValue(c.Number != 0)
 	}
-	return parquet.ByteArrayValue([]byte(c.text))
+	return parquet.ByteArrayValue([]byte(c.Text))
 }
 
-func (t *parquetTable) write(row []cell) error {
+func (t *parquetTable) Write(row []Cell) error {
 	for i, c := range row {
 		t.row[i] = parquet.NullValue().Level(0, 0, i)
-		if c.known {
-			t.row[i] = t.columns[i].kind.value(c).Level(0, 1, i)
+		if c.Known {
+			t.row[i] = t.columns[i].Kind.value(c).Level(0, 1, i)
 		}
 	}
 	_, err := t.w.WriteRows([]parquet.Row{t.row})
 	return err
 }
 
-func (t *parquetTable) close() error { return t.w.Close() }
+func (t *parquetTable) Close() error { return t.w.Close() }

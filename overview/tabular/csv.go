@@ -1,4 +1,4 @@
-package export
+package tabular
 
 import (
 	"encoding/csv"
@@ -11,26 +11,26 @@ import (
 // spreadsheet would take for a formula, for it is what a cluster says, gets an
 // apostrophe before it.
 type csvTable struct {
-	columns []column
+	columns []Column
 	w       *csv.Writer
 	fields  []string
 }
 
-func newCSVTable(columns []column, w io.Writer) (*csvTable, error) {
+func newCSVTable(columns []Column, w io.Writer) (*csvTable, error) {
 	t := &csvTable{columns, csv.NewWriter(w), make([]string, len(columns))}
 	for i, c := range columns {
-		t.fields[i] = c.name
+		t.fields[i] = c.Name
 	}
 	return t, t.w.Write(t.fields)
 }
 
-func (t *csvTable) write(row []cell) error {
+func (t *csvTable) Write(row []Cell) error {
 	for i, c := range row {
 		t.fields[i] = ""
-		if c.known {
-			t.fields[i] = string(t.columns[i].kind.append(nil, c))
+		if c.Known {
+			t.fields[i] = string(t.columns[i].Kind.append(nil, c))
 		}
-		if t.columns[i].kind == kindText && isFormula(t.fields[i]) {
+		if t.columns[i].Kind == Text && isFormula(t.fields[i]) {
 			t.fields[i] = "'" + t.fields[i]
 		}
 	}
@@ -44,7 +44,7 @@ func isFormula(s string) bool {
 	return strings.ContainsRune("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20", first)
 }
 
-func (t *csvTable) close() error {
+func (t *csvTable) Close() error {
 	t.w.Flush()
 	return t.w.Error()
 }

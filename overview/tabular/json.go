@@ -1,4 +1,4 @@
-package export
+package tabular
 
 import (
 	"bufio"
@@ -10,25 +10,25 @@ import (
 // jsonTable writes an object per line, with all columns in order; null is not
 // known.
 type jsonTable struct {
-	columns []column
+	columns []Column
 	w       *bufio.Writer
 	line    []byte
 }
 
-func newJSONTable(columns []column, w io.Writer) *jsonTable {
+func newJSONTable(columns []Column, w io.Writer) *jsonTable {
 	return &jsonTable{columns: columns, w: bufio.NewWriterSize(w, 64<<10)}
 }
 
-func (t *jsonTable) write(row []cell) error {
+func (t *jsonTable) Write(row []Cell) error {
 	t.line = append(t.line[:0], '{')
 	for i, c := range row {
 		if i > 0 {
 			t.line = append(t.line, ',')
 		}
-		t.line = strconv.AppendQuote(t.line, t.columns[i].name)
+		t.line = strconv.AppendQuote(t.line, t.columns[i].Name)
 		t.line = append(t.line, ':')
 		var err error
-		if t.line, err = appendJSON(t.line, t.columns[i].kind, c); err != nil {
+		if t.line, err = appendJSON(t.line, t.columns[i].Kind, c); err != nil {
 			return err
 		}
 	}
@@ -37,18 +37,18 @@ func (t *jsonTable) write(row []cell) error {
 	return err
 }
 
-func appendJSON(b []byte, kind columnKind, c cell) ([]byte, error) {
+func appendJSON(b []byte, kind Kind, c Cell) ([]byte, error) {
 	switch {
-	case !c.known:
+	case !c.Known:
 		return append(b, "null"...), nil
-	case kind == kindText:
-		text, err := json.Marshal(c.text)
+	case kind == Text:
+		text, err := json.Marshal(c.Text)
 		return append(b, text...), err
-	case kind == kindDate:
+	case kind == Date:
 		b = append(b, '"')
 		return append(kind.append(b, c), '"'), nil
 	}
 	return kind.append(b, c), nil
 }
 
-func (t *jsonTable) close() error { return t.w.Flush() }
+func (t *jsonTable) Close() error { return t.w.Flush() }

@@ -2,11 +2,14 @@ package site
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 	"time"
 
 	"github.com/cozystack/cozystack-telemetry-server/overview"
+	"github.com/cozystack/cozystack-telemetry-server/overview/census"
 	"github.com/cozystack/cozystack-telemetry-server/overview/httpanswer"
 	"github.com/cozystack/cozystack-telemetry-server/overview/published"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
@@ -118,7 +121,8 @@ func (p *Publication) Breakdown(ctx context.Context) (*published.Breakdown, erro
 		return nil, errNotCozystack
 	}
 	return counted(ctx, p, &p.breakdown, func(ctx context.Context) (*published.Breakdown, error) {
-		return p.site.census.Breakdown(ctx, p.Month)
+		b, err := p.site.census.Breakdown(ctx, p.Month)
+		return b, known(err)
 	})
 }
 
@@ -127,7 +131,10 @@ func (p *Publication) Adoption(ctx context.Context) (*published.Adoption, error)
 	if p.Product != rollup.Cozystack {
 		return nil, errNotCozystack
 	}
-	return counted(ctx, p, &p.adoption, p.site.census.Adoption)
+	return counted(ctx, p, &p.adoption, func(ctx context.Context) (*published.Adoption, error) {
+		a, err := p.site.census.Adoption(ctx)
+		return a, known(err)
+	})
 }
 
 // Retention returns how long clusters stay, as it is now.
@@ -135,7 +142,18 @@ func (p *Publication) Retention(ctx context.Context) (*published.Retention, erro
 	if p.Product != rollup.Cozystack {
 		return nil, errNotCozystack
 	}
-	return counted(ctx, p, &p.retention, p.site.census.Retention)
+	return counted(ctx, p, &p.retention, func(ctx context.Context) (*published.Retention, error) {
+		r, err := p.site.census.Retention(ctx)
+		return r, known(err)
+	})
+}
+
+// known returns an error of the census as one of package overview.
+func known(err error) error {
+	if errors.Is(err, census.ErrNoData) {
+		return fmt.Errorf("%w: %w", overview.ErrNoData, err)
+	}
+	return err
 }
 
 // form returns what render makes of the publication, under a name for as long as the

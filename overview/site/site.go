@@ -18,7 +18,7 @@ import (
 
 // Census counts what the records of single clusters tell. Methods may be called concurrently.
 // What they return is shared, and is not changed any more. A month without data is
-// [overview.ErrNoData].
+// [census.ErrNoData].
 type Census interface {
 	Breakdown(ctx context.Context, month rollup.MonthID) (*published.Breakdown, error)
 	Adoption(ctx context.Context) (*published.Adoption, error)

@@ -42,6 +42,9 @@ func File(format string, rows []Row) ([]byte, error) {
 // Table returns the bytes of a table in a format.
 func Table(format string, columns []tabular.Column, rows [][]tabular.Cell) ([]byte, error) {
 	var file bytes.Buffer
+	if format == tabular.CSV {
+		format = tabular.RFC4180
+	}
 	t, err := tabular.New(format, "figures", columns, &file)
 	for _, row := range rows {
 		if err == nil {

@@ -16,8 +16,9 @@ type csvTable struct {
 	fields  []string
 }
 
-func newCSVTable(columns []Column, w io.Writer) (*csvTable, error) {
+func newCSVTable(columns []Column, w io.Writer, crlf bool) (*csvTable, error) {
 	t := &csvTable{columns, csv.NewWriter(w), make([]string, len(columns))}
+	t.w.UseCRLF = crlf
 	for i, c := range columns {
 		t.fields[i] = c.Name
 	}

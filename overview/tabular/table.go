@@ -17,6 +17,8 @@ const (
 	CSV     = "csv"
 	JSONL   = "jsonl"
 	Parquet = "parquet"
+	// RFC4180 is CSV with the line ends of that standard, as text/csv has it on the web.
+	RFC4180 = "rfc4180"
 )
 
 // Column is a column of a table.
@@ -106,8 +108,8 @@ type Writer interface {
 // New returns the writer of a table with a name. The name of an unknown format is an error.
 func New(format, name string, columns []Column, w io.Writer) (Writer, error) {
 	switch format {
-	case CSV:
-		return newCSVTable(columns, w)
+	case CSV, RFC4180:
+		return newCSVTable(columns, w, format == RFC4180)
 	case JSONL:
 		return newJSONTable(columns, w), nil
 	case Parquet:

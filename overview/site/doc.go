@@ -6,6 +6,8 @@
 // counted when they are first asked for, once for all who ask (part.go), and [Site] keeps the
 // publications that were asked for last (site.go).
 //
+// [Documents] are the pages of prose, on privacy and on how it is counted (documents.go).
+//
 // api_handler.go reads what is asked of the data and refuses what can't be, csv.go and badge.go
 // are the forms beside JSON. What can't be counted is an error of its part, never a zero.
 package site

@@ -61,7 +61,8 @@ var imports = map[string][]string{
 	"overview/dataset":    {module + "overview/published", module + "overview/tabular", module + "store/rollup"},
 	"overview/tasks":      {},
 	"overview/site": {
-		module + "overview", module + "overview/published", module + "overview/httpanswer", module + "overview/tasks", module + "overview/dataset", module + "overview/tabular", module + "overview/census", module + "store/rollup",
+		module + "overview", module + "overview/published", module + "overview/httpanswer", module + "overview/tasks", module + "overview/dataset", module + "overview/tabular", module + "overview/census",
+		module + "overview/prose", module + "overview/web", module + "store/rollup",
 		"github.com/labstack/echo/v4", "github.com/rs/zerolog", "github.com/hashicorp/golang-lru/v2",
 	},
 	"overview/web":     {module + "overview/chart", module + "overview/published", module + "store/rollup"},
@@ -81,7 +82,7 @@ var imports = map[string][]string{
 	},
 	server + "/serve": {
 		rooms + "backup", rooms + "backfill", rooms + "forget", rooms + "anomalies", rooms + "exclude", rooms + "limits", rooms + "lobby", rooms + "private", rooms + "keys", rooms + "products", rooms + "cli",
-		module + "store", module + "ingest", module + "ingest/forward", module + "product", module + "overview", module + "appsource", module + "ingest/jsonerror",
+		module + "store", module + "ingest", module + "ingest/forward", module + "product", module + "overview", module + "appsource", module + "ingest/jsonerror", module + "docs",
 		"github.com/labstack/echo/v4", "github.com/prometheus/client_golang/prometheus",
 		"github.com/rs/zerolog", pflagModule, "golang.org/x/sync",
 	},

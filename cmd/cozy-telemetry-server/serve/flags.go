@@ -33,6 +33,7 @@ type Config struct {
 	queryTimeout time.Duration
 	confirmDays  int
 	minShare     int64
+	notes        string
 	replicas     int
 	appsURL      string
 	mirrorEvery  time.Duration
@@ -87,6 +88,7 @@ func (c *Config) Bind(f *pflag.FlagSet) {
 	cli.DurationVar(f, &c.currentTTL, "current-ttl", d.CurrentTTL, "how long vmselect's answer for the current month is kept")
 	cli.DurationVar(f, &c.queryTimeout, "query-timeout", d.QueryBudget, "how long vmselect may take for a month, at most 25s")
 	f.IntVar(&c.confirmDays, "confirm-days", d.ConfirmDays, "on how many days a cluster must be seen to be confirmed")
+	f.StringVar(&c.notes, "notes", "", "file with a log of corrections in Markdown, shown on /counting and read again when it changes; empty: none")
 	f.Int64Var(&c.minShare, "min-share", d.MinShare, "of how many instances a share of another product than Cozystack tells at least; fewer become other")
 	f.IntVar(&c.replicas, "replicas", d.Replicas, "how many servers share the clusters; above 1, rollups are never complete")
 	f.StringVar(&c.appsURL, "apps-url", appsource.DefaultURL, "GitHub's list of application folders; empty: the built-in list")

@@ -24,6 +24,7 @@ func (s *server) public() http.Handler {
 	s.registerPreviews(e)
 	overview.NewHandler(s.overview).Register(e)
 	s.site.Register(e)
+	s.documents.Register(e)
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
 	e.GET("/readyz", s.ready)
 	return e

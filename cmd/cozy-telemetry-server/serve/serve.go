@@ -42,6 +42,7 @@ type server struct {
 	apps         *appsource.Source
 	overview     *overview.Overview
 	site         *site.Site
+	documents    *site.Documents
 	ingest       *ingest.Handler            // of Cozystack, and what the others share
 	handlers     map[string]*ingest.Handler // of the products that are on
 	routes       map[string]route           // of reports, by path
@@ -114,7 +115,7 @@ func (c Config) folders() map[string]string {
 // build builds the parts upon the open file, each upon those before it.
 func (s *server) build(env cli.Environment) error {
 	for _, part := range []func(cli.Environment) error{
-		s.buildIdentity, s.buildMirror, s.buildOverview, s.buildSite, s.buildBackups, s.buildIngest, s.buildProducts,
+		s.buildIdentity, s.buildMirror, s.buildOverview, s.buildSite, s.buildDocuments, s.buildBackups, s.buildIngest, s.buildProducts,
 	} {
 		if err := part(env); err != nil {
 			return err

@@ -1,0 +1,32 @@
+package site
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/cozystack/cozystack-telemetry-server/overview/httpanswer"
+)
+
+// pagePolicy lets a page have its own style, module and pictures, and nothing else: no style
+// or script within it, nothing from elsewhere, no frame around it.
+const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+
+// Register adds the routes of the documents.
+func (d *Documents) Register(e *echo.Echo) {
+	for path, page := range map[string]func() (*httpanswer.Answer, error){
+		"/privacy":  func() (*httpanswer.Answer, error) { return d.privacy, nil },
+		"/counting": d.countingNow,
+	} {
+		answer := echo.WrapHandler(httpanswer.Resource(func(w http.ResponseWriter, r *http.Request) {
+			a, err := page()
+			if err != nil {
+				httpanswer.Refuse(w, http.StatusInternalServerError, http.StatusText(http.StatusInternalServerError))
+				return
+			}
+			a.Write(w, r)
+		}))
+		e.Any(path, answer)
+		e.RouteNotFound(path, answer)
+	}
+}

@@ -240,6 +240,14 @@ func TestStats(t *testing.T) {
 	if st.Days != len(days) || st.LastReport != st.LastDay || st.LastHour < 10 || days[st.FirstDay] == 0 || days[st.LastDay] == 0 {
 		t.Errorf("days %+v", st)
 	}
+	at, ok, err := s.LastReport("cozystack")
+	must(t, err)
+	if want := st.LastReport.Start().Add(time.Duration(st.LastHour) * time.Hour); !ok || !at.Equal(want) {
+		t.Errorf("the last report is of %s, %v, want %s", at, ok, want)
+	}
+	if at, ok, err := s.LastReport("synapse"); ok || err != nil {
+		t.Errorf("nobody of synapse reported, but at %s: %v", at, err)
+	}
 	missing := 0
 	for _, g := range st.Gaps {
 		for date := g.First; date <= g.Last; date++ {

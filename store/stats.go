@@ -133,14 +133,25 @@ func lastHour(tx *bolt.Tx, date rollup.Date) (hour int, ok bool, err error) {
 		if records == nil {
 			return nil
 		}
-		return records.ForEach(func(_, v []byte) error {
-			r := record.ReadDay(v)
-			hour, ok = max(hour, int(r.Last)), true
-			if r.Failed {
-				return fmt.Errorf("%w: a record of %s does not decode", dberrors.ErrDamaged, date)
-			}
-			return nil
-		})
+		last, found, err := lastHourOf(records)
+		hour, ok = max(hour, last), ok || found
+		if err != nil {
+			return fmt.Errorf("%s: %w", date, err)
+		}
+		return nil
+	})
+	return hour, ok, err
+}
+
+// lastHourOf does so for one product's records of the day.
+func lastHourOf(records *bolt.Bucket) (hour int, ok bool, err error) {
+	err = records.ForEach(func(_, v []byte) error {
+		r := record.ReadDay(v)
+		hour, ok = max(hour, int(r.Last)), true
+		if r.Failed {
+			return fmt.Errorf("%w: a record does not decode", dberrors.ErrDamaged)
+		}
+		return nil
 	})
 	return hour, ok, err
 }

@@ -22,6 +22,7 @@ import (
 const (
 	JSON = "application/json"
 	CSV  = "text/csv; charset=utf-8"
+	HTML = "text/html; charset=utf-8"
 )
 
 const (
@@ -31,6 +32,7 @@ const (
 	// A browser may keep an answer that still grows for a minute.
 	cacheGrowing = "public, max-age=60"
 	cacheSettled = "public, max-age=3600"
+	cacheForever = "public, max-age=31536000, immutable"
 )
 
 // Answer is rendered, and ready to be sent many times. It must not be changed any more once
@@ -43,8 +45,9 @@ type Answer struct {
 	Gzip []byte
 	// ETag is weak: it names the content, in whichever encoding.
 	ETag string
-	// Settled is set where the content will hardly change.
-	Settled bool
+	// Settled is set where the content will hardly change, Forever where its address changes
+	// with it.
+	Settled, Forever bool
 	// Header has what else is sent with it; nil is nothing.
 	Header http.Header
 }
@@ -77,10 +80,7 @@ func (a *Answer) Write(w http.ResponseWriter, r *http.Request) {
 	if a.Gzip != nil {
 		h.Set("Vary", "Accept-Encoding")
 	}
-	h.Set("Cache-Control", cacheGrowing)
-	if a.Settled {
-		h.Set("Cache-Control", cacheSettled)
-	}
+	h.Set("Cache-Control", a.caching())
 	if matches(r.Header.Values("If-None-Match"), a.ETag) {
 		w.WriteHeader(http.StatusNotModified)
 		return
@@ -97,6 +97,16 @@ func (a *Answer) Write(w http.ResponseWriter, r *http.Request) {
 		// Nobody is left to tell of a connection that broke.
 		_, _ = w.Write(body)
 	}
+}
+
+func (a *Answer) caching() string {
+	switch {
+	case a.Forever:
+		return cacheForever
+	case a.Settled:
+		return cacheSettled
+	}
+	return cacheGrowing
 }
 
 // Resource answers every method of an address that is read: GET and HEAD by get, OPTIONS,
@@ -121,8 +131,25 @@ func Resource(get http.HandlerFunc) http.Handler {
 
 // Refuse answers with an error. A 503 says when to try again.
 func Refuse(w http.ResponseWriter, status int, text string) {
+	advise(w, status)
+	jsonerror.Write(w, status, text)
+}
+
+// RefusePage answers with an error that people look at. A 503 says when to try again.
+func RefusePage(w http.ResponseWriter, r *http.Request, status int, page []byte) {
+	advise(w, status)
+	h := w.Header()
+	h.Set("Content-Type", HTML)
+	h.Set("Content-Length", strconv.Itoa(len(page)))
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(page)
+	}
+}
+
+func advise(w http.ResponseWriter, status int) {
 	if status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", retryAfter)
 	}
-	jsonerror.Write(w, status, text)
 }

@@ -16,6 +16,7 @@ import (
 // Register adds the routes. They take every method, so that every answer carries the header
 // that lets pages of other sites read it.
 func (s *Site) Register(e *echo.Echo) {
+	s.registerPages(e)
 	for path, get := range s.resources() {
 		answer := echo.WrapHandler(httpanswer.Resource(get))
 		e.Any(path, answer)

@@ -6,6 +6,10 @@
 // counted when they are first asked for, once for all who ask (part.go), and [Site] keeps the
 // publications that were asked for last (site.go).
 //
+// page_handler.go sends the page of figures, its tiles for frames of other sites, and the files
+// that they ask for; page.go reads which page is asked for, and says what to do where there is
+// none.
+//
 // [Documents] are the pages of prose, on privacy and on how it is counted (documents.go).
 //
 // api_handler.go reads what is asked of the data and refuses what can't be, csv.go and badge.go

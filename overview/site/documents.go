@@ -65,8 +65,8 @@ func (d *Documents) render(title string, text, below []byte) (*httpanswer.Answer
 	if err != nil {
 		return nil, fmt.Errorf("site: %s: %w", title, err)
 	}
-	a := httpanswer.New("text/html; charset=utf-8", page, false)
-	a.Header = http.Header{"Content-Security-Policy": {pagePolicy}}
+	a := httpanswer.New(httpanswer.HTML, page, false)
+	a.Header = http.Header{"Content-Security-Policy": {Policy(nobody)}}
 	return a, nil
 }
 

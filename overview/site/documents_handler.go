@@ -8,10 +8,6 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/overview/httpanswer"
 )
 
-// pagePolicy lets a page have its own style, module and pictures, and nothing else: no style
-// or script within it, nothing from elsewhere, no frame around it.
-const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'"
-
 // Register adds the routes of the documents.
 func (d *Documents) Register(e *echo.Echo) {
 	for path, page := range map[string]func() (*httpanswer.Answer, error){

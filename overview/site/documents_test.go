@@ -46,7 +46,7 @@ func TestDocumentsLead(t *testing.T) {
 	pages := make(map[string]string)
 	for _, path := range []string{"/privacy", "/counting"} {
 		answer := ask(e, http.MethodGet, path)
-		if answer.Code != http.StatusOK || answer.Header().Get("Content-Type") != "text/html; charset=utf-8" || answer.Header().Get("Content-Security-Policy") != pagePolicy {
+		if answer.Code != http.StatusOK || answer.Header().Get("Content-Type") != "text/html; charset=utf-8" || answer.Header().Get("Content-Security-Policy") != Policy(nil) {
 			t.Fatalf("%s: %d %v", path, answer.Code, answer.Header())
 		}
 		pages[path] = answer.Body.String()

@@ -13,6 +13,7 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/overview/httpanswer"
 	"github.com/cozystack/cozystack-telemetry-server/overview/published"
 	"github.com/cozystack/cozystack-telemetry-server/overview/tasks"
+	"github.com/cozystack/cozystack-telemetry-server/overview/web"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -27,12 +28,21 @@ type Census interface {
 	Forget()
 }
 
-// Config is what a [Site] is told. Now is required.
+// Config is what a [Site] is told. Now, Products and LastReport are required.
 type Config struct {
 	// Now is the clock.
 	Now func() time.Time
 	// Logger gets the causes that clients are not shown. The zero Logger is silent.
 	Logger zerolog.Logger
+	// Products are those that reports are taken of; the page begins with the first.
+	Products []string
+	// ConfirmDays is on how many days a confirmed cluster is seen.
+	ConfirmDays int
+	// EmbedOrigins may show the main figures in a frame, such as https://example.org. Without
+	// any nobody may.
+	EmbedOrigins []string
+	// LastReport returns the hour of the newest report of a product; ok is false without any.
+	LastReport func(product string) (hour time.Time, ok bool, err error)
 }
 
 // Site answers for all that the world may look at. Create it with [New]. Its methods may be
@@ -41,6 +51,8 @@ type Site struct {
 	cfg      Config
 	overview *overview.Overview
 	census   Census
+	web      *web.Renderer
+	assets   []asset
 
 	// base ends with Close; what is counted runs under it, not under a request.
 	base  context.Context
@@ -62,8 +74,15 @@ func New(o *overview.Overview, census Census, cfg Config) (*Site, error) {
 	if cfg.Now == nil {
 		return nil, errors.New("site: a clock is required")
 	}
+	if len(cfg.Products) == 0 || cfg.LastReport == nil {
+		return nil, errors.New("site: products, and when they last reported, are required")
+	}
 	s := &Site{cfg: cfg, overview: o, census: census}
 	var err error
+	if s.web, err = web.New(); err != nil {
+		return nil, err
+	}
+	s.assets = assetsOf(s.web)
 	if s.kept, err = lru.NewLRU[Key, *Publication](mostKept, nil); err != nil {
 		return nil, err
 	}

@@ -95,7 +95,7 @@ type MessageLink struct{ Text, Href string }
 func (r *Renderer) RenderMessage(m Message) ([]byte, error) {
 	return r.execute("message", struct {
 		frame
-		Message
+		Says Message
 	}{frame{Title: m.Title}, m})
 }
 

@@ -31,6 +31,7 @@ func (c Config) Check() error {
 		cli.CheckURL("apps-url", c.appsURL),
 		c.checkListeners(),
 		private.CheckHosts(c.adminHosts),
+		checkOrigins(c.embedOrigins),
 		cli.CheckFilled("db-path", c.dbPath),
 		cli.CheckOneOf("aggregate", string(c.aggregate), "average", "distinct"),
 		cli.CheckOneOf("publish", string(c.publish), "seen", "confirmed"),

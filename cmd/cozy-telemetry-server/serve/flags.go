@@ -36,6 +36,7 @@ type Config struct {
 	notes        string
 	replicas     int
 	appsURL      string
+	embedOrigins []string
 	mirrorEvery  time.Duration
 
 	mirrorMaxBytes int64
@@ -92,6 +93,7 @@ func (c *Config) Bind(f *pflag.FlagSet) {
 	f.Int64Var(&c.minShare, "min-share", d.MinShare, "of how many instances a share of another product than Cozystack tells at least; fewer become other")
 	f.IntVar(&c.replicas, "replicas", d.Replicas, "how many servers share the clusters; above 1, rollups are never complete")
 	f.StringVar(&c.appsURL, "apps-url", appsource.DefaultURL, "GitHub's list of application folders; empty: the built-in list")
+	f.StringSliceVar(&c.embedOrigins, "embed-origins", nil, "sites that may show /embed in a frame, such as https://example.org")
 	cli.DurationVar(f, &c.mirrorEvery, "mirror-every", mirror.DefaultEvery, "how often changed days are mirrored as JSON")
 	f.Int64Var(&c.mirrorMaxBytes, "mirror-max-bytes", 4<<30, "most bytes of all days of the mirror; the oldest days are left out; 0: no bound")
 	f.Int64Var(&c.minFreeBytes, "min-free-bytes", 256<<20, "while the volume has less free, mirror and backups wait, so that reports go on; 0: they never do")

@@ -108,6 +108,14 @@ type route struct {
 	methods []string
 }
 
+// of is whose report a request of a method is; "" if it is none.
+func (r route) of(method string) string {
+	if slices.Contains(r.methods, method) {
+		return r.product
+	}
+	return ""
+}
+
 // reportRoutes returns the routes of all products by their paths, with a slash behind and
 // without: the clients follow no redirect.
 func reportRoutes() map[string]route {

@@ -60,7 +60,7 @@ func (s *server) admitted(next echo.HandlerFunc) echo.HandlerFunc {
 		if err == nil {
 			return next(c)
 		}
-		if product := s.routes[c.Path()].product; s.handlers[product] != nil {
+		if product := s.routes[c.Path()].of(c.Request().Method); s.handlers[product] != nil {
 			s.onReport(ingest.Result{
 				Product: product, Status: http.StatusServiceUnavailable, Reason: ingest.Busy, Err: fmt.Errorf("%w: %w", ingest.ErrBusy, err),
 			})

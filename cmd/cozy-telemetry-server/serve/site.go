@@ -17,7 +17,10 @@ func (s *server) buildSite(cli.Environment) error {
 	if err != nil {
 		return err
 	}
-	s.site, err = site.New(s.overview, counted{clusters}, site.Config{Now: s.now, Logger: s.log})
+	s.site, err = site.New(s.overview, counted{clusters}, site.Config{
+		Now: s.now, Logger: s.log, Products: cfg.products.Names(), ConfirmDays: cfg.confirmDays, EmbedOrigins: cfg.embedOrigins,
+		LastReport: s.store.LastReport,
+	})
 	return err
 }
 

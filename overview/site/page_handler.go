@@ -1,0 +1,108 @@
+package site
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/cozystack/cozystack-telemetry-server/overview/httpanswer"
+	"github.com/cozystack/cozystack-telemetry-server/overview/web"
+)
+
+// registerPages adds the routes of what people look at. That of the page leaves other methods
+// to those who take reports there.
+func (s *Site) registerPages(e *echo.Echo) {
+	page := echo.WrapHandler(s.pages(s.page("page", s.web.Render), nobody))
+	e.GET("/", page)
+	e.HEAD("/", page)
+	for path, get := range map[string]http.HandlerFunc{
+		"/embed":             s.pages(s.page("embed", s.web.RenderEmbed), s.cfg.EmbedOrigins),
+		web.AssetsPath + "*": s.asset,
+	} {
+		answer := echo.WrapHandler(httpanswer.Resource(get))
+		e.Any(path, answer)
+		e.RouteNotFound(path, answer)
+	}
+}
+
+// nobody may show a page in a frame.
+var nobody []string
+
+// pages lets what get answers be a page: with style, script and pictures of this server alone,
+// and in frames of the given origins alone.
+func (s *Site) pages(get http.HandlerFunc, framedBy []string) http.HandlerFunc {
+	policy := Policy(framedBy)
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set(echo.HeaderContentSecurityPolicy, policy)
+		get(w, r)
+	}
+}
+
+// Policy is what pages of this server may do, as browsers hold them to it. framedBy are the
+// origins that may show them in a frame.
+func Policy(framedBy []string) string {
+	ancestors := "'none'"
+	if len(framedBy) > 0 {
+		ancestors = strings.Join(framedBy, " ")
+	}
+	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; " +
+		"frame-ancestors " + ancestors + "; require-trusted-types-for 'script'"
+}
+
+// page answers with a form of the page that a request asks for.
+func (s *Site) page(form string, render func(web.Page) ([]byte, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		ask, err := s.parsePage(r)
+		var a *httpanswer.Answer
+		if err == nil {
+			p := s.Publication(KeyOf(ask.question))
+			a, err = p.form(r.Context(), form+" "+string(ask.span), func(ctx context.Context) (*httpanswer.Answer, error) {
+				return s.renderPage(ctx, p, ask, render)
+			})
+		}
+		if err != nil {
+			s.refusePage(w, r, ask, err)
+			return
+		}
+		a.Write(w, r)
+	}
+}
+
+// refusePage says in a page why there is none.
+func (s *Site) refusePage(w http.ResponseWriter, r *http.Request, ask pageAsk, err error) {
+	status, message := s.message(ask, err)
+	page, err := s.web.RenderMessage(message)
+	if err != nil {
+		httpanswer.Refuse(w, http.StatusInternalServerError, "the page can't be made")
+		return
+	}
+	httpanswer.RefusePage(w, r, status, page)
+}
+
+// asset answers with a file that pages ask for.
+func (s *Site) asset(w http.ResponseWriter, r *http.Request) {
+	at := slices.IndexFunc(s.assets, func(a asset) bool { return a.path == r.URL.Path })
+	if at < 0 {
+		httpanswer.Refuse(w, http.StatusNotFound, "there is no such file; load the page anew")
+		return
+	}
+	s.assets[at].answer.Write(w, r)
+}
+
+// asset is a file with its address.
+type asset struct {
+	path   string
+	answer *httpanswer.Answer
+}
+
+func assetsOf(r *web.Renderer) (all []asset) {
+	for _, a := range r.Assets() {
+		answer := httpanswer.New(a.ContentType, a.Body, true)
+		answer.Forever = true
+		all = append(all, asset{a.Path, answer})
+	}
+	return all
+}

@@ -20,31 +20,51 @@ func (p *Page) breakdown() section {
 	s.Lead = "Of the " + plural(b.Clusters, "cluster", "clusters") + " seen in " + monthName(b.Month) +
 		", each by what it reported last. What fewer than " + plural(b.MinShare, "cluster", "clusters") + " have is counted as “other”."
 	for i, d := range b.Dimensions {
-		s.Figures = append(s.Figures, p.dimension(d, "by-"+itoa(i)))
+		if d.Name != published.ByPackage && d.Name != published.ByVariant {
+			s.Figures = append(s.Figures, p.dimension(d, "by-"+itoa(i)))
+		}
 	}
 	return s
 }
 
-// dimension shows clusters by one thing that they report. Variants of packages are tables:
-// there are many, and of few rows.
+// dimension shows clusters by one thing that they report.
 func (p *Page) dimension(d published.Dimension, id string) figure {
 	title := dimensionTitle(d)
-	f := figure{ID: id, Title: title, CSV: p.api("/api/breakdown.csv")}
 	bars := chart.Bars{Frame: chart.Frame{
 		ID: "chart-" + id, Title: title, Unit: "clusters", Whole: chart.Known(d.Clusters), Base: "that report it",
 	}}
-	f.Table = &table{Caption: "Clusters by " + lowered(title), Heads: []string{"Value", "Clusters", "Share"}}
+	t := &table{Caption: "Clusters by " + lowered(title) + ", of " + grouped(d.Clusters) + " that report it", Heads: []string{"Value", "Clusters", "Share"}}
 	for _, v := range d.Values {
 		bars.Rows = append(bars.Rows, chart.Row{Label: valueText(d, v.Value), Value: chart.Known(v.Clusters), Other: v.Value == published.Other})
-		f.Table.Rows = append(f.Table.Rows, row{head{Text: valueText(d, v.Value)}, []cell{count(v.Clusters), shareCell(v.Clusters, d.Clusters)}})
+		t.Rows = append(t.Rows, row{head{Text: valueText(d, v.Value)}, []cell{count(v.Clusters), shareCell(v.Clusters, d.Clusters)}})
 	}
-	switch {
-	case d.Name != published.ByVariant:
-		f.Chart = bars.SVG()
-	default:
-		f.Lead = plural(d.Clusters, "cluster reports", "clusters report") + " it."
+	return figure{ID: id, Title: title, Chart: bars.SVG(), Table: t, CSV: p.api("/api/breakdown.csv")}
+}
+
+// packages shows which packages clusters have, and in which variants.
+func (p *Page) packages() section {
+	s := section{ID: "packages", Title: "Packages", Lead: "How many clusters have each. Most have many."}
+	variants := &table{Caption: "Variants of packages", Heads: []string{"Package", "Variant", "Clusters", "Share"}}
+	for i, d := range p.Breakdown.Dimensions {
+		switch d.Name {
+		case published.ByPackage:
+			f := p.dimension(d, "by-"+itoa(i))
+			f.Title, f.Wide = "", true
+			s.Figures = append(s.Figures, f)
+		case published.ByVariant:
+			for _, v := range d.Values {
+				variants.Rows = append(variants.Rows, row{head{Text: d.Package}, []cell{
+					{Text: valueText(d, v.Value)}, count(v.Clusters), shareCell(v.Clusters, d.Clusters),
+				}})
+			}
+		}
 	}
-	return f
+	if len(variants.Rows) > 0 {
+		s.Figures = append(s.Figures, figure{
+			ID: "variants", Title: "Variants", Lead: "Shares are of the clusters that have the package.", Table: variants, Folded: true, CSV: p.api("/api/breakdown.csv"), Wide: true,
+		})
+	}
+	return s
 }
 
 // dimensionTitle is what a dimension is called.
@@ -64,8 +84,6 @@ func dimensionTitle(d published.Dimension) string {
 		return "Size in nodes"
 	case published.ByPackage:
 		return "Packages"
-	case published.ByVariant:
-		return "Variants of " + d.Package
 	}
 	return d.Name
 }
@@ -101,6 +119,9 @@ func (p *Page) capacity() section {
 			cells[2] = resourceCell(r.Resource, r.Total/float64(r.Clusters))
 		}
 		t.Rows = append(t.Rows, row{head{Text: resourceTitle(r.Resource)}, cells})
+	}
+	if len(t.Rows) == 0 {
+		return s
 	}
 	s.Figures = []figure{{ID: "capacity-figure", Table: t, CSV: p.api("/api/breakdown.csv"), Wide: true}}
 	return s

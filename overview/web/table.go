@@ -27,8 +27,9 @@ type figure struct {
 	Table       *table
 	// CSV is where the same figures are for a spreadsheet, "" if nowhere.
 	CSV string
-	// Wide is set where it takes all of the width.
-	Wide bool
+	// Wide is set where it takes all of the width, Folded where its table is to be opened
+	// although there is no chart.
+	Wide, Folded bool
 }
 
 // table has a caption, a row of heads, and rows that each begin with a head.
@@ -123,13 +124,9 @@ func plural(n int64, one, many string) string {
 	return grouped(n) + " " + many
 }
 
-// percent is how much n is of all, which is not 0, without decimals unless it is small.
+// percent is how much n is of all, which is not 0, as charts write it.
 func percent(n, all int64) string {
-	p := 100 * float64(n) / float64(all)
-	if p > 0 && p < 10 {
-		return fmt.Sprintf("%.1f\u00a0%%", p)
-	}
-	return fmt.Sprintf("%.0f\u00a0%%", p)
+	return fmt.Sprintf("%.1f\u00a0%%", 100*float64(n)/float64(all))
 }
 
 // decimal writes a number with at most one decimal, grouped.

@@ -73,8 +73,12 @@ func (p *Page) period() published.Period { return spanOf(p.Overview.Periods, p.C
 // sections are those of Cozystack's page.
 func (p *Page) sections() []section {
 	all := []section{p.apps(), p.history(), p.breakdown()}
-	if p.Breakdown != nil && len(p.Breakdown.Capacity) > 0 {
-		all = append(all, p.capacity())
+	if p.Breakdown != nil {
+		for _, s := range []section{p.packages(), p.capacity()} {
+			if len(s.Figures) > 0 {
+				all = append(all, s)
+			}
+		}
 	}
 	return append(all, p.adoption(), p.retention())
 }

@@ -25,8 +25,8 @@ const MaxRows = 20
 
 // Heights of a chart of bars, in pixels.
 const (
-	rowHeight = 36
-	barTop    = 20 // below the top of a row
+	rowHeight = 38
+	barTop    = 19 // below the top of a row
 	barHeight = 10
 	lineRoom  = 20 // of a line of text below the rows
 	shareRoom = 62 // beside the figures: 100.0 %
@@ -35,9 +35,9 @@ const (
 const (
 	// barsWidth is the length of the axis in percent: the last line of the grid is whole.
 	barsWidth = 99.5
-	// leastBar is the width of a bar of almost nothing, in percent: it can be seen that it
-	// is not zero.
-	leastBar = 0.5
+	// A bar of less than tinyBar percent is leastBar pixels wide: it can be seen that it is
+	// not zero.
+	tinyBar, leastBar = 0.2, 2
 )
 
 // SVG draws the rows. It is safe for any label and any value.
@@ -118,8 +118,11 @@ func (c Bars) row(d *drawing, r Row, axis scale, top float64) {
 	d.text("title", sentence)
 	c.texts(d, r, top+textRise)
 	if r.Value.known && r.Value.n > 0 {
-		width := max(leastBar, barsWidth*axis.of(r.Value.n))
-		d.empty("rect", append([]attribute{class("chart-bar"), px("y", top+barTop), percent("width", width),
+		width := percent("width", barsWidth*axis.of(r.Value.n))
+		if axis.of(r.Value.n) < tinyBar/barsWidth {
+			width = px("width", leastBar)
+		}
+		d.empty("rect", append([]attribute{class("chart-bar"), px("y", top+barTop), width,
 			px("height", barHeight), px("rx", 1.5)}, c.filling(r)...)...)
 	}
 }

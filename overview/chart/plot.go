@@ -146,7 +146,7 @@ func (p plot) paths(d *drawing) {
 			path.WriteString("L" + p.point(i, now))
 		}
 		p.path(d, s, over.String())
-		p.path(d, s, running.String(), at("stroke-dasharray", "5 4"))
+		p.path(d, s, running.String(), at("stroke-dasharray", "3 3"))
 	}
 }
 

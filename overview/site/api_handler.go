@@ -34,6 +34,8 @@ func (s *Site) resources() map[string]http.HandlerFunc {
 		"/api/breakdown.csv":       s.data(s.parseMonth, "breakdown.csv", breakdownCSV),
 		"/api/adoption":            s.data(s.parseNow, "adoption.json", asJSON((*Publication).Adoption)),
 		"/api/retention":           s.data(s.parseNow, "retention.json", asJSON((*Publication).Retention)),
+		"/api/dataset":             s.dataset("dataset.", (*Publication).file),
+		"/api/dataset.sha256":      s.dataset("dataset.sha256.", (*Publication).sum),
 		"/api/badge/clusters.json": s.badge,
 		"/api/badge/nodes.json":    s.badge,
 		"/api/badge/tenants.json":  s.badge,

@@ -36,8 +36,11 @@ type Config struct {
 	Logger zerolog.Logger
 	// Products are those that reports are taken of; the page begins with the first.
 	Products []string
-	// ConfirmDays is on how many days a confirmed cluster is seen.
+	// ConfirmDays is on how many days a confirmed cluster is seen, MinShare of how many
+	// clusters a value tells at least, and Replicas how many servers share the clusters.
 	ConfirmDays int
+	MinShare    int64
+	Replicas    int
 	// EmbedOrigins may show the main figures in a frame, such as https://example.org. Without
 	// any nobody may.
 	EmbedOrigins []string

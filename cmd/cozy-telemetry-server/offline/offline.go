@@ -14,7 +14,7 @@ import (
 // Commands returns the commands that work on files without a server.
 func Commands(env cli.Environment) []*cobra.Command {
 	return []*cobra.Command{
-		newOverview(env), newInspect(), newExport(env), newVerify(env),
+		newOverview(env), newDataset(env), newInspect(), newExport(env), newVerify(env),
 		newMerge(env), newCompact(env), newRestore(env), newResend(env),
 	}
 }

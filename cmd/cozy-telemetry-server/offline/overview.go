@@ -73,7 +73,7 @@ if it had no vmselect. The file is only read.`,
 	f.IntVar(&figures.confirmDays, "confirm-days", d.ConfirmDays, "on how many days a cluster must be seen to be confirmed")
 	cli.DurationVar(f, &figures.finalGrace, "final-grace", d.FinalGrace, "how long after its end a month becomes final")
 	f.IntVar(&figures.replicas, "replicas", d.Replicas, "how many servers share the clusters; above 1, rollups are never complete")
-	f.Int64Var(&figures.minShare, "min-share", d.MinShare, "of how many instances of other products a published share tells at least")
+	f.Int64Var(&figures.minShare, "min-share", d.MinShare, "of how many clusters or instances a published value tells at least")
 	return cli.Checked(cmd, func() error {
 		return errors.Join(cli.CheckOneOf("product", product, products.Names()...), checkMonth("month", month, rollup.MonthOf(env.Now())), figures.check())
 	}, "db", "month")

@@ -90,7 +90,7 @@ func (c *Config) Bind(f *pflag.FlagSet) {
 	cli.DurationVar(f, &c.queryTimeout, "query-timeout", d.QueryBudget, "how long vmselect may take for a month, at most 25s")
 	f.IntVar(&c.confirmDays, "confirm-days", d.ConfirmDays, "on how many days a cluster must be seen to be confirmed")
 	f.StringVar(&c.notes, "notes", "", "file with a log of corrections in Markdown, shown on /counting and read again when it changes; empty: none")
-	f.Int64Var(&c.minShare, "min-share", d.MinShare, "of how many instances a share of another product than Cozystack tells at least; fewer become other")
+	f.Int64Var(&c.minShare, "min-share", d.MinShare, "of how many clusters, or instances of another product, a published value tells at least; fewer become other")
 	f.IntVar(&c.replicas, "replicas", d.Replicas, "how many servers share the clusters; above 1, rollups are never complete")
 	f.StringVar(&c.appsURL, "apps-url", appsource.DefaultURL, "GitHub's list of application folders; empty: the built-in list")
 	f.StringSliceVar(&c.embedOrigins, "embed-origins", nil, "sites that may show /embed in a frame, such as https://example.org")

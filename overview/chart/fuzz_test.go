@@ -28,12 +28,12 @@ func FuzzBars(f *testing.F) {
 // FuzzLine holds that lines of any names and any values keep the rules, and to a bound.
 func FuzzLine(f *testing.F) {
 	for i, name := range hostile {
-		f.Add(name, "clusters", 12.0, 40.0, int32(24000+i), uint8(1+9*i), uint8(3), false)
+		f.Add(name, "clusters", 12.0, 40.0, uint16(24000+i), uint8(1+9*i), uint8(3), false)
 	}
-	f.Add("seen", "", 5e-324, math.MaxFloat64, int32(math.MaxInt32), uint8(1), uint8(7), true)
-	f.Add("seen", "", 1e-300, 1e300, int32(24000), uint8(2), uint8(0), false)
-	f.Add("seen", "", math.NaN(), -1.0, int32(math.MinInt32), uint8(0), uint8(0), true)
-	f.Fuzz(func(t *testing.T, name, unit string, a, b float64, from int32, months, gap uint8, flag bool) {
+	f.Add("seen", "", 5e-324, math.MaxFloat64, uint16(math.MaxUint16), uint8(1), uint8(7), true)
+	f.Add("seen", "", 1e-300, 1e300, uint16(24000), uint8(2), uint8(0), false)
+	f.Add("seen", "", math.NaN(), -1.0, uint16(0), uint8(0), uint8(0), true)
+	f.Fuzz(func(t *testing.T, name, unit string, a, b float64, from uint16, months, gap uint8, flag bool) {
 		c := Line{Frame: Frame{ID: name, Title: name, Note: unit, Unit: unit, Base: name, Unfinished: flag}, From: rollup.MonthID(from)}
 		for s := range int(gap)%4 + 1 {
 			series := Series{Name: strings.Repeat(name, s)}

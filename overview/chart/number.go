@@ -68,7 +68,7 @@ func full(n float64) string {
 
 // brief writes a number in some ten characters at most.
 func brief(n float64) string {
-	if n < 1e10 && (n >= 0.01 || n == 0) {
+	if n < 1e7 && (n >= 0.01 || n == 0) {
 		return full(n)
 	}
 	return scaled(n, 3)

@@ -8,8 +8,9 @@ import (
 // Places of a line: in percent across, for the numbers of the grid stand left of the first
 // month, and in pixels down.
 const (
-	plotLeft, plotRight = 12.0, 95.0
+	plotLeft, plotRight = 12.5, 95.0
 	legendRoom          = 18 // for each series
+	legendLeft          = 26 // of its text, beside its mark
 	plotSpace           = 18 // above the highest line of the grid, for its number
 	plotHeight          = 150
 	ticksRoom           = 34 // below zero: months, and years below them
@@ -45,26 +46,32 @@ func (p plot) legend(d *drawing) {
 		d.begin("g", seriesClass(s))
 		d.empty("path", class("chart-path"), at("d", "M0 "+short(y+9)+"H20"), at("stroke", "currentColor"), at("stroke-width", strokeOf(s)))
 		marker(d, s, at("x", "10"), y+9, false)
-		d.text("text", p.newest(series), class("chart-value"), px("x", 26), px("y", y+textRise))
+		d.text("text", p.newest(series), class("chart-value"), px("x", legendLeft), px("y", y+textRise), px("font-size", axisSize))
 		d.end()
 	}
 }
 
-// newest says what a series came to.
+// newest says what a series came to. A long name gives way to the number.
 func (p plot) newest(series Series) string {
+	words := p.newestNumber(series)
+	if series.Name == "" {
+		return words
+	}
+	words = ": " + words
+	return apart(fit(series.Name, (Narrowest-legendLeft)/float64(axisSize)-widthOf(words))) + words
+}
+
+func (p plot) newestNumber(series Series) string {
 	for i := p.months - 1; i >= 0; i-- {
 		if v := series.Values[i]; v.known {
 			words := brief(v.n) + " in " + p.name(i, shortMonth)
 			if p.running(i) {
 				words += " so far"
 			}
-			if series.Name == "" {
-				return words
-			}
-			return apart(series.Name) + ": " + words
+			return words
 		}
 	}
-	return apart(series.Name) + ": no data"
+	return "no data"
 }
 
 // grid draws a line for each step, with its number above.
@@ -117,7 +124,7 @@ func (p plot) monthTicks(d *drawing) {
 func (p plot) tickStep() int {
 	room := p.spacing() * Narrowest / 100
 	for _, step := range []int{1, 2, 3, 6, 12, 24} {
-		if float64(step)*room > widthOf("2006")*tickSize+4 {
+		if float64(step)*room > widthOf("2006")*tickSize+1 {
 			return step
 		}
 	}

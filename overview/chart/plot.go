@@ -14,7 +14,7 @@ const (
 	plotSpace           = 18 // above the highest line of the grid, for its number
 	plotHeight          = 150
 	ticksRoom           = 34 // below zero: months, and years below them
-	markerSize          = 3
+	markerSize          = 2.5
 	// maxMarked is of how many months each has a mark. Of more, only those that no line
 	// would show have one, and the last.
 	maxMarked = 36

@@ -85,9 +85,8 @@ func (p *Page) shares() section {
 	s := section{ID: "shares", Title: "What instances are made of", Lead: "What too few instances have is counted as “other”."}
 	for i, name := range slices.Sorted(maps.Keys(x.Shares)) {
 		values := x.Shares[name]
-		var all int64
-		for _, n := range values {
-			all += n
+		if len(values) == 0 {
+			continue
 		}
 		id, title := "share-"+itoa(i), wordsOf(name)
 		bars := chart.Bars{Frame: chart.Frame{ID: "chart-" + id, Title: title, Unit: "instances", Unfinished: p.isUnfinished(p.Choice.Month)}}
@@ -97,7 +96,7 @@ func (p *Page) shares() section {
 			bars.Rows = append(bars.Rows, chart.Row{Label: value, Value: chart.Known(n), Other: value == published.Other})
 			t.Rows = append(t.Rows, row{head{Text: value}, []cell{count(n)}})
 		}
-		s.Figures = append(s.Figures, figure{ID: id, Title: title, Chart: bars.SVG(), Table: t})
+		s.Figures = append(s.Figures, figure{ID: id, Title: title, Chart: bars.SVG(), Table: t, CSV: p.api("/api/overview.csv")})
 	}
 	if len(s.Figures) == 0 {
 		s.Missing = "Too few instances report it."
@@ -126,7 +125,7 @@ func (p *Page) metrics() section {
 		v := x.Metrics[name]
 		t.Rows = append(t.Rows, row{head{Text: name}, []cell{{Value: plain(v), Text: decimal(v)}}})
 	}
-	s.Figures = []figure{{ID: "metrics-figure", Table: t, Wide: true}}
+	s.Figures = []figure{{ID: "metrics-figure", Table: t, CSV: p.api("/api/overview.csv"), Wide: true}}
 	return s
 }
 

@@ -11,10 +11,10 @@ func TestHTML(t *testing.T) {
 	links := func(to string) string { return strings.Replace(to, "other.md", "https://example.org/other.md", 1) }
 	for markdown, want := range map[string]string{
 		"# A `title`, its 2nd\n## A title\n## A title\n## a_b – c\n": "<h1 id=\"a-title-its-2nd\">A <code>title</code>, its 2nd</h1>\n<h2 id=\"a-title\">A title</h2>\n<h2 id=\"a-title-1\">A title</h2>\n<h2 id=\"a_b--c\">a_b – c</h2>\n",
-		"| A | B |\n|:-:|---|\n| 1 | `a\\|b` |\n":                    "<table>\n<thead>\n<tr>\n<th align=\"center\">A</th>\n<th>B</th>\n</tr>\n</thead>\n<tbody>\n<tr>\n<td align=\"center\">1</td>\n<td><code>a|b</code></td>\n</tr>\n</tbody>\n</table>\n",
+		"| A | B |\n|:-:|---|\n| 1 | `a\\|b` |\n":                    "<table tabindex=\"0\">\n<thead>\n<tr>\n<th align=\"center\">A</th>\n<th>B</th>\n</tr>\n</thead>\n<tbody>\n<tr>\n<td align=\"center\">1</td>\n<td><code>a|b</code></td>\n</tr>\n</tbody>\n</table>\n",
 		"[a](other.md#b) [c](#d) [e](/privacy)":                      "<p><a href=\"https://example.org/other.md#b\">a</a> <a href=\"#d\">c</a> <a href=\"/privacy\">e</a></p>\n",
 		"https://example.org/x and <mailto:a@example.org>":           "<p><a href=\"https://example.org/x\">https://example.org/x</a> and <a href=\"mailto:a@example.org\">mailto:a@example.org</a></p>\n",
-		"```sh\nkubectl <x> & y\n```\n":                              "<pre><code class=\"language-sh\">kubectl &lt;x&gt; &amp; y\n</code></pre>\n",
+		"```sh\nkubectl <x> & y\n```\n":                              "<pre tabindex=\"0\"><code>kubectl &lt;x&gt; &amp; y\n</code></pre>\n",
 		"":                                                           "",
 	} {
 		if got, err := prose.HTML([]byte(markdown), links); string(got) != want || err != nil {

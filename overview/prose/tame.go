@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/yuin/goldmark/ast"
+	table "github.com/yuin/goldmark/extension/ast"
 	"github.com/yuin/goldmark/parser"
 	"github.com/yuin/goldmark/renderer"
 	"github.com/yuin/goldmark/renderer/html"
@@ -34,6 +35,8 @@ func (t tame) Transform(doc *ast.Document, reader text.Reader, _ parser.Context)
 			}
 		case *ast.Image:
 			dead = append(dead, n)
+		case *table.Table:
+			n.SetAttributeString("tabindex", []byte("0")) // it may scroll, also by keys
 		}
 		return ast.WalkContinue, nil
 	})
@@ -89,6 +92,8 @@ type plain struct{}
 
 // RegisterFuncs is that of goldmark's renderer.NodeRenderer.
 func (plain) RegisterFuncs(r renderer.NodeRendererFuncRegisterer) {
+	r.Register(ast.KindCodeBlock, code)
+	r.Register(ast.KindFencedCodeBlock, code)
 	r.Register(ast.KindRawHTML, func(w util.BufWriter, source []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if entering {
 			raw := n.(*ast.RawHTML)
@@ -108,6 +113,16 @@ func (plain) RegisterFuncs(r renderer.NodeRendererFuncRegisterer) {
 		}
 		return ast.WalkContinue, nil
 	})
+}
+
+// code writes a block of code, which may scroll, also by keys.
+func code(w util.BufWriter, source []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
+	if entering {
+		_, _ = w.WriteString(`<pre tabindex="0"><code>`)
+		write(w, source, n.Lines())
+		_, _ = w.WriteString("</code></pre>\n")
+	}
+	return ast.WalkContinue, nil
 }
 
 func write(w util.BufWriter, source []byte, lines *text.Segments) {

@@ -71,7 +71,7 @@ func (c *Census) advance(ctx context.Context, first, through rollup.MonthID) err
 	var before *folded
 	for id := first; id <= through; id++ {
 		now := stamp{c.store.Changes(rollup.Cozystack, id-1), c.store.Changes(rollup.Cozystack, id)}
-		if m := h.all[id]; m == nil || m.stamp != now && m.due(c.cfg.Now()) {
+		if m := h.all[id]; m == nil || m.due(now, c.cfg.Now()) {
 			m, err := h.read(ctx, c.store, c.cfg, id, h.all[id-1])
 			if err != nil {
 				return fmt.Errorf("census: read %s: %w", id, err)
@@ -90,14 +90,18 @@ func (c *Census) advance(ctx context.Context, first, through rollup.MonthID) err
 	return nil
 }
 
-// due tells whether a month that has changed is to be read again.
-func (m *month) due(now time.Time) bool {
+// due tells whether a month is to be read again: it has changed, and some time has passed, or
+// it has ended since.
+func (m *month) due(says stamp, now time.Time) bool {
+	if end := m.id.End(); m.readAt.Before(end) && !now.Before(end) {
+		return true
+	}
 	least := minAge
 	if m.open {
 		least = minOpenAge
 	}
-	age, end := now.Sub(m.readAt), m.id.End()
-	return age < 0 || age >= max(least, restShare*m.took) || m.readAt.Before(end) && !now.Before(end)
+	age := now.Sub(m.readAt)
+	return m.stamp != says && (age < 0 || age >= max(least, restShare*m.took))
 }
 
 // folded is what is shown of a month's dimensions, and of the variants of the packages.

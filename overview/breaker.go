@@ -57,6 +57,17 @@ func (b *breaker) refuse(a inquiry) error {
 	return fmt.Errorf("overview: vmselect failed before and is not asked now: %w", t.err)
 }
 
+// Resting returns why vmselect is left alone for now, since it has failed slowly at a month;
+// nil where it is asked.
+func (o *Overview) Resting() error {
+	o.breaker.mu.Lock()
+	defer o.breaker.mu.Unlock()
+	if t := o.breaker.cause(size{1, everything}); t != nil {
+		return t.err
+	}
+	return nil
+}
+
 // cause returns the trouble with the least of what there is trouble with at a size,
 // nil if there is none.
 func (b *breaker) cause(s size) *trouble {

@@ -186,6 +186,16 @@ func (s *Store) SizeBytes() (size int64, err error) {
 	return size, err
 }
 
+// FreeBytes returns how much of the used part is pages that may be used again, and how many
+// of these there are. It looks at no page.
+func (s *Store) FreeBytes() (bytes int64, pages int) {
+	db, done := s.db.use()
+	defer done()
+	st := db.Stats()
+	pages = st.FreePageN + st.PendingPageN
+	return int64(pages) * int64(db.Info().PageSize), pages
+}
+
 // view runs a read transaction. f must be short: see the package's story.
 func (s *Store) view(f func(tx *bolt.Tx) error) error {
 	db, done := s.db.use()

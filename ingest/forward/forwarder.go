@@ -72,6 +72,9 @@ type Attempt struct {
 	// Reports and Samples count what was delivered, or dropped because it was
 	// rejected; 0 for what is sent again.
 	Reports, Samples int
+	// Err is why what waits has to wait: of outcomes [Misconfigured] and [Retry], nil of the
+	// others. It has no address in it.
+	Err error
 }
 
 // Forwarder sends the queue's blocks to one URL, in order. Run it once.
@@ -210,7 +213,7 @@ func (f *Forwarder) refused(ctx context.Context, log zerolog.Logger, blocks []ro
 // failed counts and logs a request whose blocks stay as they are. It returns how
 // long to pause.
 func (f *Forwarder) failed(log zerolog.Logger, r reply) time.Duration {
-	f.config.OnForward(Attempt{Outcome: r.outcome})
+	f.config.OnForward(Attempt{Outcome: r.outcome, Err: r.err})
 	switch r.outcome {
 	case Misconfigured:
 		f.troubled(log.Error(), r.err, "the receiver refuses all that is sent to this URL; correct "+f.config.Flag+". Reports are kept and will be sent")

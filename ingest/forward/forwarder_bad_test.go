@@ -204,7 +204,7 @@ func TestForwardAsksTwiceBeforeADrop(t *testing.T) {
 	}}
 	forward(t, q, r, io.Discard, func(told *attempts) {
 		pass(time.Minute)
-		if all := told.list(); all[len(all)-1] != (Attempt{Delivered, 1, 1}) {
+		if all := told.list(); all[len(all)-1] != (Attempt{Delivered, 1, 1, nil}) {
 			t.Errorf("attempts %+v", all)
 		}
 	})

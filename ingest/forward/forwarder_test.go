@@ -223,8 +223,10 @@ func TestForwardBacksOff(t *testing.T) {
 		if len(r.bodies()) != 1 || q.waiting() != 0 {
 			t.Errorf("took %q, %d left", r.bodies(), q.waiting())
 		}
-		if all := told.list(); all[len(all)-1] != (Attempt{Delivered, 1, 1}) {
+		if all := told.list(); all[len(all)-1] != (Attempt{Delivered, 1, 1, nil}) {
 			t.Errorf("last attempt %+v", all[len(all)-1])
+		} else if all[0].Outcome != Retry || all[0].Err == nil {
+			t.Errorf("first attempt %+v", all[0])
 		}
 	})
 	if lines := strings.Count(log.String(), "\n"); lines != 2 {

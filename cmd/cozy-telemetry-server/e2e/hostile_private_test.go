@@ -18,7 +18,7 @@ import (
 func TestA6WebPageAtThePrivateListener(t *testing.T) {
 	server := startServer(t, t.TempDir(), "--admin-hosts=telemetry-admin,telemetry-admin.monitoring.svc")
 	server.post(t, "canary-cluster", "cozy_cluster_info 1\n")
-	for _, path := range []string{"GET /backup", "GET /metrics", "GET /backfill", "POST /backfill?from=2026-01&to=2026-01", "GET /exclude", "POST /exclude", "POST /include", "GET /debug/pprof/", "GET /nowhere"} {
+	for _, path := range []string{"GET /", "GET /style.css", "GET /anomalies", "GET /forget", "POST /forget", "GET /backup", "GET /metrics", "GET /backfill", "POST /backfill?from=2026-01&to=2026-01", "GET /exclude", "POST /exclude", "POST /include", "GET /debug/pprof/", "GET /nowhere"} {
 		for host, allowed := range map[string]bool{
 			"127.0.0.1": true, "127.0.0.1:8082": true, "10.1.2.3:80": true, "[::1]": true, "[::1]:8082": true, "[fd00::1]:9": true,
 			"localhost": true, "LOCALHOST:8082": true, "localhost.:8082": true,
@@ -80,7 +80,7 @@ func TestTokenOfThePrivateListener(t *testing.T) {
 	right, wrong := file("right", "an-uncommonly-good-token\n"), file("wrong", "an-uncommonly-good-tokem\n")
 	server := startServer(t, dir, "--admin-token-file="+right)
 	for _, authorization := range []string{"", "Bearer", "Bearer ", "Bearer an-uncommonly-good-tokem", "Basic an-uncommonly-good-token", "Bearer an-uncommonly-good-token2"} {
-		for _, path := range []string{"/metrics", "/backup", "/backfill", "/debug/pprof/", "/nowhere"} {
+		for _, path := range []string{"/", "/metrics", "/backup", "/backfill", "/debug/pprof/", "/nowhere"} {
 			if status, text := askWith(t, server.Admin+path, authorization); status != http.StatusUnauthorized || !strings.HasPrefix(text, `{"error":"`) {
 				t.Errorf("%s with %q: %d %s", path, authorization, status, text)
 			}

@@ -63,6 +63,8 @@ type Config struct {
 	backupKeep  int
 
 	logLevel, logFormat string
+
+	flags *pflag.FlagSet // that all of it is from
 }
 
 const day = 24 * time.Hour
@@ -71,6 +73,7 @@ const day = 24 * time.Hour
 // docs/reference.md.
 func (c *Config) Bind(f *pflag.FlagSet) {
 	f.SortFlags = false
+	c.flags = f
 	c.products.Bind(f)
 	f.StringVar(&c.forwardURL, "forward-url", cli.DefaultForwardURL, "where ingested samples are forwarded; empty: nothing is forwarded")
 	c.byProduct.Bind(f)
@@ -78,7 +81,7 @@ func (c *Config) Bind(f *pflag.FlagSet) {
 	f.StringVar(&c.vmselectURL, "vmselect-url", cli.DefaultVMSelectURL, "query base; empty: the overview is answered from the rollups alone")
 	f.StringVar(&c.snapshotDir, "snapshot-dir", "/data/snapshots", "the JSON mirror; empty: none is written")
 	f.StringVar(&c.dbPath, "db-path", cli.DefaultDBPath, "the database file")
-	f.StringVar(&c.adminAddr, "admin-addr", cli.DefaultAdminAddr, "private listener with /metrics, /backup and /debug/pprof/; empty: none")
+	f.StringVar(&c.adminAddr, "admin-addr", cli.DefaultAdminAddr, "private listener with the operator's page, /metrics, /backup and /debug/pprof/; empty: none")
 	f.StringSliceVar(&c.adminHosts, "admin-hosts", nil, "names by which the private listener is asked, beside addresses and localhost")
 	f.StringVar(&c.adminTokenFile, "admin-token-file", "", "file with the bearer token that the private listener asks for; empty: none")
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/backup"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/operator"
 )
 
 // answerTime is how long an answer may take from the end of its request: longer
@@ -39,7 +40,7 @@ func (s *server) listen() (*listeners, error) {
 	if s.cfg.adminAddr == "" {
 		return l, nil
 	}
-	if err := l.add("admin-addr", s.cfg.adminAddr, s.admin()); err != nil {
+	if err := l.add("admin-addr", s.cfg.adminAddr, s.admin(l.publicURL())); err != nil {
 		return nil, errors.Join(err, l.sockets[0].Close())
 	}
 	return l, nil
@@ -120,9 +121,10 @@ func shutdown(server *http.Server) error {
 	return err
 }
 
-// admin has what operators need, for those who may.
-func (s *server) admin() http.Handler {
+// admin has what operators need, for those who may. public is where the public listener is.
+func (s *server) admin(public string) http.Handler {
 	mux := http.NewServeMux()
+	s.operator.Register(mux, func(ctx context.Context) (operator.Page, error) { return s.operatorPage(ctx, public) })
 	mux.Handle("GET /metrics", s.metrics.handler())
 	s.backfill.Register(mux)
 	s.forget.Register(mux)

@@ -137,7 +137,7 @@ func (s *server) forwarders() map[string]*forward.Forwarder {
 		if url == "" || !s.cfg.products.Has(product) {
 			continue
 		}
-		config := forward.Config{OnForward: func(a forward.Attempt) { s.metrics.onForward(product, a) }}
+		config := forward.Config{OnForward: func(a forward.Attempt) { s.onForward(product, a) }}
 		if s.cfg.byProduct.forwardURLs[product] != nil && s.cfg.byProduct.forwardURLs[product].given {
 			config.Flag = "--" + forwardFlag(product)
 		}

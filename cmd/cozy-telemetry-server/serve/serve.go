@@ -19,6 +19,7 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/forget"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/keys"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/lobby"
+	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/operator"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/private"
 	"github.com/cozystack/cozystack-telemetry-server/ingest"
 	"github.com/cozystack/cozystack-telemetry-server/ingest/forward"
@@ -57,6 +58,12 @@ type server struct {
 	lobby        *lobby.Lobby  // of the public listener
 	guard        private.Guard // of the private one
 	refusals     refusals
+
+	// What the operator's page shows beside the metrics.
+	operator   *operator.Renderer
+	pulses     operator.Pulses
+	warnings   *operator.Warnings
+	bytesFirst int64 // of the file, at the start
 }
 
 // Run runs the server until ctx ends. It returns an error if it could not
@@ -84,8 +91,9 @@ func newServer(cfg Config, env cli.Environment, log zerolog.Logger) (*server, er
 	if err != nil {
 		return nil, err
 	}
+	warnings := operator.NewWarnings(env.Now)
 	s := &server{
-		cfg: cfg, log: log, now: env.Now, metrics: newMetrics(env.Now, cfg.products), tally: anomalies.NewTally(env.Now()),
+		cfg: cfg, log: log.Hook(warnings), now: env.Now, warnings: warnings, metrics: newMetrics(env.Now, cfg.products), tally: anomalies.NewTally(env.Now()),
 		lobby: cfg.connections.lobby(), guard: private.Guard{Hosts: cfg.adminHosts, Token: token},
 	}
 	if s.store, err = s.openStore(env); err == nil {
@@ -96,10 +104,11 @@ func newServer(cfg Config, env cli.Environment, log zerolog.Logger) (*server, er
 		return nil, errors.Join(err, s.letGo())
 	}
 	s.retention = &retention{
-		store: s.store, now: env.Now, log: log, removed: s.metrics.onRemoved,
+		store: s.store, now: env.Now, log: s.log, removed: s.metrics.onRemoved,
 		days: cfg.rollupRetention, months: cfg.monthRetention, sessions: cfg.kubeatlasRetention, settle: s.overview.Settle,
 	}
-	s.anomalies = anomalies.NewWatch(s.store, s.tally, anomalies.Config{Now: env.Now, Log: log, OnLook: s.metrics.onLook})
+	s.anomalies = anomalies.NewWatch(s.store, s.tally, anomalies.Config{Now: env.Now, Log: s.log, OnLook: s.metrics.onLook})
+	s.bytesFirst, _ = s.store.SizeBytes() // 0: not known
 	s.metrics.observeStore(s.store, cfg.dbMaxBytes)
 	s.metrics.observeVolumes(cfg.minFreeBytes, cfg.folders())
 	return s, nil
@@ -115,7 +124,7 @@ func (c Config) folders() map[string]string {
 // build builds the parts upon the open file, each upon those before it.
 func (s *server) build(env cli.Environment) error {
 	for _, part := range []func(cli.Environment) error{
-		s.buildIdentity, s.buildMirror, s.buildOverview, s.buildSite, s.buildDocuments, s.buildBackups, s.buildIngest, s.buildProducts,
+		s.buildIdentity, s.buildMirror, s.buildOverview, s.buildSite, s.buildDocuments, s.buildBackups, s.buildIngest, s.buildProducts, s.buildOperator,
 	} {
 		if err := part(env); err != nil {
 			return err
@@ -132,7 +141,7 @@ func (s *server) buildMirror(env cli.Environment) error {
 		return err
 	}
 	s.mirror = mirror.New(s.cfg.snapshotDir, s.store, mirror.Config{
-		Every: s.cfg.mirrorEvery, DaysBytes: cli.OrNever(s.cfg.mirrorMaxBytes), MinFree: s.cfg.minFreeBytes, OnSync: s.metrics.onMirrorSync,
+		Every: s.cfg.mirrorEvery, DaysBytes: cli.OrNever(s.cfg.mirrorMaxBytes), MinFree: s.cfg.minFreeBytes, OnSync: s.onMirrorSync,
 	})
 	return s.settleMirror(env.Now())
 }
@@ -158,7 +167,7 @@ func (s *server) buildOverview(env cli.Environment) (err error) {
 		Off:         cfg.products.Off(),
 		MinShare:    cfg.minShare,
 		OnAnswer:    s.metrics.onAnswer,
-		OnAsk:       s.metrics.onAsk,
+		OnAsk:       s.onAsk,
 
 		OldestQueued: s.oldestQueued,
 	})
@@ -171,7 +180,7 @@ func (s *server) buildBackups(env cli.Environment) (err error) {
 	s.backups, err = backup.New(s.store, backup.Config{
 		Spool: cmp.Or(cfg.backupDir, filepath.Dir(cfg.dbPath)),
 		Dir:   cfg.backupDir, Every: cfg.backupEvery, Keep: cfg.backupKeep, MinFree: cfg.minFreeBytes,
-		Now: env.Now, Log: s.log, OnBackup: s.metrics.onBackup,
+		Now: env.Now, Log: s.log, OnBackup: s.onBackup,
 	})
 	if err != nil {
 		return err

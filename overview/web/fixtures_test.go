@@ -70,8 +70,8 @@ func overview() *published.Overview {
 func history(from, to rollup.MonthID) *published.History {
 	h := &published.History{GeneratedAt: "2026-11-21T22:09:41Z", From: from, To: to}
 	for m := from; m <= to; m++ {
-		n := 500 + int64(m-from)*37
-		if m == to {
+		n := 500 + int64(m-november+23)*37
+		if m == november {
 			n = 1342
 		}
 		c := counts(n)
@@ -79,9 +79,9 @@ func history(from, to rollup.MonthID) *published.History {
 			Month: m, Clusters: &c.Clusters, TotalNodes: &c.TotalNodes, TotalTenants: &c.TotalTenants, Apps: c.Apps,
 			AvgNodesPerCluster: &c.AvgNodesPerCluster, AvgTenantsPerCluster: &c.AvgTenantsPerCluster,
 			ConfirmedClusters: ptr(n * 9 / 10), Confirmed: &published.ConfirmedCounts{Counts: counts(n * 9 / 10), Months: 1, DaysWithData: m.Days()},
-			DaysWithData: ptr(m.Days()), Source: ptr(rollup.SourceRollups), Complete: ptr(m < to), Published: ptr(published.Seen),
+			DaysWithData: ptr(m.Days()), Source: ptr(rollup.SourceRollups), Complete: ptr(m < november), Published: ptr(published.Seen),
 		}
-		if m == to {
+		if m == november {
 			r.DaysWithData = ptr(21)
 		}
 		h.Months = append(h.Months, r)

@@ -1,0 +1,117 @@
+package web_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"strings"
+	"testing"
+
+	"golang.org/x/net/html"
+)
+
+// tileOf returns the figure of a tile, and all that the tile says.
+func tileOf(t *testing.T, page *html.Node, name string) (figure, text string) {
+	t.Helper()
+	for _, n := range elements(page, "div") {
+		if attr(n, "data-tile") == name {
+			return attr(elements(n, "data")[0], "value"), strings.Join(strings.Fields(textOf(n)), " ")
+		}
+	}
+	t.Fatalf("there is no tile %s", name)
+	return "", ""
+}
+
+func TestTilesSay(t *testing.T) {
+	pages := everyPage(t)
+	for _, c := range []struct{ page, tile, figure, text string }{
+		{"full", "clusters", "1342", "Clusters 1,342 seen 1,197 confirmed +28 (+2.1 %) on October 2026, so far"},
+		{"embed of full", "clusters", "1342", "Clusters 1,342 seen 1,197 confirmed +28 (+2.1 %) on October 2026, so far"},
+		{"full", "total_nodes", "6978", "Nodes 6,978 seen 6,224 confirmed 5.2 per cluster +146 (+2.1 %) on October 2026, so far"},
+		{"confirmed", "clusters", "1197", "Clusters 1,197 confirmed 1,342 seen +15 (+1.3 %) on October 2026, so far"},
+		{"year", "clusters", "1342", "Clusters 1,342 seen 1,197 confirmed"},
+		{"gap", "clusters", "1342", "Clusters 1,342 seen 1,197 confirmed"},
+		{"uncounted", "clusters", "1342", "Clusters 1,342 seen 1,197 confirmed"},
+		{"empty", "total_tenants", "0", "Tenants 0 seen confirmed: not known yet 0.0 per cluster"},
+		{"product", "instances", "103", "Instances 103"},
+	} {
+		figure, text := tileOf(t, pages[c.page], c.tile)
+		if figure != c.figure || text != c.text {
+			t.Errorf("%s, %s: %s, %q", c.page, c.tile, figure, text)
+		}
+	}
+}
+
+func TestNoticesSay(t *testing.T) {
+	pages := everyPage(t)
+	for name, want := range map[string]string{
+		"full":      "November 2026 is not over. These are the figures so far, from 21 of 30 days. They will grow until the month ends.",
+		"ended":     "",
+		"gap":       "Days are missing. There are reports of 28 of the 31 days of October 2026. Clusters that were there on the other days alone are not counted.",
+		"stale":     "This data is old. The newest report came on 19 November 2026, 2 days ago. Since then none has reached this server, so what has changed is not in these figures.",
+		"uncounted": "November 2026 is not over. These are the figures so far. They will grow until the month ends.",
+	} {
+		notices := elements(pages[name], "aside")
+		if want == "" {
+			if len(notices) > 0 {
+				t.Errorf("%s: %q", name, textOf(notices[0]))
+			}
+			continue
+		}
+		if got := textOf(notices[0]); got != want {
+			t.Errorf("%s: %q", name, got)
+		}
+		if loud := strings.Contains(attr(notices[0], "class"), "loud"); loud != (name == "stale") {
+			t.Errorf("%s: loud %v", name, loud)
+		}
+	}
+}
+
+func TestLinksAreTheState(t *testing.T) {
+	pages := everyPage(t)
+	links := func(page string) map[string]string {
+		found := make(map[string]string)
+		for _, a := range elements(pages[page], "a") {
+			found[textOf(a)] = attr(a, "href")
+		}
+		return found
+	}
+	for _, c := range []struct{ page, link, href string }{
+		{"full", "3 months", "/?period=quarter"},
+		{"full", "Month", "/"},
+		{"full", "Synapse", "/?product=synapse"},
+		{"full", "Confirmed", "/?publish=confirmed"},
+		{"ended", "12 months", "/?month=2026-10&period=year"},
+		{"product", "Cozystack", "/"},
+		{"product", "3 months", "/?period=quarter&product=synapse"},
+		{"confirmed", "Synapse", "/?product=synapse"},
+		{"embed of ended", "All figures, and how they are counted", "/?month=2026-10"},
+		{"full", "These figures as JSON", "/api/overview?month=11&year=2026"},
+		{"product", "These figures as JSON", "/api/overview?month=11&product=synapse&year=2026"},
+	} {
+		if got := links(c.page)[c.link]; got != c.href {
+			t.Errorf("%s: %s leads to %s", c.page, c.link, got)
+		}
+	}
+}
+
+// TestFirstLoadIsSmall holds what a visitor's browser loads at first below 60 kB.
+func TestFirstLoadIsSmall(t *testing.T) {
+	r := renderer(t)
+	page, err := r.Render(full())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var zipped bytes.Buffer
+	z := gzip.NewWriter(&zipped)
+	_, _ = z.Write(page)
+	_ = z.Close()
+	total := zipped.Len()
+	t.Logf("page %d of %d", total, len(page))
+	for _, a := range r.Assets() {
+		t.Logf("%s %d of %d", a.Path, len(a.Gzip), len(a.Body))
+		total += len(a.Gzip)
+	}
+	if t.Logf("in all %d bytes", total); total > 60_000 {
+		t.Errorf("the first load has %d bytes", total)
+	}
+}

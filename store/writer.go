@@ -134,10 +134,14 @@ func (w *writer) run() {
 	defer close(w.store.done)
 	defer w.room.Close()
 	var batch []*request
+	pace := pace{now: w.store.opts.Now}
 	for first := range w.store.requests {
 		batch = append(batch[:0], first)
 		batch = w.takeWaiting(batch)
+		batch = pace.gather(batch, w.store.requests)
+		began, reports := w.store.opts.Now(), countOf(batch)
 		w.commit(batch)
+		pace.committed(reports, began)
 		w.tell(batch)
 	}
 }
@@ -243,7 +247,7 @@ func (w *writer) transact(batch []*request, shrinks bool) error {
 	w.store.changes.add(maps.Keys(w.dicts.Changed)) // after an error too: it may be on disk
 	clear(w.dicts.Changed)
 	err = errors.Join(err, w.excluded(batch))
-	commit := Commit{}
+	commit := Commit{Reports: countOf(batch)}
 	if err != nil {
 		w.dicts.Drop()
 		w.recent.drop()
@@ -264,11 +268,6 @@ func (w *writer) transact(batch []*request, shrinks bool) error {
 	}
 	if err != nil {
 		commit.Err = fmt.Errorf("store: %w", err)
-	}
-	for _, r := range batch {
-		if r.report != nil && !r.totals {
-			commit.Reports++
-		}
 	}
 	w.store.opts.OnCommit(commit)
 	return err

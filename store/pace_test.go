@@ -1,0 +1,107 @@
+package store
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
+)
+
+// busy is the pace after two commits of so many reports, of 10 ms each.
+func busy(before, last int) *pace {
+	p := &pace{now: time.Now}
+	for _, n := range []int{before, last} {
+		began := time.Now()
+		time.Sleep(10 * time.Millisecond)
+		p.committed(n, began)
+	}
+	return p
+}
+
+func reports(n int) (all []*request) {
+	for range n {
+		all = append(all, &request{report: &rollup.Report{}})
+	}
+	return all
+}
+
+// gathered returns how many requests the pace makes of one report, and how long that
+// takes, while others come at the given times.
+func gathered(p *pace, at ...time.Duration) (n int, took time.Duration) {
+	requests := make(chan *request, maxBatch)
+	for _, d := range at {
+		time.AfterFunc(d, func() { requests <- reports(1)[0] })
+	}
+	began := time.Now()
+	n = len(p.gather(reports(1), requests))
+	return n, time.Since(began)
+}
+
+func TestPaceWaitsForThoseWhoWereAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, took := gathered(busy(2, 2), time.Millisecond, 2*time.Millisecond, 3*time.Millisecond, 4*time.Millisecond)
+		if n != 4 || took != 3*time.Millisecond {
+			t.Errorf("%d after %s: all of two commits were there after 3 ms", n, took)
+		}
+	})
+}
+
+// A report waits for less than a commit, however many others it waits for.
+func TestPaceEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, took := gathered(busy(100, 200), time.Millisecond, 4*time.Millisecond, 8*time.Millisecond)
+		if n != 3 || took != 7500*time.Microsecond {
+			t.Errorf("%d after %s", n, took)
+		}
+	})
+}
+
+func TestPaceLetsThoseGoWhoHaveNobodyToWaitFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rested := busy(8, 8)
+		time.Sleep(11 * time.Millisecond)
+		for name, p := range map[string]*pace{
+			"the first": {now: time.Now}, "a lone client": busy(1, 1), "a lone client after others": busy(8, 1),
+			"after commits without reports": busy(0, 0), "after a rest": rested,
+			"without a clock": {now: func() time.Time { return time.Time{} }, last: 8, before: 8},
+		} {
+			if n, took := gathered(p, time.Nanosecond); n != 1 || took != 0 {
+				t.Errorf("%s: %d after %s", name, n, took)
+			}
+		}
+		p := busy(2, 2)
+		if all := p.gather(reports(4), nil); len(all) != 4 {
+			t.Errorf("%d: all were there", len(all))
+		}
+	})
+}
+
+// What is no report is taken along, and is not counted as one: a lone client's commits
+// have the blocks that were forwarded.
+func TestPaceCountsReports(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		batch := append(reports(1), &request{}, &request{report: &rollup.Report{}, totals: true})
+		if n := countOf(batch); n != 1 {
+			t.Errorf("%d reports", n)
+		}
+		requests := make(chan *request, 2)
+		requests <- &request{}
+		close(requests)
+		if all := busy(2, 2).gather(reports(1), requests); len(all) != 2 {
+			t.Errorf("%d", len(all))
+		}
+	})
+}
+
+func TestPaceKeepsTheBoundOfBatches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		requests := make(chan *request, 2*maxBatch)
+		for range 2 * maxBatch {
+			requests <- &request{}
+		}
+		if n := len(busy(maxBatch, maxBatch).gather(reports(1), requests)); n != maxBatch {
+			t.Errorf("%d", n)
+		}
+	})
+}

@@ -50,6 +50,9 @@ func (p *Page) history() section {
 		return s
 	}
 	csv := "/api/history.csv?from=" + p.History.From.String() + "&to=" + p.History.To.String()
+	if p.Choice.Publish != p.Default.Publish {
+		csv += "&publish=" + string(p.Choice.Publish)
+	}
 	s.Lead = "Each month on its own: a cluster counts once in each month in which it reported."
 	if p.isUnfinished(p.History.To) {
 		s.Lead += " " + monthName(p.History.To) + " is not over: it is dashed."
@@ -65,40 +68,61 @@ func (p *Page) history() section {
 	return s
 }
 
-// countsOf are the figures of a month's seen and confirmed clusters, each nil if not known.
-func countsOf(r published.HistoryMonth) (seen, confirmed *published.Counts) {
-	if r.Clusters != nil && r.TotalNodes != nil && (r.Published == nil || *r.Published == published.Seen) {
-		seen = &published.Counts{Clusters: *r.Clusters, TotalNodes: *r.TotalNodes}
+// kind is one of the kinds of clusters of which a history has figures.
+type kind struct {
+	base published.Base
+	// of returns the figures of a month, nil if they are not known.
+	of func(published.HistoryMonth) *published.Counts
+}
+
+// kinds are those that the history has: not the seen ones where confirmed ones are published
+// in their place.
+func (p *Page) kinds() []kind {
+	confirmed := kind{published.Confirmed, func(r published.HistoryMonth) *published.Counts {
+		if r.Confirmed == nil {
+			return nil
+		}
+		return &r.Confirmed.Counts
+	}}
+	if p.Choice.Publish == published.Confirmed {
+		return []kind{confirmed}
 	}
-	if r.Confirmed != nil {
-		confirmed = &r.Confirmed.Counts
-	}
-	return seen, confirmed
+	return []kind{{published.Seen, func(r published.HistoryMonth) *published.Counts {
+		if r.Clusters == nil || r.TotalNodes == nil {
+			return nil
+		}
+		return &published.Counts{Clusters: *r.Clusters, TotalNodes: *r.TotalNodes}
+	}}, confirmed}
 }
 
 // historyTable has the newest month first.
 func (p *Page) historyTable(caption string, of func(published.Counts) int64) *table {
-	t := &table{Caption: caption, Heads: []string{"Month", "Seen", "Confirmed", "Days with reports", "Source"}}
+	t := &table{Caption: caption, Heads: []string{"Month"}}
+	for _, k := range p.kinds() {
+		t.Heads = append(t.Heads, baseTitle(k.base))
+	}
+	t.Heads = append(t.Heads, "Days with reports", "Source")
 	for _, r := range slices.Backward(p.History.Months) {
-		seen, confirmed := countsOf(r)
-		cells := []cell{{}, {}, {}, {}}
-		if seen != nil {
-			cells[0] = count(of(*seen))
+		var cells []cell
+		for _, k := range p.kinds() {
+			c := cell{}
+			if counts := k.of(r); counts != nil {
+				c = count(of(*counts))
+			}
+			cells = append(cells, c)
 		}
-		if confirmed != nil {
-			cells[1] = count(of(*confirmed))
-		}
+		days, source := cell{}, cell{}
 		if r.DaysWithData != nil {
-			cells[2] = count(int64(*r.DaysWithData))
+			days = count(int64(*r.DaysWithData))
 		}
 		if r.Source != nil {
-			cells[3] = cell{Text: sourceShort(*r.Source)}
+			source = cell{Text: sourceShort(*r.Source)}
 		}
 		href := ""
 		if r.Clusters != nil {
 			href = p.choice("", false, func(c *Choice) { c.Month, c.Span = r.Month, Month }).Href
 		}
-		t.Rows = append(t.Rows, row{p.monthHead(r.Month, href), cells})
+		t.Rows = append(t.Rows, row{p.monthHead(r.Month, href), append(cells, days, source)})
 	}
 	return t
 }
@@ -118,24 +142,22 @@ func sourceShort(s rollup.Source) string {
 	return string(s)
 }
 
-// line draws a figure of all months of the history, seen and confirmed.
+// line draws a figure of all months of the history, of each kind of clusters.
 func (p *Page) line(title, unit string, of func(published.Counts) int64) chart.Line {
-	seen, confirmed := chart.Series{Name: "seen"}, chart.Series{Name: "confirmed"}
-	for _, r := range p.History.Months {
-		s, c := countsOf(r)
-		seen.Values = append(seen.Values, valueOf(s, of))
-		confirmed.Values = append(confirmed.Values, valueOf(c, of))
+	line := chart.Line{
+		Frame: chart.Frame{ID: "chart-" + unit, Title: title + " by month", Unit: unit, Unfinished: p.isUnfinished(p.History.To)},
+		From:  p.History.From,
 	}
-	return chart.Line{
-		Frame:  chart.Frame{ID: "chart-" + unit, Title: title + " by month", Unit: unit, Unfinished: p.isUnfinished(p.History.To)},
-		From:   p.History.From,
-		Series: []chart.Series{seen, confirmed},
+	for _, k := range p.kinds() {
+		series := chart.Series{Name: string(k.base)}
+		for _, r := range p.History.Months {
+			v := chart.Value{}
+			if counts := k.of(r); counts != nil {
+				v = chart.Known(of(*counts))
+			}
+			series.Values = append(series.Values, v)
+		}
+		line.Series = append(line.Series, series)
 	}
-}
-
-func valueOf(c *published.Counts, of func(published.Counts) int64) chart.Value {
-	if c == nil {
-		return chart.Value{}
-	}
-	return chart.Known(of(*c))
+	return line
 }

@@ -58,7 +58,7 @@ func (c Config) privacyFacts() string {
 		[2]string{"folds what fewer have than", fmt.Sprint(c.minShare)},
 	)
 	var b strings.Builder
-	b.WriteString("## On this server\n\nThese are the values of the server that shows this page.\n\n| It | |\n|---|---|\n")
+	b.WriteString("## On this server\n\nThese are the values of the server that shows this page.\n\n| What | Here |\n|---|---|\n")
 	for _, fact := range facts {
 		fmt.Fprintf(&b, "| %s | %s |\n", fact[0], strings.ReplaceAll(fact[1], "|", `\|`))
 	}

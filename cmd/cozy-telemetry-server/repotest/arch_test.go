@@ -81,7 +81,7 @@ var imports = map[string][]string{
 		rooms + "serve", rooms + "offline", rooms + "backup", rooms + "backfill", rooms + "forget", rooms + "anomalies", rooms + "exclude", rooms + "cli", cobraModule,
 	},
 	server + "/serve": {
-		rooms + "backup", rooms + "backfill", rooms + "forget", rooms + "anomalies", rooms + "exclude", rooms + "limits", rooms + "lobby", rooms + "operator", rooms + "private", rooms + "keys", rooms + "products", rooms + "cli",
+		rooms + "backup", rooms + "backfill", rooms + "forget", rooms + "anomalies", rooms + "exclude", rooms + "limits", rooms + "heap", rooms + "lobby", rooms + "operator", rooms + "private", rooms + "keys", rooms + "products", rooms + "cli",
 		module + "store", module + "ingest", module + "ingest/forward", module + "product", module + "overview", module + "appsource", module + "ingest/jsonerror", module + "docs",
 		"github.com/labstack/echo/v4", "github.com/prometheus/client_golang/prometheus",
 		"github.com/rs/zerolog", pflagModule, "golang.org/x/sync",
@@ -106,6 +106,7 @@ var imports = map[string][]string{
 	server + "/backup":   {rooms + "private", rooms + "cli", module + "store", module + "ingest/jsonerror", "github.com/rs/zerolog", cobraModule},
 	exportFolder:         {module + "store", module + "product", module + "appsource", module + "overview/tabular", "golang.org/x/mod"},
 	server + "/limits":   {rooms + "cli", module + "ingest", module + "appsource", module + "store/rollup", pflagModule},
+	server + "/heap":     {},
 	server + "/lobby":    {},
 	server + "/operator": {module + "ingest/jsonerror", "github.com/rs/zerolog"},
 	server + "/private":  {rooms + "cli", module + "ingest/jsonerror"},

@@ -64,6 +64,7 @@ func (r *reading) showPackages(reporting count) (shown []pack) {
 }
 
 func (r *reading) showCapacity() (shown []published.Resource) {
+	shown = []published.Resource{} // an answer lists none, not nothing
 	for _, name := range r.shownOf(r.capacity) {
 		c := r.capacity.counts[name]
 		shown = append(shown, published.Resource{Resource: name, Clusters: r.completed(c, r.all).seen, Total: c.total})

@@ -36,6 +36,7 @@ func (s *Site) resources() map[string]http.HandlerFunc {
 		"/api/retention":           s.data(s.parseNow, "retention.json", asJSON((*Publication).Retention)),
 		"/api/dataset":             s.dataset("dataset.", (*Publication).file),
 		"/api/dataset.sha256":      s.dataset("dataset.sha256.", (*Publication).sum),
+		"/openapi.yaml":            openAPI(),
 		"/api/badge/clusters.json": s.badge,
 		"/api/badge/nodes.json":    s.badge,
 		"/api/badge/tenants.json":  s.badge,

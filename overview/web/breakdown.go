@@ -13,16 +13,16 @@ func (p *Page) breakdown() section {
 	case b == nil:
 		s.Missing = "This can't be told at the moment: the server's own records have nothing of " + monthName(p.Choice.Month) + "."
 		return s
-	case len(b.Dimensions) == 0:
-		s.Missing = "There are too few clusters to tell: what fewer than " + plural(b.MinShare, "cluster", "clusters") + " have is not shown."
-		return s
 	}
 	s.Lead = "Of the " + plural(b.Clusters, "cluster", "clusters") + " seen in " + monthName(b.Month) +
 		", each by what it reported last. What fewer than " + plural(b.MinShare, "cluster", "clusters") + " have is counted as “other”."
 	for i, d := range b.Dimensions {
-		if d.Name != published.ByPackage && d.Name != published.ByVariant {
+		if len(d.Values) > 0 && d.Name != published.ByPackage && d.Name != published.ByVariant {
 			s.Figures = append(s.Figures, p.dimension(d, "by-"+itoa(i)))
 		}
+	}
+	if len(s.Figures) == 0 {
+		s.Lead, s.Missing = "", "There are too few clusters to tell: what fewer than "+plural(b.MinShare, "cluster", "clusters")+" have is not shown."
 	}
 	return s
 }
@@ -46,12 +46,13 @@ func (p *Page) packages() section {
 	s := section{ID: "packages", Title: "Packages", Lead: "How many clusters have each. Most have many."}
 	variants := &table{Caption: "Variants of packages", Heads: []string{"Package", "Variant", "Clusters", "Share"}}
 	for i, d := range p.Breakdown.Dimensions {
-		switch d.Name {
-		case published.ByPackage:
+		switch {
+		case len(d.Values) == 0:
+		case d.Name == published.ByPackage:
 			f := p.dimension(d, "by-"+itoa(i))
 			f.Title, f.Wide = "", true
 			s.Figures = append(s.Figures, f)
-		case published.ByVariant:
+		case d.Name == published.ByVariant:
 			for _, v := range d.Values {
 				variants.Rows = append(variants.Rows, row{head{Text: d.Package}, []cell{
 					{Text: valueText(d, v.Value)}, count(v.Clusters), shareCell(v.Clusters, d.Clusters),
@@ -63,6 +64,9 @@ func (p *Page) packages() section {
 		s.Figures = append(s.Figures, figure{
 			ID: "variants", Title: "Variants", Lead: "Shares are of the clusters that have the package.", Table: variants, Folded: true, CSV: p.api("/api/breakdown.csv"), Wide: true,
 		})
+	}
+	if len(s.Figures) == 0 {
+		s.Lead, s.Missing = "", "No package is one of "+plural(p.Breakdown.MinShare, "cluster", "clusters")+"."
 	}
 	return s
 }

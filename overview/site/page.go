@@ -175,7 +175,8 @@ func welcome(ask pageAsk) web.Message {
 		Text: "This server waits for its first cluster. Send it what a cluster sends, and load this page again: the figures are here within a second. " +
 			"Any name will do for the cluster; those that report send the UID of their namespace kube-system.",
 		Code: strings.Join([]string{
-			"curl " + ask.server + " -H 'X-Cluster-ID: my-cluster' --data-binary @- <<'END'",
+			"curl " + ask.server + ` \`,
+			"  -H 'X-Cluster-ID: my-cluster' --data-binary @- <<'END'",
 			`cozy_cluster_info{cozystack_version="v1.0.0",kubernetes_version="v1.31.4"} 1`,
 			`cozy_nodes_count{os="linux (Talos (v1.8.4))",kernel="6.6.64-talos"} 3`,
 			`cozy_application_count{kind="Postgres"} 5`,

@@ -177,7 +177,7 @@ func TestPageSaysWhatToDo(t *testing.T) {
 func TestEmptyServerSaysWhatToSend(t *testing.T) {
 	w := newWorld(t)
 	rec := w.do(http.MethodGet, "/")
-	if rec.Code != http.StatusOK || !strings.Contains(rec.Body.String(), "curl http://example.com/ -H &#39;X-Cluster-ID:") {
+	if rec.Code != http.StatusOK || !strings.Contains(rec.Body.String(), "curl http://example.com/ \\\n  -H &#39;X-Cluster-ID:") {
 		t.Errorf("%d: %s", rec.Code, rec.Body)
 	}
 	r := httptest.NewRequest(http.MethodGet, "/", nil)

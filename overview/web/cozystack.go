@@ -60,10 +60,10 @@ func (p *Page) history() section {
 	s.Figures = []figure{
 		{ID: "history-clusters", Title: "Clusters", CSV: csv,
 			Chart: p.line("Clusters", "clusters", func(c published.Counts) int64 { return c.Clusters }).SVG(),
-			Table: p.historyTable("Clusters by month", func(c published.Counts) int64 { return c.Clusters })},
+			Table: p.historyTable("Clusters by month, and days with reports", func(c published.Counts) int64 { return c.Clusters })},
 		{ID: "history-nodes", Title: "Nodes", CSV: csv,
 			Chart: p.line("Nodes", "nodes", func(c published.Counts) int64 { return c.TotalNodes }).SVG(),
-			Table: p.historyTable("Nodes by month", func(c published.Counts) int64 { return c.TotalNodes })},
+			Table: p.historyTable("Nodes by month, and days with reports", func(c published.Counts) int64 { return c.TotalNodes })},
 	}
 	return s
 }
@@ -101,7 +101,7 @@ func (p *Page) historyTable(caption string, of func(published.Counts) int64) *ta
 	for _, k := range p.kinds() {
 		t.Heads = append(t.Heads, baseTitle(k.base))
 	}
-	t.Heads = append(t.Heads, "Days with reports", "Source")
+	t.Heads = append(t.Heads, "Days", "Source")
 	for _, r := range slices.Backward(p.History.Months) {
 		var cells []cell
 		for _, k := range p.kinds() {

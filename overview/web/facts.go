@@ -56,7 +56,7 @@ func (p *Page) spanText(s shown) string {
 func sourceText(s rollup.Source) string {
 	switch s {
 	case rollup.SourceRollups:
-		return "This server's own records: what each cluster reported on each day."
+		return "This server's own records of what was reported on each day."
 	case rollup.SourceVictoriaMetrics:
 		return "A VictoriaMetrics database to which all reports are forwarded. It has seen more than this server's own records."
 	case rollup.SourceImported:

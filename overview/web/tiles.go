@@ -76,9 +76,9 @@ func (p *Page) change(now, before int64) string {
 		if before > 0 {
 			text += fmt.Sprintf(" (%s\u00a0%%)", signedTenths(100*float64(d)/float64(before)))
 		}
-		text += " on"
+		text += " against"
 	}
-	text += " " + monthName(p.Choice.Month-1)
+	text += (p.Choice.Month - 1).Start().Format(" January")
 	if p.isUnfinished(p.Choice.Month) {
 		text += ", so far"
 	}

@@ -26,7 +26,7 @@ type Asset struct {
 	Body, Gzip []byte
 }
 
-// contentTypes are the types of assets by the extensions of their names.
+// contentType is the type of an asset, by the extension of its name.
 func contentType(name string) (string, error) {
 	switch path.Ext(name) {
 	case ".css":

@@ -58,7 +58,7 @@ func (p *Page) choices() choices {
 func (p *Page) choice(text string, current bool, change func(*Choice)) link {
 	c := p.Choice
 	change(&c)
-	return link{Text: text, Href: p.href("/", c), Current: current}
+	return link{Text: text, Href: p.href(c), Current: current}
 }
 
 // years are those of all months that can be chosen, the newest first.

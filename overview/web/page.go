@@ -57,7 +57,7 @@ const (
 func Spans() []Span { return []Span{Month, Quarter, Year} }
 
 // href is where a choice is shown. It names what differs from the default.
-func (p *Page) href(path string, c Choice) string {
+func (p *Page) href(c Choice) string {
 	query := url.Values{}
 	add := func(name, value, usual string) {
 		if value != usual {
@@ -71,9 +71,9 @@ func (p *Page) href(path string, c Choice) string {
 		add("publish", string(c.Publish), string(p.Default.Publish))
 	}
 	if len(query) == 0 {
-		return path
+		return "/"
 	}
-	return path + "?" + query.Encode()
+	return "/?" + query.Encode()
 }
 
 // api is where a program finds what a part of the page shows.

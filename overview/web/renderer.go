@@ -56,8 +56,6 @@ func (r *Renderer) Assets() []Asset {
 type frame struct {
 	// Title is that of the window, Description what a search engine shows.
 	Title, Description string
-	// Here is the path of the page, for the link to it.
-	Here string
 }
 
 // Render makes the page of figures. It needs an Overview or a Product.

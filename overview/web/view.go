@@ -48,7 +48,7 @@ func (p *Page) view() view {
 		Notices: p.notices(s),
 		Facts:   p.facts(s),
 		Links:   p.files(),
-		Whole:   p.href("/", p.Choice),
+		Whole:   p.href(p.Choice),
 	}
 	if p.Product != nil {
 		v.Tiles, v.Sections = p.productTiles(), p.productSections()

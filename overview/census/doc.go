@@ -10,6 +10,7 @@
 //     packs what is needed of each cluster for [Census.Adoption] and [Census.Retention].
 //   - fold.go decides which values of a dimension are shown, packages.go which packages.
 //   - months.go keeps the months for as long as the store says that nothing of them has changed.
+//   - lives.go puts the months of each cluster together.
 //   - breakdown.go, adoption.go and retention.go make the answers; census.go is who is asked.
 //
 // What no answer tells. Values of fewer than [Config.MinShare] steady clusters are added to

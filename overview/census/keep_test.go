@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -92,6 +95,34 @@ func TestWhatIsHeld(t *testing.T) {
 	cancel()
 	if _, err := r.Breakdown(ctx, monthOf("2026-06")); !errors.Is(err, context.Canceled) {
 		t.Errorf("who has gone away: %v", err)
+	}
+}
+
+// TestHeldAsReadAnew: whatever months are asked for, after whatever was reported meanwhile, the
+// answers are those of a census that has held nothing.
+func TestHeldAsReadAnew(t *testing.T) {
+	for seed := range uint64(10) {
+		rng := rand.New(rand.NewPCG(seed, 5))
+		r := newRig(t, census.Config{})
+		for round := range 4 {
+			r.send(slices.DeleteFunc(drawFleet(rng), func(sent raw) bool { return round > 0 && sent.day.Month() > monthOf("2026-01") }))
+			r.now = r.now.Add(2 * time.Hour)
+			fresh, err := census.New(r.store, census.Config{Now: func() time.Time { return r.now }})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, i := range rng.Perm(4) {
+				month := monthOf("2026-01") + rollup.MonthID(i)
+				got, err := r.Breakdown(context.Background(), month)
+				want, wantErr := fresh.Breakdown(context.Background(), month)
+				if !errors.Is(err, wantErr) {
+					t.Fatal(err, wantErr)
+				}
+				if err == nil && !reflect.DeepEqual(got.Dimensions, want.Dimensions) {
+					t.Errorf("seed %d, %s: %v\nwant %v", seed, month, got.Dimensions, want.Dimensions)
+				}
+			}
+		}
 	}
 }
 

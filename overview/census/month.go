@@ -30,8 +30,8 @@ type month struct {
 	capacity []published.Resource
 	rows     []row
 	steps    []step
-	// folded is what is shown of dimensions and variants.
-	folded folded
+	// folded is what is shown of dimensions and variants; nil until it is decided.
+	folded *folded
 }
 
 // singles are the dimensions of which a cluster has one value each, in the order in which
@@ -62,8 +62,10 @@ type reading struct {
 	since map[uint32]int
 
 	sheet    sheet
-	newest   map[string]*rollup.Peak // the packages of one cluster
-	packaged count                   // who reports any
+	newest   map[string]newest // the packages of one cluster
+	packaged count             // who reports any
+	// names has what was read of the packages' series: most clusters have the same.
+	names    map[rollup.Series]variant
 	singles  [len(singles)]*tally[string]
 	packages *tally[string]
 	variants *tally[variant]
@@ -74,7 +76,7 @@ type reading struct {
 func (h *months) read(ctx context.Context, store Store, cfg Config, id rollup.MonthID, before *month) (*month, error) {
 	r := &reading{
 		month: &month{id: id, readAt: cfg.Now()}, held: h, cfg: cfg,
-		since: make(map[uint32]int), newest: make(map[string]*rollup.Peak),
+		since: make(map[uint32]int), newest: make(map[string]newest), names: make(map[rollup.Series]variant),
 		packages: newTally(byText), variants: newTally(compareVariants), capacity: newTally(byText),
 	}
 	for i := range r.singles {
@@ -136,28 +138,45 @@ func (r *reading) enterSingles(c count) {
 	}
 }
 
+// newest is the series of a package that was reported last.
+type newest struct {
+	*rollup.Peak
+	variant string
+}
+
 // enterPackages counts each package once, with the variant that was reported last.
 func (r *reading) enterPackages(c count) {
 	clear(r.newest)
 	r.sheet.packages.newest(func(p *rollup.Peak) {
-		pkg := name(p.Series.Label(labelName))
-		if pkg == "" || pkg == published.Other || p.Peak <= 0 {
+		v := r.variantOf(p.Series)
+		if v.pkg == missing || v.pkg == published.Other || p.Peak <= 0 {
 			return
 		}
-		other, ok := r.newest[pkg]
-		if ok && compareLast(p, other) > 0 || !ok && len(r.newest) < maxPerCluster {
-			r.newest[pkg] = p
+		other, ok := r.newest[v.pkg]
+		if ok && compareLast(p, other.Peak) > 0 || !ok && len(r.newest) < maxPerCluster {
+			r.newest[v.pkg] = newest{p, v.name}
 		}
 	})
-	for pkg, p := range r.newest {
+	for pkg, n := range r.newest {
 		r.packages.add(pkg, c)
-		if v := name(p.Series.Label(labelVariant)); v != missing {
-			r.variants.add(variant{pkg, v}, c)
+		if n.variant != missing {
+			r.variants.add(variant{pkg, n.variant}, c)
 		}
 	}
 	if len(r.newest) > 0 {
 		r.packaged = r.packaged.plus(c)
 	}
+}
+
+func (r *reading) variantOf(s rollup.Series) variant {
+	v, ok := r.names[s]
+	if !ok {
+		v = variant{name(s.Label(labelName)), name(s.Label(labelVariant))}
+		if len(r.names) < maxTallied { // only a flood has more
+			r.names[s] = v
+		}
+	}
+	return v
 }
 
 // enterCapacity adds what the newest report had. Each is the month's highest of its series.

@@ -64,10 +64,10 @@ func (c *Census) refresh(ctx context.Context, through rollup.MonthID) error {
 	return c.advance(ctx, first, through)
 }
 
-// advance reads the months that have changed, and decides anew what is shown from the first
-// of them on.
+// advance reads the months that have changed, and decides anew what is shown of them and of
+// those after them, also where another call has read but not got so far.
 func (c *Census) advance(ctx context.Context, first, through rollup.MonthID) error {
-	h, anew := &c.held, false
+	h := &c.held
 	var before *folded
 	for id := first; id <= through; id++ {
 		now := stamp{c.store.Changes(rollup.Cozystack, id-1), c.store.Changes(rollup.Cozystack, id)}
@@ -76,15 +76,15 @@ func (c *Census) advance(ctx context.Context, first, through rollup.MonthID) err
 			if err != nil {
 				return fmt.Errorf("census: read %s: %w", id, err)
 			}
-			m.stamp, h.all[id], anew = now, m, true
+			m.stamp, h.all[id] = now, m
 			h.reads++
 		}
 		m := h.all[id]
-		if anew {
+		if m.folded == nil || m.folded.after != before {
 			m.folded = m.fold(c.cfg.MinShare, before)
 		}
 		if m.all.seen > 0 {
-			before = &m.folded
+			before = m.folded
 		}
 	}
 	return nil
@@ -104,15 +104,20 @@ func (m *month) due(says stamp, now time.Time) bool {
 	return m.stamp != says && (age < 0 || age >= max(least, restShare*m.took))
 }
 
-// folded is what is shown of a month's dimensions, and of the variants of the packages.
-type folded struct{ dimensions, variants map[string]*folding }
+// folded is what is shown of a month's dimensions, and of the variants of the packages. It
+// never changes, and was decided after what another month shows; nil if there is none before.
+type folded struct {
+	after                *folded
+	dimensions, variants map[string]*folding
+}
 
-// fold decides what is shown, after the month before it; nil if there is none.
-func (m *month) fold(least int64, before *folded) folded {
-	if before == nil {
-		before = &folded{}
+// fold decides what is shown.
+func (m *month) fold(least int64, after *folded) *folded {
+	f := &folded{after, make(map[string]*folding), make(map[string]*folding)}
+	before := folded{}
+	if after != nil {
+		before = *after
 	}
-	f := folded{make(map[string]*folding), make(map[string]*folding)}
 	for dimension, counts := range m.dimensions {
 		f.dimensions[dimension] = fold(counts, least, before.dimensions[dimension])
 	}

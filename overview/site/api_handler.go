@@ -47,8 +47,8 @@ func (s *Site) resources() map[string]http.HandlerFunc {
 // parser reads what a request asks for. Its errors are [overview.BadQuestion].
 type parser func(*http.Request) (Key, error)
 
-// renderer makes a form of a publication.
-type renderer func(context.Context, *Publication) (*httpanswer.Answer, error)
+// renderer waits for the parts of a publication that a form needs.
+type renderer func(context.Context, *Publication) (maker, error)
 
 // data answers with a form of the publication that a request asks for.
 func (s *Site) data(parse parser, name string, render renderer) http.HandlerFunc {
@@ -57,7 +57,7 @@ func (s *Site) data(parse parser, name string, render renderer) http.HandlerFunc
 		var a *httpanswer.Answer
 		if err == nil {
 			p := s.Publication(key)
-			a, err = p.form(r.Context(), name, func(ctx context.Context) (*httpanswer.Answer, error) { return render(ctx, p) })
+			a, err = p.form(r.Context(), name, func(ctx context.Context) (maker, error) { return render(ctx, p) })
 		}
 		if err != nil {
 			httpanswer.Refuse(w, overview.StatusOf(err), overview.TextOf(err, key.Month.String()))
@@ -69,33 +69,32 @@ func (s *Site) data(parse parser, name string, render renderer) http.HandlerFunc
 
 // asJSON renders a part as it is.
 func asJSON[T any](part func(*Publication, context.Context) (T, error)) renderer {
-	return func(ctx context.Context, p *Publication) (*httpanswer.Answer, error) {
+	return func(ctx context.Context, p *Publication) (maker, error) {
 		value, err := part(p, ctx)
-		if err != nil {
-			return nil, err
-		}
-		return toJSON(value, false)
+		return toJSON(value, false), err
 	}
 }
 
-func toJSON(value any, settled bool) (*httpanswer.Answer, error) {
-	body, err := json.Marshal(value)
-	if err != nil {
-		return nil, fmt.Errorf("site: %w", err)
+func toJSON(value any, settled bool) maker {
+	return func() (*httpanswer.Answer, error) {
+		body, err := json.Marshal(value)
+		if err != nil {
+			return nil, fmt.Errorf("site: %w", err)
+		}
+		return httpanswer.New(httpanswer.JSON, append(body, '\n'), settled), nil
 	}
-	return httpanswer.New(httpanswer.JSON, append(body, '\n'), settled), nil
 }
 
 // historyJSON is the one of the product that is asked for.
-func historyJSON(ctx context.Context, p *Publication) (*httpanswer.Answer, error) {
+func historyJSON(ctx context.Context, p *Publication) (maker, error) {
 	h, err := p.History(ctx)
 	switch {
 	case err != nil:
 		return nil, err
 	case h.Product != nil:
-		return toJSON(h.Product, h.Settled)
+		return toJSON(h.Product, h.Settled), nil
 	}
-	return toJSON(h.Cozystack, h.Settled)
+	return toJSON(h.Cozystack, h.Settled), nil
 }
 
 // parseMonth reads year and month.

@@ -61,7 +61,7 @@ func (s *Site) badgeOf(r *http.Request) (*httpanswer.Answer, error) {
 	if !known {
 		return nil, &overview.BadQuestion{Status: http.StatusNotFound, Text: "no application of this name; /api/overview names them"}
 	}
-	return toJSON(badge{SchemaVersion: 1, Label: label, Message: grouped(number), Color: "blue", CacheSeconds: badgeSeconds}, settled)
+	return toJSON(badge{SchemaVersion: 1, Label: label, Message: grouped(number), Color: "blue", CacheSeconds: badgeSeconds}, settled)()
 }
 
 // shown is the period that badges show.

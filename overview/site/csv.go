@@ -5,19 +5,24 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/cozystack/cozystack-telemetry-server/overview"
 	"github.com/cozystack/cozystack-telemetry-server/overview/dataset"
 	"github.com/cozystack/cozystack-telemetry-server/overview/httpanswer"
 	"github.com/cozystack/cozystack-telemetry-server/overview/tabular"
+	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
 // toCSV sends a table, under the name of the file that a browser saves it as.
-func toCSV(file string, table []byte, err error, settled bool) (*httpanswer.Answer, error) {
-	if err != nil {
-		return nil, fmt.Errorf("site: %w", err)
+func toCSV(file string, settled bool, write func() ([]byte, error)) maker {
+	return func() (*httpanswer.Answer, error) {
+		table, err := write()
+		if err != nil {
+			return nil, fmt.Errorf("site: %w", err)
+		}
+		a := httpanswer.New(httpanswer.CSV, table, settled)
+		a.Header = http.Header{"Content-Disposition": {attachment(file)}}
+		return a, nil
 	}
-	a := httpanswer.New(httpanswer.CSV, table, settled)
-	a.Header = http.Header{"Content-Disposition": {attachment(file)}}
-	return a, nil
 }
 
 // attachment lets a browser save what it gets as a file.
@@ -25,45 +30,49 @@ func attachment(file string) string { return fmt.Sprintf("attachment; filename=%
 
 // overviewCSV has a row for each figure of month, quarter and year: applications come and
 // go, and what is in rows keeps its columns.
-func overviewCSV(ctx context.Context, p *Publication) (*httpanswer.Answer, error) {
+func overviewCSV(ctx context.Context, p *Publication) (maker, error) {
 	a, err := p.Overview(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var rows []dataset.Row
-	if o := a.Overview; o != nil {
-		rows = append(rows, dataset.OfPeriod(p.Month, 1, o.Periods.Month)...)
-		rows = append(rows, dataset.OfPeriod(p.Month, 3, o.Periods.Quarter)...)
-		rows = append(rows, dataset.OfPeriod(p.Month, 12, o.Periods.Year)...)
-	}
-	if o := a.Product; o != nil {
-		rows = append(rows, dataset.OfProduct(p.Month, 1, o.Periods.Month)...)
-		rows = append(rows, dataset.OfProduct(p.Month, 3, o.Periods.Quarter)...)
-		rows = append(rows, dataset.OfProduct(p.Month, 12, o.Periods.Year)...)
-	}
-	table, err := dataset.File(tabular.CSV, rows)
-	return toCSV(fmt.Sprintf("%s-overview-%s.csv", p.Product, p.Month), table, err, a.Settled)
+	return toCSV(fmt.Sprintf("%s-overview-%s.csv", p.Product, p.Month), a.Settled, func() ([]byte, error) {
+		return dataset.File(tabular.CSV, overviewRows(p.Month, a))
+	}), nil
 }
 
-func historyCSV(ctx context.Context, p *Publication) (*httpanswer.Answer, error) {
+func overviewRows(month rollup.MonthID, a *overview.Answer) (rows []dataset.Row) {
+	if o := a.Overview; o != nil {
+		rows = append(rows, dataset.OfPeriod(month, 1, o.Periods.Month)...)
+		rows = append(rows, dataset.OfPeriod(month, 3, o.Periods.Quarter)...)
+		rows = append(rows, dataset.OfPeriod(month, 12, o.Periods.Year)...)
+	}
+	if o := a.Product; o != nil {
+		rows = append(rows, dataset.OfProduct(month, 1, o.Periods.Month)...)
+		rows = append(rows, dataset.OfProduct(month, 3, o.Periods.Quarter)...)
+		rows = append(rows, dataset.OfProduct(month, 12, o.Periods.Year)...)
+	}
+	return rows
+}
+
+func historyCSV(ctx context.Context, p *Publication) (maker, error) {
 	h, err := p.History(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var table []byte
-	if h.Product != nil {
-		table, err = dataset.ProductHistoryCSV(h.Product)
-	} else {
-		table, err = dataset.HistoryCSV(h.Cozystack)
-	}
-	return toCSV(fmt.Sprintf("%s-history-%s-%s.csv", p.Product, p.From, p.Month), table, err, h.Settled)
+	return toCSV(fmt.Sprintf("%s-history-%s-%s.csv", p.Product, p.From, p.Month), h.Settled, func() ([]byte, error) {
+		if h.Product != nil {
+			return dataset.ProductHistoryCSV(h.Product)
+		}
+		return dataset.HistoryCSV(h.Cozystack)
+	}), nil
 }
 
-func breakdownCSV(ctx context.Context, p *Publication) (*httpanswer.Answer, error) {
+func breakdownCSV(ctx context.Context, p *Publication) (maker, error) {
 	b, err := p.Breakdown(ctx)
 	if err != nil {
 		return nil, err
 	}
-	table, err := dataset.File(tabular.CSV, dataset.OfBreakdown(b))
-	return toCSV(fmt.Sprintf("%s-breakdown-%s.csv", p.Product, p.Month), table, err, false)
+	return toCSV(fmt.Sprintf("%s-breakdown-%s.csv", p.Product, p.Month), false, func() ([]byte, error) {
+		return dataset.File(tabular.CSV, dataset.OfBreakdown(b))
+	}), nil
 }

@@ -26,21 +26,29 @@ const reproduceHeader = "X-Reproduce-With"
 // month is final: then the same records make the same bytes at any time. Errors are those of
 // Overview and Breakdown.
 func (p *Publication) Dataset(ctx context.Context, format string) (file []byte, settled bool, err error) {
+	rows, settled, err := p.datasetRows(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	file, err = dataset.File(format, rows)
+	return file, settled, err
+}
+
+// datasetRows are those of the file.
+func (p *Publication) datasetRows(ctx context.Context) (rows []dataset.Row, settled bool, err error) {
 	a, err := p.Overview(ctx)
 	if err != nil {
 		return nil, false, err
 	}
 	if a.Product != nil {
-		file, err = dataset.File(format, dataset.OfProduct(p.Month, 1, a.Product.Periods.Month))
-		return file, a.Settled, err
+		return dataset.OfProduct(p.Month, 1, a.Product.Periods.Month), a.Settled, nil
 	}
 	// A month of which there are snapshots alone has no breakdown.
 	b, err := p.Breakdown(ctx)
 	if err != nil && !errors.Is(err, overview.ErrNoData) {
 		return nil, false, err
 	}
-	file, err = dataset.File(format, dataset.OfMonth(p.Month, a.Overview.Periods.Month, b))
-	return file, a.Settled, err
+	return dataset.OfMonth(p.Month, a.Overview.Periods.Month, b), a.Settled, nil
 }
 
 // DatasetKey is the publication of which the file of a month is made, whatever the server
@@ -50,30 +58,36 @@ func DatasetKey(product string, month rollup.MonthID) Key {
 }
 
 // file is what is sent of the file: as it is, so that its checksum is that of what arrives.
-func (p *Publication) file(ctx context.Context, format string) (*httpanswer.Answer, error) {
-	file, settled, err := p.Dataset(ctx, format)
-	if err != nil {
-		return nil, err
-	}
-	sum := sha256.Sum256(file)
-	return &httpanswer.Answer{
-		Type: mediaType(format), Body: file, ETag: fmt.Sprintf("%q", hexSum(file)), Settled: settled,
-		Header: http.Header{
-			"Content-Disposition":           {attachment(p.fileName(format))},
-			"Repr-Digest":                   {"sha-256=:" + base64.StdEncoding.EncodeToString(sum[:]) + ":"},
-			reproduceHeader:                 {p.reproduce(format)},
-			"Access-Control-Expose-Headers": {"Content-Disposition, ETag, Repr-Digest, " + reproduceHeader},
-		},
-	}, nil
+func (p *Publication) file(ctx context.Context, format string) (maker, error) {
+	rows, settled, err := p.datasetRows(ctx)
+	return func() (*httpanswer.Answer, error) {
+		file, err := dataset.File(format, rows)
+		if err != nil {
+			return nil, err
+		}
+		sum := sha256.Sum256(file)
+		return &httpanswer.Answer{
+			Type: mediaType(format), Body: file, ETag: fmt.Sprintf("%q", hexSum(file)), Settled: settled,
+			Header: http.Header{
+				"Content-Disposition":           {attachment(p.fileName(format))},
+				"Repr-Digest":                   {"sha-256=:" + base64.StdEncoding.EncodeToString(sum[:]) + ":"},
+				reproduceHeader:                 {p.reproduce(format)},
+				"Access-Control-Expose-Headers": {"Content-Disposition, ETag, Repr-Digest, " + reproduceHeader},
+			},
+		}, nil
+	}, err
 }
 
 // sum is the checksum of the file, as sha256sum writes it.
-func (p *Publication) sum(ctx context.Context, format string) (*httpanswer.Answer, error) {
-	file, settled, err := p.Dataset(ctx, format)
-	if err != nil {
-		return nil, err
-	}
-	return httpanswer.New("text/plain; charset=utf-8", []byte(hexSum(file)+"  "+p.fileName(format)+"\n"), settled), nil
+func (p *Publication) sum(ctx context.Context, format string) (maker, error) {
+	rows, settled, err := p.datasetRows(ctx)
+	return func() (*httpanswer.Answer, error) {
+		file, err := dataset.File(format, rows)
+		if err != nil {
+			return nil, err
+		}
+		return httpanswer.New("text/plain; charset=utf-8", []byte(hexSum(file)+"  "+p.fileName(format)+"\n"), settled), nil
+	}, err
 }
 
 func hexSum(file []byte) string {
@@ -100,13 +114,13 @@ func mediaType(format string) string {
 }
 
 // dataset answers with what is made of the file of a month, under a name.
-func (s *Site) dataset(name string, render func(*Publication, context.Context, string) (*httpanswer.Answer, error)) http.HandlerFunc {
+func (s *Site) dataset(name string, render func(*Publication, context.Context, string) (maker, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		key, format, err := s.parseDataset(r)
 		var a *httpanswer.Answer
 		if err == nil {
 			p := s.Publication(key)
-			a, err = p.form(r.Context(), name+format, func(ctx context.Context) (*httpanswer.Answer, error) { return render(p, ctx, format) })
+			a, err = p.form(r.Context(), name+format, func(ctx context.Context) (maker, error) { return render(p, ctx, format) })
 		}
 		if err != nil {
 			httpanswer.Refuse(w, overview.StatusOf(err), overview.TextOf(err, key.Month.String()))

@@ -94,8 +94,8 @@ func monthsKnown(ctx context.Context, p *Publication) (months []rollup.MonthID) 
 	return months
 }
 
-// renderPage makes a page of all parts of a publication.
-func (s *Site) renderPage(ctx context.Context, p *Publication, ask pageAsk, render func(web.Page) ([]byte, error)) (*httpanswer.Answer, error) {
+// gatherPage waits for all parts of a publication, of which render makes a page.
+func (s *Site) gatherPage(ctx context.Context, p *Publication, ask pageAsk, render func(web.Page) ([]byte, error)) (maker, error) {
 	parts, err := p.Parts(ctx)
 	if err = errors.Join(err, parts.OverviewErr); err != nil {
 		return nil, err
@@ -113,12 +113,14 @@ func (s *Site) renderPage(ctx context.Context, p *Publication, ask pageAsk, rend
 	if page.LastReport, _, err = s.cfg.LastReport(p.Product); err != nil {
 		s.warn(err, p.Key)
 	}
-	body, err := render(page)
-	if err != nil {
-		return nil, err
-	}
-	// What is said of the age of the data does not hold for long, however old the month is.
-	return httpanswer.New(httpanswer.HTML, body, false), nil
+	return func() (*httpanswer.Answer, error) {
+		body, err := render(page)
+		if err != nil {
+			return nil, err
+		}
+		// What is said of the age of the data does not hold for long, however old the month is.
+		return httpanswer.New(httpanswer.HTML, body, false), nil
+	}, nil
 }
 
 // message says to people why there is no page, and what to do.

@@ -59,8 +59,8 @@ func (s *Site) page(form string, render func(web.Page) ([]byte, error)) http.Han
 		var a *httpanswer.Answer
 		if err == nil {
 			p := s.Publication(KeyOf(ask.question))
-			a, err = p.form(r.Context(), form+" "+string(ask.span), func(ctx context.Context) (*httpanswer.Answer, error) {
-				return s.renderPage(ctx, p, ask, render)
+			a, err = p.form(r.Context(), form+" "+string(ask.span), func(ctx context.Context) (maker, error) {
+				return s.gatherPage(ctx, p, ask, render)
 			})
 		}
 		if err != nil {

@@ -43,6 +43,7 @@ type world struct {
 	*testing.T
 	now   time.Time
 	store *store.Store
+	site  *site.Site
 	echo  *echo.Echo
 }
 
@@ -56,17 +57,17 @@ func newWorld(t *testing.T) *world {
 	apps := appsource.New(appsource.Config{Now: now, Store: w.store})
 	o, err := overview.New(w.store, apps, overview.Config{Now: now})
 	w.must(err)
-	s, err := site.New(o, nobodyCounts{}, site.Config{
+	w.site, err = site.New(o, nobodyCounts{}, site.Config{
 		Now: now, Products: []string{rollup.Cozystack}, ConfirmDays: 7, LastReport: w.store.LastReport,
 		EmbedOrigins: []string{"https://cozystack.io", "http://127.0.0.1:1313"},
 	})
 	w.must(err)
 	t.Cleanup(func() {
-		s.Close()
+		w.site.Close()
 		o.Close()
 		w.must(w.store.Close())
 	})
-	s.Register(w.echo)
+	w.site.Register(w.echo)
 	return w
 }
 
@@ -242,5 +243,22 @@ func TestAssetsAreKeptForEver(t *testing.T) {
 		if rec := w.do(http.MethodGet, missing); rec.Code != http.StatusNotFound {
 			t.Errorf("%s: %d", missing, rec.Code)
 		}
+	}
+}
+
+// What nobody knows of makes no answer of its own, and no page is made for it.
+func TestUnknownParametersAreNoQuestion(t *testing.T) {
+	w := newWorld(t)
+	w.report("a", w.now)
+	for _, path := range []string{"/?", "/embed?", "/api/history?", "/api/breakdown.csv?year=2026&month=4", "/api/dataset?month=2026-04"} {
+		plain := w.do(http.MethodGet, path)
+		for _, junk := range []string{"&x=1", "&x=2&utm_source=cozystack", "&Month=2020-01", "&x=1;month=1"} {
+			if got := w.do(http.MethodGet, path+junk, "If-None-Match", `"x", W/`); got.Code != plain.Code || got.Header().Get("ETag") != plain.Header().Get("ETag") || got.Body.String() != plain.Body.String() {
+				t.Errorf("%s%s: %d", path, junk, got.Code)
+			}
+		}
+	}
+	if n := w.site.Kept(); n != 1 {
+		t.Errorf("%d publications are kept of one month", n)
 	}
 }

@@ -156,17 +156,37 @@ func known(err error) error {
 	return err
 }
 
-// form returns what render makes of the publication, under a name for as long as the
-// publication lives. There are few names.
-func (p *Publication) form(ctx context.Context, name string, render func(context.Context) (*httpanswer.Answer, error)) (*httpanswer.Answer, error) {
-	p.mu.Lock()
-	f := p.forms[name]
-	if f == nil {
-		f = new(part[*httpanswer.Answer])
-		p.forms[name] = f
+// form returns what is made of the parts that gather waits for, under a name for as long as
+// the publication lives. There are few names. One that has to be made while too many others
+// are is [errBusy].
+func (p *Publication) form(ctx context.Context, name string, gather func(context.Context) (maker, error)) (*httpanswer.Answer, error) {
+	f, err := p.begunForm(name)
+	if err != nil {
+		return nil, err
 	}
-	p.mu.Unlock()
-	return f.get(ctx, &p.site.tasks, func() (*httpanswer.Answer, error) { return render(p.site.base) })
+	return f.get(ctx, &p.site.tasks, func() (*httpanswer.Answer, error) {
+		defer p.site.desk.end()
+		make, err := gather(p.site.base)
+		if err != nil {
+			return nil, err
+		}
+		return p.site.desk.sit(make)
+	})
+}
+
+// begunForm returns the form of a name. One that is new has a place at the desk.
+func (p *Publication) begunForm(name string) (*part[*httpanswer.Answer], error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if f := p.forms[name]; f != nil {
+		return f, nil
+	}
+	if err := p.site.desk.begin(); err != nil {
+		return nil, err
+	}
+	f := new(part[*httpanswer.Answer])
+	p.forms[name] = f
+	return f, nil
 }
 
 // counted returns a part, and lets the publication live by how long it took.

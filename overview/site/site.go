@@ -56,6 +56,7 @@ type Site struct {
 	census   Census
 	web      *web.Renderer
 	assets   []asset
+	desk     desk
 
 	// base ends with Close; what is counted runs under it, not under a request.
 	base  context.Context
@@ -80,7 +81,7 @@ func New(o *overview.Overview, census Census, cfg Config) (*Site, error) {
 	if len(cfg.Products) == 0 || cfg.LastReport == nil {
 		return nil, errors.New("site: products, and when they last reported, are required")
 	}
-	s := &Site{cfg: cfg, overview: o, census: census}
+	s := &Site{cfg: cfg, overview: o, census: census, desk: newDesk()}
 	var err error
 	if s.web, err = web.New(); err != nil {
 		return nil, err

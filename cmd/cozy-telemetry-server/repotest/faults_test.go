@@ -16,7 +16,7 @@ import (
 var faultRows = strings.Fields(`F1 F2 F3 F4 F5 F6 F7 F8 F9 F10 F11 F12 F13
 	G1 G2 G4 G5 G6 G7 G9 G10
 	S1 S2 S3 S5 S6 S7 S8 S11 S12 S14 S18 S19 S21 S22 S23
-	A1 A2 A3 A4 A5 A6 A7 A9 A10 A12`)
+	A1 A2 A3 A4 A5 A6 A7 A9 A10 A12 A13`)
 
 // rowName is what the name of a test begins with that is for one row or more.
 var rowName = regexp.MustCompile(`^Test((?:[FGSA][0-9]+)+)[A-Z]`)

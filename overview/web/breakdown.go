@@ -65,9 +65,6 @@ func (p *Page) packages() section {
 			ID: "variants", Title: "Variants", Lead: "Shares are of the clusters that have the package.", Table: variants, Folded: true, CSV: p.api("/api/breakdown.csv"), Wide: true,
 		})
 	}
-	if len(s.Figures) == 0 {
-		s.Lead, s.Missing = "", "No package is one of "+plural(p.Breakdown.MinShare, "cluster", "clusters")+"."
-	}
 	return s
 }
 

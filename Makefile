@@ -46,6 +46,11 @@ race: deps ## Run all tests with the race detector.
 torture: deps ## Kill the server again and again for DURATION (10m): nothing acknowledged may be lost.
 	go test -count=1 -timeout 0 -v -run '^TestF1Kill' $(TESTFLAGS) ./cmd/cozy-telemetry-server/e2e -torture=$(DURATION) -seed=$(SEED)
 
+.PHONY: screenshots
+screenshots: deps ## Make the pictures of the pages in docs/screenshots, from made-up data.
+	mkdir -p docs/screenshots
+	go test -count=1 -run '^TestPages' $(TESTFLAGS) ./cmd/cozy-telemetry-server/e2e -pictures=$(CURDIR)/docs/screenshots
+
 .PHONY: bench
 bench: SHELL := bash
 bench: .SHELLFLAGS := -o pipefail -c

@@ -2,18 +2,17 @@ package store
 
 import "time"
 
-// patience is the longest that a batch waits for more reports, by how long the last commit
-// took. What it spares is a part of the next one.
-func patience(took time.Duration) time.Duration { return took * 3 / 4 }
+// mostPatience bounds how long a batch waits, after a commit that took very long too.
+const mostPatience = 20 * time.Millisecond
 
 // pace lets a batch wait for the reports that are about to come. Who reports in a hurry is
 // back soon after the answer, so as many are expected as the last two commits had: those
-// of the last one, and those that came while it ran. Each that is waited for spares a
-// share of a commit, to the server and to those who wait for the next one.
+// of the last one, and those that came while it ran.
 //
-// Nobody waits for what may never come: a batch goes as soon as all are there, or after a
-// share of the time that the last commit took; at once if that one had a single report,
-// which is a lone client's, or if there was a rest since.
+// One more that is waited for is spared a commit, and all that are there wait meanwhile:
+// so the more they are, the less patient they are with the next one, and in all they wait
+// for half of a commit. After a commit of a single report, which is a lone client's, and
+// after a rest, nobody waits.
 type pace struct {
 	now func() time.Time
 	// last and before are how many reports the last two commits had.
@@ -29,9 +28,12 @@ func (p *pace) gather(batch []*request, requests <-chan *request) []*request {
 	if p.last <= 1 || missing <= 0 || p.now().Sub(p.ended) > p.took {
 		return batch
 	}
-	timeout := time.NewTimer(patience(p.took))
-	defer timeout.Stop()
+	patience := min(p.took/2, mostPatience)
+	began, gap := p.now(), time.NewTimer(0)
+	defer gap.Stop()
 	for missing > 0 && len(batch) < maxBatch {
+		left := patience - p.now().Sub(began)
+		gap.Reset(min(left, p.took/time.Duration(len(batch))))
 		select {
 		case r, ok := <-requests:
 			if !ok {
@@ -39,7 +41,7 @@ func (p *pace) gather(batch []*request, requests <-chan *request) []*request {
 			}
 			batch = append(batch, r)
 			missing -= countOf(batch[len(batch)-1:])
-		case <-timeout.C:
+		case <-gap.C:
 			return batch
 		}
 	}

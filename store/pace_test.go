@@ -8,13 +8,12 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-// busy is the pace after two commits of so many reports, of 10 ms each.
+// busy is the pace after two commits of so many reports, of 10 ms each, the last of which
+// has just ended.
 func busy(before, last int) *pace {
 	p := &pace{now: time.Now}
 	for _, n := range []int{before, last} {
-		began := time.Now()
-		time.Sleep(10 * time.Millisecond)
-		p.committed(n, began)
+		p.committed(n, time.Now().Add(-10*time.Millisecond))
 	}
 	return p
 }
@@ -47,12 +46,40 @@ func TestPaceWaitsForThoseWhoWereAnswered(t *testing.T) {
 	})
 }
 
-// A report waits for less than a commit, however many others it waits for.
+// What waits for others does so for half of a commit, however many they are.
 func TestPaceEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n, took := gathered(busy(100, 200), time.Millisecond, 4*time.Millisecond, 8*time.Millisecond)
-		if n != 3 || took != 7500*time.Microsecond {
+		n, took := gathered(busy(100, 200), time.Millisecond, 3*time.Millisecond, 6*time.Millisecond)
+		if n != 3 || took != 5*time.Millisecond {
 			t.Errorf("%d after %s", n, took)
+		}
+	})
+}
+
+// A disk that hangs once does not make the next batch wait.
+func TestPaceOfAHangingDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := busy(100, 100)
+		p.committed(100, time.Now().Add(-time.Minute))
+		if n, took := gathered(p); n != 1 || took != mostPatience {
+			t.Errorf("%d after %s", n, took)
+		}
+	})
+}
+
+// Ten that wait for one more lose ten times what they wait: that must not be more than the
+// commit that it is spared.
+func TestPaceDoesNotLetManyWaitForOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for after, want := range map[time.Duration]int{999 * time.Microsecond: 11, 1001 * time.Microsecond: 10} {
+			requests := make(chan *request, 1)
+			time.AfterFunc(after, func() { requests <- reports(1)[0] })
+			began := time.Now()
+			n := len(busy(10, 20).gather(reports(10), requests))
+			if took := time.Since(began); n != want || took > 2*time.Millisecond {
+				t.Errorf("one after %s: %d after %s", after, n, took)
+			}
+			time.Sleep(time.Second)
 		}
 	})
 }

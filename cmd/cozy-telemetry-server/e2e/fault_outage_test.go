@@ -233,8 +233,11 @@ func TestG1ReceiverThatHangs(t *testing.T) {
 		var loop sync.WaitGroup
 		loop.Go(func() { forwarder.Run(ctx, zerolog.Nop()) })
 		time.Sleep(10 * time.Minute)
-		if n := len(attempts); n < 6 || n > 15 || <-attempts != (forward.Attempt{Outcome: forward.Retry}) {
-			t.Errorf("%d attempts", n)
+		if n := len(attempts); n < 6 || n > 15 {
+			t.Fatalf("%d attempts", n)
+		}
+		if a := <-attempts; a.Outcome != forward.Retry || !errors.Is(a.Err, context.DeadlineExceeded) || a.Reports+a.Samples != 0 {
+			t.Errorf("the first attempt was %+v", a)
 		}
 		if blocks := db.Queue().Blocks; blocks != 1 {
 			t.Errorf("%d blocks wait", blocks)

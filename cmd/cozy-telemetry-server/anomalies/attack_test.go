@@ -95,7 +95,7 @@ func TestA10AttacksAreFoundWithinADay(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			date := begin + attackDays
-			w, fleet := worlds[c.clusters].copy(date), fleets[c.clusters]
+			w, fleet := worlds[c.clusters].copy(), fleets[c.clusters]
 			w.live(t, fleet, date, attackDays)
 			honest := slices.Collect(maps.Keys(w.days[date]))
 			c.report(w, fleet, date)
@@ -123,6 +123,7 @@ func TestA10AttacksAreFoundWithinADay(t *testing.T) {
 // Some ids a day, too few for a wave, are found once they weigh as much as a tenth of a
 // figure, if they report the same; else once the month does not fit its history.
 func TestA10SlowAttackIsFound(t *testing.T) {
+	past, fleet := before(t, 500)
 	for name, c := range map[string]struct {
 		want string
 		days int
@@ -132,7 +133,7 @@ func TestA10SlowAttackIsFound(t *testing.T) {
 		"each with its own": {"month", 20, func(i int) int { return i }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w, fleet := before(t, 500)
+			w := past.copy()
 			for day := range c.days {
 				date := begin + rollup.Date(attackDays+day)
 				w.live(t, fleet, date, attackDays+day)

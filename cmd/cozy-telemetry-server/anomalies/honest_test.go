@@ -9,12 +9,11 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-// An ordinary fleet raises no alarm on any day of 24 months, from the first one on.
+// An ordinary fleet raises no alarm on any day of honestDays, from the first one on.
 func TestA10NoFalseAlarm(t *testing.T) {
-	const days = 730
 	for name, cfg := range map[string]fleet.Config{
 		"500 clusters":          {Seed: 1, Clusters: 500, UpgradeShare: 0.6, BirthShare: 0.4, DeathShare: 0.3},
-		"500 clusters, again":   {Seed: 2, Clusters: 500, UpgradeShare: 0.6, BirthShare: 0.4, DeathShare: 0.3},
+		"150 clusters":          {Seed: 2, Clusters: 150, UpgradeShare: 0.6, BirthShare: 0.4, DeathShare: 0.3},
 		"500 from one":          {Seed: 4, Clusters: 500, BirthShare: 1},
 		"50 with large reports": {Seed: 5, Clusters: 50, Full: true, UpgradeShare: 1, BirthShare: 0.5, DeathShare: 0.5},
 		"1 cluster":             {Seed: 6, Clusters: 1, UpgradeShare: 1},
@@ -24,9 +23,9 @@ func TestA10NoFalseAlarm(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cfg.Steps = days
+			cfg.Steps = honestDays
 			f, w := fleet.New(cfg), newWorld()
-			for day := range days {
+			for day := range honestDays {
 				date := begin + rollup.Date(day)
 				w.live(t, f, date, day)
 				w.quiet(t, date)

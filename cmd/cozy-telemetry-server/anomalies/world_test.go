@@ -135,12 +135,16 @@ func (w *world) live(t *testing.T, f *fleet.Fleet, date rollup.Date, step int) {
 	}
 }
 
-// copy returns a world with the same past and a month and a day of its own.
-func (w *world) copy(date rollup.Date) *world {
+// copy returns a world with the same past that goes its own way.
+func (w *world) copy() *world {
 	c := *w
-	c.months, c.days, c.last = maps.Clone(w.months), maps.Clone(w.days), maps.Clone(w.last)
-	c.months[date.Month()] = maps.Clone(w.months[date.Month()])
-	c.days[date] = maps.Clone(w.days[date])
+	c.months, c.days, c.last = make(map[rollup.MonthID]map[string]rollup.Month), make(map[rollup.Date]map[string]rollup.Day), maps.Clone(w.last)
+	for id, month := range w.months {
+		c.months[id] = maps.Clone(month)
+	}
+	for date, day := range w.days {
+		c.days[date] = maps.Clone(day)
+	}
 	return &c
 }
 

@@ -113,6 +113,7 @@ func foldThrough(t fatal, s *Store, date rollup.Date) {
 // Two files of servers that each saw some of the reports make the file of one that
 // saw all of them, in either order, and a file merged with itself is itself.
 func TestCombineProperty(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	n := 0
 	rapid.Check(t, func(t *rapid.T) {

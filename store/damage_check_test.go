@@ -14,6 +14,7 @@ import (
 // neither here nor in a goroutine of bbolt's. As TestScatteredDamage it is built
 // without the race detector.
 func TestCheckOfScatteredDamage(t *testing.T) {
+	t.Parallel()
 	good := goodFile(t)
 	rng := rand.New(rand.NewPCG(3, 4))
 	path := filepath.Join(t.TempDir(), "damaged.db")

@@ -18,6 +18,7 @@ import (
 // ends the process at the first one that bbolt makes of a damaged page; so this
 // test is built without it.
 func TestScatteredDamage(t *testing.T) {
+	t.Parallel()
 	good := goodFile(t)
 	rng := rand.New(rand.NewPCG(1, 2))
 	metas := 2 * os.Getpagesize()

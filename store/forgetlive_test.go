@@ -131,6 +131,7 @@ func TestForgetInUse(t *testing.T) {
 // Of what everybody reports at once while the file changes, nothing is lost: what is
 // answered is there, and nothing of the forgotten that came before.
 func TestForgetUnderLoad(t *testing.T) {
+	t.Parallel()
 	const others = 20
 	s := fleetFile(t, others, nil)
 	ctx, stop := context.WithCancel(t.Context())

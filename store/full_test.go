@@ -129,6 +129,7 @@ func TestBoundBelowTheFile(t *testing.T) {
 
 // Retention makes room in a full file.
 func TestPruneInAFullFile(t *testing.T) {
+	t.Parallel()
 	s := open(t, Options{MaxBytes: smallBound})
 	old := march.AddDate(0, -2, 0)
 	for n := range 40 {

@@ -32,6 +32,7 @@ func daysOf(reports []rollup.Report) []rollup.InstanceDay {
 // What is merged day by day is what recording each report would have brought,
 // into an open month, one under way of being folded, and a closed one.
 func TestMergeDaysIsRecordingAll(t *testing.T) {
+	t.Parallel()
 	month := rollup.MonthOf(march)
 	unfinished := func(s *Store) error {
 		return errors.Join(s.CloseDays(t.Context(), month, month.Last()), s.update(t.Context(), func(tx *bolt.Tx) error {

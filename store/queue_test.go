@@ -116,6 +116,7 @@ func TestRemove(t *testing.T) {
 
 // Several pages of the queue's bucket are emptied in one transaction.
 func TestRemoveManyAtOnce(t *testing.T) {
+	t.Parallel()
 	for name, left := range map[string]int{"all": 0, "all but the newest": 1, "all but some": 20} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t, Options{})

@@ -124,6 +124,7 @@ func TestBoundOfAllProducts(t *testing.T) {
 // Whatever is queued, removed, dropped and spoiled, what is kept in memory of each
 // product is what the file has.
 func TestQueueByProductIsThatOfTheFile(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		s := open(t, Options{QueueBytes: int64(rapid.IntRange(200, 2000).Draw(rt, "bound"))})
 		products := []string{"cozystack", "synapse", "coroot"}

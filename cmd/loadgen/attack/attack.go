@@ -40,7 +40,8 @@ type Size struct {
 	// long series. Fillers are those that fill a dictionary.
 	Crowd, Long, Fillers int
 	// Newcomers are honest new clusters, two behind each NAT, that come one after the
-	// other over a time while new ids are made up without end.
+	// other over a time while new ids are made up without end. As long is what is dear
+	// asked for.
 	Newcomers int
 	Over      time.Duration
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/load"
 )
@@ -16,6 +17,8 @@ type attack struct {
 	beforeAll bool
 	// known is sent under the id of an honest cluster.
 	known bool
+	// prompt is the longest that an honest report may take meanwhile; 0 is any time.
+	prompt time.Duration
 	// dictionary is what a month's series take beside the server's ceiling, in bytes.
 	dictionary int64
 	// strike is what a stranger does, and undo what an operator does then; nil where
@@ -32,6 +35,7 @@ func attacks() []attack {
 		{key: "endless", what: "new ids without end from ten IPv6 /48s, while honest new clusters come", strike: (*stage).sendEndless, undo: (*stage).undoEndless},
 		{key: "filler", what: "ids with 5000 series each, before any honest report of a month", beforeAll: true, dictionary: fullDictionary, strike: (*stage).fill, undo: (*stage).undoFill},
 		{key: "page", what: "a web page asks the private listener, across sites and by rebinding", strike: (*stage).visit},
+		{key: "dear", what: "32 connections ask for all that is dear to answer, over and over", prompt: promptly, strike: (*stage).ask},
 		{key: "second", what: "a second server on the folder of the mirror", strike: (*stage).doubleUp},
 	}
 }

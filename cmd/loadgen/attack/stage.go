@@ -64,6 +64,7 @@ func (l *lab) play(ctx context.Context, a attack) (r Row, err error) {
 	if err != nil {
 		return r, err
 	}
+	s.promise(a.prompt == 0 || r.Honest.Slowest < a.prompt, "an honest report took %.1f s", r.Honest.Slowest.Seconds())
 	s.promise(r.Memory < ceiling+a.dictionary, "the server took %s of memory", size(r.Memory))
 	if err := s.process.Stop(); err != nil {
 		return r, err

@@ -27,6 +27,7 @@ type lab struct {
 	monthFile once[history]
 	yearFile  once[history]
 	cachedOne once[cachedFigures]
+	pageOne   once[pageFigures]
 }
 
 func newLab(o Options, dir string) (*lab, error) {

@@ -1,6 +1,9 @@
 package bench
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // goal is what a figure is held against.
 type goal struct {
@@ -47,7 +50,7 @@ func within(text string) goal { return goal{text: text, ratio: 1} }
 // rows are all rows of the table, in its order. Those that share a server or a
 // file measure both when the first of them is asked for.
 func rows() []row {
-	return []row{
+	return slices.Concat([]row{
 		{"cpu", "CPU per report, lean client", goal{"vmagent's, least 1.35×", 1, 1.35, false}, (*lab).cpu},
 		{"rate", "reports/s at 32 connections, lean client", goal{"vmagent's, least 0.8×", 1, 0.8, true}, (*lab).rate},
 		{"cpu-ordinary", "CPU per report, ordinary client", goal{"vmagent's, least 1.35×", 1, 1.35, false}, (*lab).cpuOrdinary},
@@ -64,7 +67,7 @@ func rows() []row {
 		{"bytes", "bytes per cluster and day, compacted", within("300"), (*lab).bytes},
 		{"start", "start", within("1 s"), (*lab).start},
 		{"growth", "CPU per request, many clusters", goal{"1.3× that of few", 1.3, 0, false}, (*lab).growth},
-	}
+	}, pageRows())
 }
 
 // Rows returns the names that Options.Only may have.

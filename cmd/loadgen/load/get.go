@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,6 +21,8 @@ type GetOptions struct {
 	// as the server answers.
 	Count int
 	Rate  float64
+	// Header is sent with each request; nil is nothing.
+	Header http.Header
 	// Now is the clock. It must be set.
 	Now func() time.Time
 }
@@ -30,6 +34,9 @@ func Get(ctx context.Context, o GetOptions) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	var header strings.Builder
+	_ = o.Header.Write(&header) // a builder takes everything
+	t.head += header.String()
 	if o.Conns < 0 || o.Count < 1 || o.Rate < 0 {
 		return Result{}, fmt.Errorf("%w: connections, count and rate must be positive", ErrOptions)
 	}

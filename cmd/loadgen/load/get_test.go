@@ -50,6 +50,22 @@ func TestGet(t *testing.T) {
 	}
 }
 
+// A header is sent with each request, as a browser's is.
+func TestGetSendsHeaders(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Accept-Encoding") == "gzip" && r.Header.Get("If-None-Match") == `"x"` {
+			w.WriteHeader(http.StatusNotModified)
+		}
+	}))
+	defer server.Close()
+	r, err := Get(t.Context(), GetOptions{
+		URL: server.URL, Count: 7, Conns: 2, Now: time.Now, Header: http.Header{"If-None-Match": {`"x"`}, "Accept-Encoding": {"gzip"}},
+	})
+	if err != nil || r.Codes[http.StatusNotModified] != 7 {
+		t.Errorf("error %v, answers %v", err, r.Codes)
+	}
+}
+
 func TestGetIsInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	url := page(t, func(n int64) int {

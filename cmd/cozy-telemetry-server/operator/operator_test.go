@@ -27,8 +27,26 @@ func TestHide(t *testing.T) {
 		"http://u:%zz@vm/":               "http://***",
 		"http://u:p[@vm/":                "http://***",
 		"postgres://u:p%40q@vm/d?pw=x":   "postgres://***@vm/d?pw=***",
+		"http://u':p'p@vm/":              "http://***@vm/",
+		`Get "http://vm/?t=s\"s": x`:     `Get "http://vm/?t=***": x`,
+		"see <http://u:p@vm>":            "see <http://***@vm>",
 	} {
 		if got := Hide(text); got != want {
+			t.Errorf("%s is shown as %s, want %s", text, got, want)
+		}
+	}
+}
+
+// A text that is an address ends where it ends, whatever is in it.
+func TestHideAddress(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                      "",
+		"[::1]:8082":            "[::1]:8082",
+		"http://u':p'p@vm/a":    "http://***@vm/a",
+		`http://vm/a?t=s"s s<s`: "http://vm/a?t=***",
+		`http://u:p"p@vm/a`:     "http://***",
+	} {
+		if got := HideAddress(text); got != want {
 			t.Errorf("%s is shown as %s, want %s", text, got, want)
 		}
 	}

@@ -81,8 +81,14 @@ func (s *server) operatorPage(ctx context.Context, public string) (operator.Page
 // shownFlags returns the flags in effect, without credentials.
 func (c Config) shownFlags() (all []operator.Flag) {
 	c.flags.VisitAll(func(f *pflag.Flag) {
-		value := strings.TrimSuffix(strings.TrimPrefix(f.Value.String(), "["), "]") // of lists
-		all = append(all, operator.Flag{Name: f.Name, Value: operator.Hide(value), Changed: f.Changed})
+		values := []string{f.Value.String()}
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			values = list.GetSlice()
+		}
+		for i := range values {
+			values[i] = operator.HideAddress(values[i])
+		}
+		all = append(all, operator.Flag{Name: f.Name, Value: strings.Join(values, ","), Changed: f.Changed})
 	})
 	return all
 }

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -45,7 +46,7 @@ func TestOperatorPage(t *testing.T) {
 	at(readmeTime)
 	path, backups := filepath.Join(t.TempDir(), "telemetry.db"), t.TempDir()
 	s := newServerAt(t, path, func() time.Time { return *clock.Load() }, "--forward-url=http://127.0.0.1:1/in", "--vmselect-url=http://127.0.0.1:1/select",
-		"--products=cozystack,synapse", "--forward-url-synapse=", "--backup-dir="+backups, "--snapshot-dir="+t.TempDir())
+		"--products=cozystack,synapse", "--forward-url-synapse=", "--backup-dir="+backups, "--snapshot-dir="+t.TempDir(), "--admin-addr=[::1]:8082")
 	defer s.close()
 	s.log = zerolog.New(io.Discard).Hook(s.warnings)
 	if err := os.WriteFile(filepath.Join(backups, "telemetry-20260315T060000Z.db"), nil, 0o600); err != nil {
@@ -101,6 +102,7 @@ func TestOperatorPage(t *testing.T) {
 	for _, want := range []string{
 		"<td>2026-03-15 12:01:00</td><td>error</td><td>a commit failed; if the disk is full", `<a href="http://127.0.0.1:8081/">`, `<a href="/metrics">`, `<a href="/backup">`, `<a href="/debug/pprof/">`,
 		"<td><code>--products</code></td><td><code>cozystack,synapse</code></td><td>yes</td>", "<td><code>--log-level</code></td><td><code>info</code></td><td>default</td>",
+		"<td><code>--admin-addr</code></td><td><code>[::1]:8082</code></td><td>yes</td>",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page lacks %s", want)
@@ -119,14 +121,14 @@ func TestOperatorPageHidesCredentials(t *testing.T) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	with := "http://" + secret + ":" + secret + "@127.0.0.1:1/in?token=" + secret + "&" + secret
+	with := "http://" + secret + "':" + secret + "'" + secret + "@127.0.0.1:1/in?token=" + secret + `"` + secret + "&" + secret
 	s := newServerAt(t, filepath.Join(folder, "telemetry.db"), func() time.Time { return readmeTime },
 		allProducts, "--forward-url="+with, "--forward-url-synapse="+with, "--vmselect-url="+with, "--apps-url="+with, "--backup-dir="+folder)
 	defer s.close()
 	s.log = zerolog.New(io.Discard).Hook(s.warnings)
-	s.onForward("cozystack", forward.Attempt{Outcome: forward.Retry, Err: errors.New("answer 500: \"<script>alert(1)</script> " + with + "\"")})
-	s.onAsk(errors.New(`Get "` + with + `": refused`))
-	s.log.Error().Str("url", secret).Msg("<script>alert(1)</script> " + with)
+	s.onForward("cozystack", forward.Attempt{Outcome: forward.Retry, Err: fmt.Errorf("answer 500: %q", "<script>alert(1)</script> "+with)})
+	s.onAsk(fmt.Errorf("Get %q: refused", with))
+	s.log.Error().Str("url", secret).Msgf("<script>alert(1)</script> %q", with)
 	text, rows := s.operated(t)
 	if strings.Contains(text, secret) {
 		t.Errorf("a credential is on the page:\n%s", text)

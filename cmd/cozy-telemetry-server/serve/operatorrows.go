@@ -140,7 +140,7 @@ func (s *server) forwardRows() operator.Section {
 			section.Rows = append(section.Rows, operator.Row{Name: product, Value: "is not forwarded"})
 			continue
 		}
-		section.Rows = append(section.Rows, operator.Row{Name: product + ": to", Value: operator.Hide(url)})
+		section.Rows = append(section.Rows, operator.Row{Name: product + ": to", Value: operator.HideAddress(url)})
 		section.Rows = append(section.Rows, s.pulseRows(product+": ", pulseOfForward+product)...)
 	}
 	return section
@@ -153,7 +153,7 @@ func (s *server) vmselectRows() operator.Section {
 		section.Rows = []operator.Row{{Name: "Address", Value: "none: the rollups answer"}}
 		return section
 	}
-	section.Rows = append([]operator.Row{{Name: "Address", Value: operator.Hide(s.cfg.vmselectURL)}}, s.pulseRows("", pulseOfAsks)...)
+	section.Rows = append([]operator.Row{{Name: "Address", Value: operator.HideAddress(s.cfg.vmselectURL)}}, s.pulseRows("", pulseOfAsks)...)
 	asked := operator.Row{Name: "Is asked", Value: "yes"}
 	if s.overview.Resting() != nil {
 		asked = operator.Row{Name: "Is asked", Value: "in the background alone, until it answers in time", Bad: true}

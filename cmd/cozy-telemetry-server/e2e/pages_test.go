@@ -21,7 +21,7 @@ func TestPages(t *testing.T) {
 	if *pictures != "" {
 		clusters = 500
 	}
-	products := map[string]int{others.Synapse: 60, others.Coroot: 40, others.KubeAtlas: 30}
+	products := map[string]int{others.Synapse: 15, others.Coroot: 12, others.KubeAtlas: 15}
 	server := startPages(t, fleetOfPages(t, clusters, products, thisMonth()-23, thisMonth(), time.Now()))
 	for name, test := range map[string]func(*testing.T, *browser, *process){
 		"figures":            testFiguresAreTheAnswers,

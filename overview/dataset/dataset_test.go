@@ -43,3 +43,40 @@ func TestHostileNamesInFiles(t *testing.T) {
 		}
 	}
 }
+
+// A metric of a product may be named as a figure of all products is: Coroot counts instances of
+// applications. No file has the same figure, or the same column, twice.
+func TestMetricsNamedAsFigures(t *testing.T) {
+	instances, reports, days := int64(16), int64(31), 30
+	metrics := map[string]float64{"instances": 2160, "reports": 7, "days_with_data": 1, "month": 2}
+	seen := map[string]bool{}
+	for _, r := range OfProduct(24315, 1, published.ProductPeriod{
+		Instances: instances, Reports: reports, Metrics: metrics, Shares: map[string]map[string]int64{"metric": {"instances": 16}},
+	}) {
+		name := strings.Join([]string{r.Figure, r.Dimension, r.Value}, " ")
+		if seen[name] {
+			t.Errorf("%q is there twice", name)
+		}
+		seen[name] = true
+	}
+	file, err := ProductHistoryCSV(&published.ProductHistory{Months: []published.ProductHistoryMonth{
+		{Month: 24315, Instances: &instances, Reports: &reports, Metrics: metrics, DaysWithData: &days},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := csv.NewReader(bytes.NewReader(file)).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	column := map[string]string{}
+	for i, name := range read[0] {
+		if _, twice := column[name]; twice {
+			t.Errorf("column %q is there twice", name)
+		}
+		column[name] = read[1][i]
+	}
+	if column["instances"] != "16" || column["metric_instances"] != "2160" {
+		t.Errorf("%v", column)
+	}
+}

@@ -9,7 +9,7 @@ import (
 )
 
 // ProductHistoryCSV does for another product what HistoryCSV does: a column for each metric
-// that any month shows.
+// that any month shows, as in "metric_cpu_cores": a metric may be named as another column is.
 func ProductHistoryCSV(h *published.ProductHistory) ([]byte, error) {
 	shown := map[string]bool{}
 	for _, m := range h.Months {
@@ -20,7 +20,7 @@ func ProductHistoryCSV(h *published.ProductHistory) ([]byte, error) {
 	metrics := slices.Sorted(maps.Keys(shown))
 	columns := []tabular.Column{tabular.Text.Named("month"), tabular.Count.Named("instances"), tabular.Count.Named("reports")}
 	for _, metric := range metrics {
-		columns = append(columns, tabular.Number.Named(metric))
+		columns = append(columns, tabular.Number.Named(byMetric+"_"+metric))
 	}
 	columns = append(columns, tabular.Count.Named("days_with_data"), tabular.Text.Named("source"), tabular.Truth.Named("complete"))
 	var rows [][]tabular.Cell

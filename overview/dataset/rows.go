@@ -32,6 +32,7 @@ type Row struct {
 const (
 	byApplication = "application"
 	byResource    = "resource"
+	byMetric      = "metric"
 )
 
 // OfMonth returns all that is published of a month. The breakdown may be nil.
@@ -110,7 +111,8 @@ func OfBreakdown(b *published.Breakdown) (rows []Row) {
 	return rows
 }
 
-// OfProduct returns the figures of a window of another product.
+// OfProduct returns the figures of a window of another product. Its metrics have a dimension of
+// their own, for they may be named as anything: Coroot counts instances too.
 func OfProduct(month rollup.MonthID, months int, p published.ProductPeriod) []Row {
 	r := Row{Month: month, Months: months, Source: p.Source, Complete: p.Complete}
 	var rows []Row
@@ -121,7 +123,7 @@ func OfProduct(month rollup.MonthID, months int, p published.ProductPeriod) []Ro
 	add("instances", "", "", float64(p.Instances))
 	add("reports", "", "", float64(p.Reports))
 	for _, metric := range slices.Sorted(maps.Keys(p.Metrics)) {
-		add(metric, "", "", p.Metrics[metric])
+		add("metrics", byMetric, metric, p.Metrics[metric])
 	}
 	for _, share := range slices.Sorted(maps.Keys(p.Shares)) {
 		for _, value := range ranked(p.Shares[share]) {

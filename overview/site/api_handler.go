@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 
 	"github.com/labstack/echo/v4"
 
@@ -30,8 +31,8 @@ func (s *Site) resources() map[string]http.HandlerFunc {
 		"/api/overview.csv":        s.data(s.parseMonth, "overview.csv", overviewCSV),
 		"/api/history":             s.data(s.parseHistory, "history.json", historyJSON),
 		"/api/history.csv":         s.data(s.parseHistory, "history.csv", historyCSV),
-		"/api/breakdown":           s.data(s.parseMonth, "breakdown.json", asJSON((*Publication).Breakdown)),
-		"/api/breakdown.csv":       s.data(s.parseMonth, "breakdown.csv", breakdownCSV),
+		"/api/breakdown":           s.data(s.parseBreakdown, "breakdown.json", asJSON((*Publication).Breakdown)),
+		"/api/breakdown.csv":       s.data(s.parseBreakdown, "breakdown.csv", breakdownCSV),
 		"/api/adoption":            s.data(s.parseNow, "adoption.json", asJSON((*Publication).Adoption)),
 		"/api/retention":           s.data(s.parseNow, "retention.json", asJSON((*Publication).Retention)),
 		"/api/dataset":             s.dataset("dataset.", (*Publication).file),
@@ -97,16 +98,32 @@ func historyJSON(ctx context.Context, p *Publication) (maker, error) {
 	return toJSON(h.Cozystack, h.Settled), nil
 }
 
-// parseMonth reads year and month.
+// parseMonth reads year and month, and the choices of an overview.
 func (s *Site) parseMonth(r *http.Request) (Key, error) {
 	q, err := s.overview.ParseQuestion(r.URL.Query())
 	return KeyOf(q), err
 }
 
+// parseBreakdown reads year and month.
+func (s *Site) parseBreakdown(r *http.Request) (Key, error) {
+	q, err := s.overview.ParseQuestion(only(r, "year", "month", "product"))
+	return KeyOf(q), err
+}
+
 // parseNow is the month that is running.
 func (s *Site) parseNow(r *http.Request) (Key, error) {
-	q, err := s.overview.ParseChoices(r.URL.Query(), s.now())
+	q, err := s.overview.ParseChoices(only(r, "product"), s.now())
 	return KeyOf(q), err
+}
+
+// only returns the parameters of a request that its answer depends on: with others it is the
+// same answer, of the same publication.
+func only(r *http.Request, names ...string) url.Values {
+	all, some := r.URL.Query(), url.Values{}
+	for _, name := range names {
+		some.Set(name, all.Get(name))
+	}
+	return some
 }
 
 // now is the month that is running.
@@ -117,7 +134,7 @@ const mostMonths = 120
 
 // parseHistory reads from and to. Without from it is two years, without to they end now.
 func (s *Site) parseHistory(r *http.Request) (key Key, err error) {
-	params := r.URL.Query()
+	params := only(r, "from", "to", "product", "publish")
 	to := s.now()
 	if text := params.Get("to"); text != "" {
 		if to, err = parseEnd("to", text, s.now()); err != nil {

@@ -11,12 +11,10 @@ import (
 )
 
 // countHistory counts the history. The month of the question is as the overview of this very
-// publication has it: reports may have come in between.
+// publication has it: reports may have come in between. Where it has none, the history says
+// what is known of the others, if anything can be told.
 func (p *Publication) countHistory(ctx context.Context) (*History, error) {
-	a, err := p.Overview(ctx)
-	if err != nil && !errors.Is(err, overview.ErrNoData) {
-		return nil, err
-	}
+	a, _ := p.Overview(ctx)
 	if p.Product != rollup.Cozystack {
 		return p.countProductHistory(ctx, a)
 	}

@@ -34,7 +34,7 @@ func (a pageAsk) choice() web.Choice {
 // parsePage reads month, period, product and publish, none of which need be there. Without
 // a month it is the newest one of which something is known.
 func (s *Site) parsePage(r *http.Request) (ask pageAsk, err error) {
-	params := r.URL.Query()
+	params := only(r, "month", "period", "product", "publish")
 	ask.server = serverOf(r)
 	if params.Get("product") == "" {
 		params.Set("product", s.cfg.Products[0])

@@ -49,13 +49,20 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	return worldOf(t, overview.Config{})
+}
+
+// worldOf is a world whose overview is told more.
+func worldOf(t *testing.T, cfg overview.Config) *world {
+	t.Helper()
 	w := &world{T: t, now: time.Date(2026, time.April, 10, 12, 0, 0, 0, time.UTC), echo: echo.New()}
 	var err error
 	w.store, err = store.Open(filepath.Join(t.TempDir(), "telemetry.db"), store.Options{})
 	w.must(err)
 	now := func() time.Time { return w.now }
 	apps := appsource.New(appsource.Config{Now: now, Store: w.store})
-	o, err := overview.New(w.store, apps, overview.Config{Now: now})
+	cfg.Now = now
+	o, err := overview.New(w.store, apps, cfg)
 	w.must(err)
 	w.site, err = site.New(o, nobodyCounts{}, site.Config{
 		Now: now, Products: []string{rollup.Cozystack}, ConfirmDays: 7, LastReport: w.store.LastReport,
@@ -200,6 +207,29 @@ func TestPageBeginsWithTheNewestMonth(t *testing.T) {
 	}
 }
 
+// VictoriaMetrics is down when a month begins, and no cluster has reported in it yet: nobody knows
+// whether there is anything of it. The months before are known all the same.
+func TestMonthThatNobodyKnows(t *testing.T) {
+	down := httptest.NewServer(http.NotFoundHandler())
+	down.Close()
+	w := worldOf(t, overview.Config{VMSelectURL: down.URL})
+	w.report("a", w.now)
+	w.now = time.Date(2026, time.May, 1, 0, 0, 1, 0, time.UTC)
+	for target, want := range map[string]string{
+		"/":            "<h1>Cozystack in April 2026</h1>",
+		"/api/history": `"months":[`,
+	} {
+		if rec := w.do(http.MethodGet, target); rec.Code != http.StatusOK || !strings.Contains(rec.Body.String(), want) {
+			t.Errorf("%s: %d: %s", target, rec.Code, rec.Body)
+		}
+	}
+	for _, target := range []string{"/?month=2026-05", "/api/overview.csv?year=2026&month=5", "/api/history?from=2026-05"} {
+		if rec := w.do(http.MethodGet, target); rec.Code != http.StatusServiceUnavailable || rec.Header().Get("Retry-After") == "" {
+			t.Errorf("%s: %d: %s", target, rec.Code, rec.Body)
+		}
+	}
+}
+
 func TestOldDataIsLoud(t *testing.T) {
 	w := newWorld(t)
 	w.report("a", w.now)
@@ -252,7 +282,7 @@ func TestUnknownParametersAreNoQuestion(t *testing.T) {
 	w.report("a", w.now)
 	for _, path := range []string{"/?", "/embed?", "/api/history?", "/api/breakdown.csv?year=2026&month=4", "/api/dataset?month=2026-04"} {
 		plain := w.do(http.MethodGet, path)
-		for _, junk := range []string{"&x=1", "&x=2&utm_source=cozystack", "&Month=2020-01", "&x=1;month=1"} {
+		for _, junk := range []string{"&x=1", "&x=2&utm_source=cozystack", "&Month=2020-01", "&x=1;month=1", "&aggregate=distinct"} {
 			if got := w.do(http.MethodGet, path+junk, "If-None-Match", `"x", W/`); got.Code != plain.Code || got.Header().Get("ETag") != plain.Header().Get("ETag") || got.Body.String() != plain.Body.String() {
 				t.Errorf("%s%s: %d", path, junk, got.Code)
 			}

@@ -119,6 +119,7 @@ func newHistory(now func() time.Time) *cobra.Command {
 	f.BoolVar(&o.Derived, "derived", false, "also write cozy_cluster_nodes, as the server forwards it")
 	f.IntVar(&o.ConfirmDays, "confirm-days", 7, "days on which a confirmed cluster is seen")
 	fleetFlags(f, &o.Fleet, 200)
+	lifelikeFlag(f, &o.Fleet)
 	truthFlag(f, &truth)
 	return cmd
 }
@@ -139,6 +140,11 @@ func fleetFlags(f *pflag.FlagSet, c *fleet.Config, clusters int) {
 	f.Float64Var(&c.UpgradeShare, "upgrade-share", 0.3, "share of clusters that upgrade their kernel")
 	f.Float64Var(&c.BirthShare, "birth-share", 0.1, "share of clusters that are born later")
 	f.Float64Var(&c.DeathShare, "death-share", 0.1, "share of clusters that stop reporting")
+}
+
+// lifelikeFlag is for commands that write whole months.
+func lifelikeFlag(f *pflag.FlagSet, c *fleet.Config) {
+	f.BoolVar(&c.Lifelike, "lifelike", false, "a fleet that changes as real ones do, for pictures; without the flags --full and --*-share")
 }
 
 func productsFlag(f *pflag.FlagSet, counts *map[string]int) {
@@ -197,6 +203,7 @@ func newDB(now func() time.Time) *cobra.Command {
 	f.BoolVar(&o.Open, "open", false, "leave months that have ended as days, not closed")
 	f.IntVar(&o.ConfirmDays, "confirm-days", 7, "days on which a confirmed cluster is seen")
 	fleetFlags(f, &o.Fleet, 1000)
+	lifelikeFlag(f, &o.Fleet)
 	productsFlag(f, &o.Products)
 	f.StringVar(&truth, "truth", "", "file for the true figures, as JSON; empty means beside the file, FILE.truth.json")
 	return cmd

@@ -34,6 +34,9 @@ type Cluster struct {
 	upgrade int
 	// Numbers stay as they are for pace steps; phase shifts where that begins.
 	pace, phase int
+	// Of a lifelike fleet, else nil: what surrounds the cluster, and its first day.
+	world  *world
+	bornOn int
 }
 
 // Index returns the cluster's index in its fleet.
@@ -47,7 +50,9 @@ func (c *Cluster) ID() string {
 }
 
 // Alive tells whether the cluster reports in a step.
-func (c *Cluster) Alive(step int) bool { return step >= c.born && step < c.dies }
+func (c *Cluster) Alive(step int) bool {
+	return step >= c.born && step < c.dies && (c.world == nil || !c.isQuiet(step))
+}
 
 // Sends tells whether a client of the cluster sends a report in a step.
 func (c *Cluster) Sends(client Client, step int) bool {
@@ -65,28 +70,41 @@ func (c *Cluster) HasNodes(client Client) bool { return (client == Controller) =
 // Nodes returns how many nodes the cluster has in a step: what the series of
 // cozy_nodes_count in its report add up to.
 func (c *Cluster) Nodes(step int) int64 {
+	if c.world != nil {
+		return c.lifelikeNodes(step)
+	}
 	return int64(max(1, c.baseNodes-1+c.below(3, topicNodes, c.epoch(step))))
 }
 
-// generations is how many kernels a cluster can have, before and after its
-// upgrade.
-const generations = 2
-
-// nodes returns the nodes by kernel. In the first steps of an upgrade there are
-// some of each, since nodes restart one after the other; a cluster of one node
-// changes between two reports.
-func (c *Cluster) nodes(step int) [generations]int64 {
+// eachKernel calls fn with the kernels of the nodes in a step, by their numbers in the fleet,
+// and how many nodes have each. In the first steps of an upgrade there are some of each, since
+// nodes restart one after the other.
+func (c *Cluster) eachKernel(step int, fn func(kernel int, nodes int64)) {
+	if c.world != nil {
+		c.lifelikeKernels(step, fn)
+		return
+	}
 	n := c.Nodes(step)
-	if step < c.upgrade {
-		return [generations]int64{n, 0}
+	var upgraded int64
+	if step >= c.upgrade {
+		upgraded = c.upgraded(n, step-c.upgrade+1)
 	}
+	if upgraded < n {
+		fn(0, n-upgraded)
+	}
+	if upgraded > 0 {
+		fn(1, upgraded)
+	}
+}
+
+// upgraded returns how many of n nodes have their new kernel in the given step of an upgrade,
+// from 1. A cluster of one node changes between two reports.
+func (c *Cluster) upgraded(n int64, step int) int64 {
 	rolling := min(c.baseNodes-1, maxRolling)
-	done := step - c.upgrade + 1
-	if done > rolling {
-		return [generations]int64{0, n}
+	if step > rolling {
+		return n
 	}
-	upgraded := n * int64(done) / int64(rolling+1)
-	return [generations]int64{n - upgraded, upgraded}
+	return n * int64(step) / int64(rolling+1)
 }
 
 // epoch counts how often the cluster's numbers have changed.

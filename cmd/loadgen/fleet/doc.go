@@ -13,6 +13,13 @@
 // and die. Some are from before v1.0: a single client, which knows only of
 // tenants. Some carry the kind PostgreSQL beside Postgres.
 //
+// A lifelike fleet does so as real ones do over months, for pictures and for looking at. One
+// cluster in five is there on the first day, others come throughout, and some of them soon
+// leave. Releases of Cozystack come out every six to eight weeks, with patches; some clusters
+// upgrade at once, most with a delay of their own, some never. Kubernetes, systems and kernels
+// follow. Nodes and applications grow unevenly, and in one dip a fifth of all reports nothing.
+// A few values are rare. None is from before v1.0.
+//
 // [Truth] is the oracle. It is computed from the simulation, never from the
 // text of a report, and shares no code with the server.
 package fleet

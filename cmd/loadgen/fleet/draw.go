@@ -27,6 +27,19 @@ const (
 	topicKind    = topicVolumes + 1000
 )
 
+// What else is drawn for lifelike clusters.
+const (
+	topicQuiet topic = topicKind + 1000 + iota
+	topicHabit
+	topicGrowth
+	topicCozystack
+	topicKubernetes
+	topicImage
+	topicRareImage
+	topicCores
+	topicPackages
+)
+
 // draw returns a number that looks random and depends only on the cluster, the
 // topic and n.
 func (c *Cluster) draw(t topic, n int) uint64 {
@@ -43,8 +56,11 @@ func (c *Cluster) below(limit int, t topic, n int) int {
 
 // chance returns true for a share of all clusters.
 func (c *Cluster) chance(share float64, t topic) bool {
-	return float64(c.draw(t, 0)>>11)/(1<<53) < share
+	return c.unit(t, 0) < share
 }
+
+// unit returns a drawn number from 0 to below 1.
+func (c *Cluster) unit(t topic, n int) float64 { return float64(c.draw(t, n)>>11) / (1 << 53) }
 
 // mix is the output function of the generator SplitMix64.
 func mix(x uint64) uint64 {

@@ -1,5 +1,10 @@
 package fleet
 
+import (
+	"cmp"
+	"time"
+)
+
 // Config describes a fleet. The same Config always gives the same reports.
 type Config struct {
 	Seed uint64
@@ -16,6 +21,11 @@ type Config struct {
 	// clusters that upgrade their kernel, first report after step 0, and stop
 	// reporting. The cluster with index 0 is always alive.
 	UpgradeShare, BirthShare, DeathShare float64
+	// Lifelike makes the fleet one that changes over months as real ones do; see the package.
+	// Full and the shares are ignored then.
+	Lifelike bool
+	// Every is the time between two steps, for lifelike fleets; 0 means 6 hours.
+	Every time.Duration
 }
 
 // Shares of clusters that are not for the caller to choose.
@@ -27,15 +37,25 @@ const (
 func (c Config) withDefaults() Config {
 	c.Clusters = max(c.Clusters, 1)
 	c.Steps = max(c.Steps, 1)
+	c.Every = cmp.Or(c.Every, 6*time.Hour)
 	return c
 }
 
 // Fleet is a set of simulated clusters. It holds no state: it may be used
 // concurrently.
-type Fleet struct{ cfg Config }
+type Fleet struct {
+	cfg   Config
+	world *world // nil unless the fleet is lifelike
+}
 
 // New returns a fleet.
-func New(cfg Config) *Fleet { return &Fleet{cfg.withDefaults()} }
+func New(cfg Config) *Fleet {
+	f := &Fleet{cfg: cfg.withDefaults()}
+	if cfg.Lifelike {
+		f.world = newWorld(f.cfg)
+	}
+	return f
+}
 
 // Len returns how many clusters the fleet has over all time.
 func (f *Fleet) Len() int { return f.cfg.Clusters }
@@ -48,9 +68,15 @@ func (f *Fleet) Cluster(index int) Cluster {
 		full:    f.cfg.Full,
 		dies:    never,
 		upgrade: never,
+		world:   f.world,
+	}
+	c.mislabel = c.chance(mislabelShare, topicMislabel)
+	if c.world != nil {
+		c.full = true
+		c.world.live(&c)
+		return c
 	}
 	c.v0 = c.chance(v0Share, topicV0)
-	c.mislabel = c.chance(mislabelShare, topicMislabel)
 	c.baseNodes = 1 + min(c.below(20, topicNodes, -1), c.below(20, topicNodes, -2))
 	c.pace = 8 + c.below(33, topicPace, 0)
 	c.phase = c.below(c.pace, topicPhase, 0)

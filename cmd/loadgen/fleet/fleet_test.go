@@ -165,8 +165,9 @@ func TestUpgradeShowsBothKernelsForAWhile(t *testing.T) {
 			if len(found) == 2 {
 				doubles++
 			}
-			sum := c.nodes(step)
-			if sum[0]+sum[1] != c.Nodes(step) || len(found) < 1 || len(found) > 2 {
+			var sum int64
+			c.eachKernel(step, func(_ int, nodes int64) { sum += nodes })
+			if sum != c.Nodes(step) || len(found) < 1 || len(found) > 2 {
 				t.Fatalf("cluster %d step %d: nodes %v of %d, series %v", i, step, sum, c.Nodes(step), found)
 			}
 		}
@@ -180,9 +181,11 @@ func TestUpgradeShowsBothKernelsForAWhile(t *testing.T) {
 		if c.baseNodes > maxRolling+1 && (len(kernels) != 2 || doubles != maxRolling) {
 			t.Errorf("cluster %d of %d nodes: kernels %v, %d reports with both", i, c.baseNodes, kernels, doubles)
 		}
-		if last := c.nodes(c.upgrade + maxRolling); last[0] != 0 {
-			t.Errorf("cluster %d: still %v after the upgrade", i, last)
-		}
+		c.eachKernel(c.upgrade+maxRolling, func(kernel int, nodes int64) {
+			if kernel != 1 {
+				t.Errorf("cluster %d: still %d nodes not upgraded", i, nodes)
+			}
+		})
 	}
 	if upgraded < 20 || upgraded > 55 {
 		t.Errorf("%d of 120 upgraded", upgraded)

@@ -47,8 +47,7 @@ const (
 // eachKind calls fn with the kinds that the cluster reports in a step, and
 // their counts, which may be 0.
 func (c *Cluster) eachKind(step int, fn func(kind int, count int64)) {
-	epoch := c.epoch(step)
-	report := func(kind int) { fn(kind, c.count(kind, epoch)) }
+	report := func(kind int) { fn(kind, c.count(kind, step)) }
 	common := commonKinds
 	if c.full {
 		common = fullKinds
@@ -67,8 +66,11 @@ func (c *Cluster) eachKind(step int, fn func(kind int, count int64)) {
 	}
 }
 
-func (c *Cluster) count(kind, epoch int) int64 {
-	t := topicKind + topic(kind)
+func (c *Cluster) count(kind, step int) int64 {
+	if c.world != nil {
+		return c.lifelikeCount(kind, step)
+	}
+	t, epoch := topicKind+topic(kind), c.epoch(step)
 	if kind == tenantKind {
 		return int64(1 + c.below(6, t, epoch))
 	}

@@ -59,6 +59,8 @@ func (c *Cluster) Report(dst []byte, client Client, step int) []byte {
 	switch {
 	case c.v0:
 		c.v0Report(&t, step)
+	case client == Operator && c.world != nil:
+		c.lifelikeReport(&t, step)
 	case client == Operator:
 		c.operatorReport(&t, step)
 	default:
@@ -147,10 +149,8 @@ func (c *Cluster) generation(of []release, n int) release {
 
 // nodeLines writes a line for each kernel that any node has.
 func (c *Cluster) nodeLines(t *text, of []release, step int) {
-	for generation, nodes := range c.nodes(step) {
-		if nodes > 0 {
-			r := c.generation(of, generation)
-			t.line(nodes, `cozy_nodes_count{os="`, r.os, `",kernel="`, r.kernel, `"}`)
-		}
-	}
+	c.eachKernel(step, func(generation int, nodes int64) {
+		r := c.generation(of, generation)
+		t.line(nodes, `cozy_nodes_count{os="`, r.os, `",kernel="`, r.kernel, `"}`)
+	})
 }

@@ -25,9 +25,24 @@ type seen struct {
 	days []int
 	// nodes is of one report's sum, kernels are the series' own peaks.
 	nodes      highest
-	kernels    [generations]int64
+	kernels    []kernel
 	oldTenants highest
 	kinds      [len(kinds)]highest
+}
+
+// kernel is one that nodes had, by its number in the fleet, and how many at most.
+type kernel struct {
+	number int
+	nodes  int64
+}
+
+func (s *seen) addKernel(number int, nodes int64) {
+	i := slices.IndexFunc(s.kernels, func(k kernel) bool { return k.number == number })
+	if i < 0 {
+		s.kernels = append(s.kernels, kernel{number, nodes})
+		return
+	}
+	s.kernels[i].nodes = max(s.kernels[i].nodes, nodes)
 }
 
 // highest has the values of the two highest days; a month of many clusters has many of
@@ -65,9 +80,7 @@ func (t *Truth) Add(c *Cluster, client Client, step, day int) {
 	if c.HasNodes(client) {
 		s.addDay(day)
 		s.nodes.add(int32(c.Nodes(step)), uint16(day))
-		for i, n := range c.nodes(step) {
-			s.kernels[i] = max(s.kernels[i], n)
-		}
+		c.eachKernel(step, s.addKernel)
 	}
 	switch {
 	case client != Controller:
@@ -107,8 +120,8 @@ func (t *Truth) Merge(o *Truth) {
 		}
 		s.nodes.merge(from.nodes)
 		s.oldTenants.merge(from.oldTenants)
-		for i, n := range from.kernels {
-			s.kernels[i] = max(s.kernels[i], n)
+		for _, k := range from.kernels {
+			s.addKernel(k.number, k.nodes)
 		}
 		for i, h := range from.kinds {
 			s.kinds[i].merge(h)
@@ -152,9 +165,9 @@ func (t *Truth) Confirmed(days int) int64 {
 	return t.count(func(s *seen) bool { return len(s.days) >= days })
 }
 
-// Upgraded counts the clusters that were seen with two kernels.
+// Upgraded counts the clusters that were seen with more than one kernel.
 func (t *Truth) Upgraded() int64 {
-	return t.count(func(s *seen) bool { return s.kernels[0] > 0 && s.kernels[1] > 0 })
+	return t.count(func(s *seen) bool { return len(s.kernels) > 1 })
 }
 
 func (t *Truth) count(of func(*seen) bool) (n int64) {
@@ -171,7 +184,9 @@ func (t *Truth) count(of func(*seen) bool) (n int64) {
 // once a kernel was upgraded.
 func (t *Truth) NodesUpper() (n int64) {
 	for _, s := range t.clusters {
-		n += s.kernels[0] + s.kernels[1]
+		for _, k := range s.kernels {
+			n += k.nodes
+		}
 	}
 	return n
 }

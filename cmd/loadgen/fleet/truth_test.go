@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
@@ -208,12 +209,12 @@ func checkTruth(t *testing.T, truth *Truth, o *counted) {
 func dayOf(step int) int { return 20000 + step/3 }
 
 func TestTruthIsWhatTheTextSays(t *testing.T) {
-	for _, full := range []bool{false, true} {
-		t.Run(fmt.Sprint("full ", full), func(t *testing.T) {
+	for name, f := range map[string]*Fleet{"short": lively(false), "full": lively(true), "lifelike": lifelike(2 * 24 * time.Hour)} {
+		t.Run(name, func(t *testing.T) {
 			var truth Truth
 			oracle := newCounted()
 			n := 0
-			eachReport(lively(full), func(c *Cluster, client Client, step int, report []byte) {
+			eachReport(f, func(c *Cluster, client Client, step int, report []byte) {
 				if n++; n%7 == 0 { // lost on the way
 					return
 				}

@@ -29,8 +29,8 @@ import (
 type DBOptions struct {
 	// Path is the file to make. There must be none yet.
 	Path string
-	// Fleet is who has reported. Its Steps are ignored: they follow from the
-	// months.
+	// Fleet is who has reported. Its Steps and Every are ignored: they follow from the
+	// months and from Every.
 	Fleet fleet.Config
 	// Products says how many installations of which other products have reported, too.
 	Products map[string]int
@@ -55,7 +55,7 @@ type DBOptions struct {
 func (o DBOptions) withDefaults() (DBOptions, error) {
 	o.Every = cmp.Or(o.Every, defaultEvery)
 	o.ConfirmDays = cmp.Or(o.ConfirmDays, defaultConfirmDays)
-	o.Fleet.Steps = historySteps(o.From, o.To, o.Every)
+	o.Fleet.Steps, o.Fleet.Every = historySteps(o.From, o.To, o.Every), o.Every
 	return o, checkHistory(o.From, o.To, o.Every, o.Fleet)
 }
 

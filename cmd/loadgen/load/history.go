@@ -19,8 +19,8 @@ type HistoryOptions struct {
 	// URL is the base of a VictoriaMetrics, or its import address, which ends in
 	// /api/v1/import/prometheus.
 	URL string
-	// Fleet is who has reported. Its Steps are ignored: they follow from the
-	// months.
+	// Fleet is who has reported. Its Steps and Every are ignored: they follow from the
+	// months and from Every.
 	Fleet fleet.Config
 	// From and To are the first and the last month. The last one may be the
 	// current month; nothing is written of the future.
@@ -58,7 +58,7 @@ func (o HistoryOptions) withDefaults() (HistoryOptions, error) {
 		u.Path = strings.TrimSuffix(u.Path, "/") + importPath
 	}
 	o.URL = u.String()
-	o.Fleet.Steps = historySteps(o.From, o.To, o.Every)
+	o.Fleet.Steps, o.Fleet.Every = historySteps(o.From, o.To, o.Every), o.Every
 	return o, nil
 }
 

@@ -103,8 +103,9 @@ type pipeline struct {
 	recorder Recorder
 	bodies   bodyReader
 	budget   *budget
-	buffers  sync.Pool // of *buffers
-	previews *semaphore.Weighted
+	buffers  sync.Pool           // of *buffers
+	previews *semaphore.Weighted // of bytes of answers
+	writing  sync.Mutex          // held by the one who writes such an answer
 }
 
 // Handler takes the reports of one product.

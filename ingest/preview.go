@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -9,8 +10,9 @@ import (
 )
 
 // previewBytes bounds the answers of all previews together, which their readers may take as
-// slowly as they like. That to a real report has some 30 kB.
-const previewBytes = 32 << 20
+// slowly as they like; one that is larger goes alone. That to a real report has some 30 kB, and
+// that to the largest 13 MB.
+const previewBytes = 16 << 20
 
 // Whose a report is that names nobody, or that nobody may have the id of: who could ask for
 // the hash of any name could find out whose an id is.
@@ -56,21 +58,18 @@ func (h *Handler) Previewer() *Previewer {
 // ServeHTTP answers a report with its [Preview], or as it would be refused.
 func (p *Previewer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	text, err := p.preview(r)
-	size := int64(len(text))
-	if err == nil && !p.of.previews.TryAcquire(size) {
-		err = refuseBusy(nil)
-	}
 	if err != nil {
 		answer(w, refusalOf(err))
 		return
 	}
-	defer p.of.previews.Release(size)
+	defer p.of.previews.Release(room(text))
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	_, _ = w.Write(text) // nobody is left to tell
 }
 
-// preview returns the answer. The report has left its place in the budget when it is sent.
+// preview returns the answer, with its room among those that are sent. The report has left its
+// place in the budget by then.
 func (p *Previewer) preview(r *http.Request) (text []byte, err error) {
 	id, err := p.of.format.sender(r)
 	if err != nil {
@@ -83,11 +82,28 @@ func (p *Previewer) preview(r *http.Request) (text []byte, err error) {
 	}
 	leftOut := make(map[string]int)
 	err = p.of.read(r, id, func(what string) { leftOut[what]++ }, func(report rollup.Report, lines []byte) error {
-		text, err = json.Marshal(p.of.previewOf(report, string(lines), leftOut))
-		if err != nil {
-			return fmt.Errorf("ingest: preview: %w", err) // can't be: all of it is text and finite numbers
-		}
-		return nil
+		text, err = p.of.written(report, lines, leftOut)
+		return err
 	})
 	return text, err
 }
+
+// written returns the preview of a report as JSON, with its room. One is written at a time: that
+// takes many times as much memory as the report.
+func (h *Handler) written(report rollup.Report, lines []byte, leftOut map[string]int) ([]byte, error) {
+	h.writing.Lock()
+	defer h.writing.Unlock()
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
+	e.SetEscapeHTML(false) // no browser takes it for HTML, and it would be six times as long
+	if err := e.Encode(h.previewOf(report, string(lines), leftOut)); err != nil {
+		return nil, fmt.Errorf("ingest: preview: %w", err) // can't be: all of it is text and finite numbers
+	}
+	if !h.previews.TryAcquire(room(text.Bytes())) {
+		return nil, refuseBusy(nil)
+	}
+	return text.Bytes(), nil
+}
+
+// room is what an answer takes of previewBytes.
+func room(text []byte) int64 { return min(int64(len(text)), previewBytes) }

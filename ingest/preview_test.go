@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -69,5 +70,31 @@ func TestPreviewsAreBounded(t *testing.T) {
 	answer := previewFrom(h.Previewer(), "198.51.100.1:1", "cozy_a 1\n")
 	if answer.Code != http.StatusServiceUnavailable || answer.Header().Get("Retry-After") != "30" || !h.budget.free() {
 		t.Errorf("with no room for an answer: %d %s", answer.Code, answer.Body)
+	}
+}
+
+// An answer is not many times as long as its report for signs that only HTML has to fear, and
+// one that is larger than all room goes alone.
+func TestLargePreviews(t *testing.T) {
+	h, err := NewHandler(nil, Config{Now: func() time.Time { return noon }, Limits: Limits{BodyBytes: 8 << 20}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for sign, most := range map[string]int{"<": 4, "\x01": 16} {
+		line := `cozy_a{k="` + strings.Repeat(sign, 900) + `",n="`
+		var body strings.Builder
+		for i := range 3500 {
+			fmt.Fprintf(&body, "%s%d\"} 1\n", line, i)
+		}
+		answer := previewFrom(h.Previewer(), "198.51.100.1:1", body.String())
+		if answer.Code != http.StatusOK || answer.Body.Len() > most*body.Len() {
+			t.Errorf("%q: %d with %d bytes for %d", sign, answer.Code, answer.Body.Len(), body.Len())
+		}
+		if sign != "<" && answer.Body.Len() <= previewBytes {
+			t.Errorf("%d bytes have room", answer.Body.Len())
+		}
+	}
+	if !h.previews.TryAcquire(previewBytes) {
+		t.Error("an answer has left less room")
 	}
 }

@@ -49,7 +49,7 @@ func otherFleets() []others.Config {
 	counts := map[string]int{others.Synapse: 500, others.Coroot: 300, others.KubeAtlas: 200}
 	var all []others.Config
 	for name, count := range counts {
-		c := othersFleet(name, count, 7, firstMonth, lastMonth, lastMonth.End())
+		c := othersFleet(name, count/othersShare, 7, firstMonth, lastMonth, lastMonth.End())
 		c.Every = every[name]
 		all = append(all, c)
 	}

@@ -17,6 +17,7 @@ import (
 // that for no damage, and restore says what it can't give back. With the room, they come
 // back.
 func TestMirrorWithLessRoom(t *testing.T) {
+	t.Parallel()
 	const clusters, days, fit = 50, 8, 3
 	dir := t.TempDir()
 	db, folder := filepath.Join(dir, "telemetry.db"), filepath.Join(dir, "snapshots")

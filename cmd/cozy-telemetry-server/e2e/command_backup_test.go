@@ -32,6 +32,7 @@ func (p *process) adminAddr() string { return strings.TrimPrefix(p.Admin, "http:
 // Each of 25 backups that are made while reports come checks clean, and has every
 // report that was answered before it was asked for.
 func TestF9BackupsUnderLoad(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	_, err := load.DB(t.Context(), load.DBOptions{ // so that a backup takes some time
 		Path: filepath.Join(dir, "telemetry.db"), From: thisMonth() - 1, To: thisMonth() - 1, Every: 12 * time.Hour, Now: time.Now,
@@ -201,6 +202,7 @@ func TestBackupIsNotForTheWorld(t *testing.T) {
 
 // The real loop writes, and keeps as many as it shall.
 func TestBackupsByThemselves(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "backups")
 	server := startServer(t, t.TempDir(), "--backup-dir="+dir, "--backup-every=1s", "--backup-keep=2")
 	server.post(t, "c", "cozy_cluster_info 1\n")

@@ -19,6 +19,7 @@ import (
 // After forget no byte of a cluster is left in the file or its mirror: not as text,
 // not packed, and not in what is compressed.
 func TestForgetLeavesNoByte(t *testing.T) {
+	t.Parallel()
 	const id = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
 	packed, err := hex.DecodeString(strings.ReplaceAll(id, "-", ""))
 	if err != nil {

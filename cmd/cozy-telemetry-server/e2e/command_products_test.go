@@ -99,6 +99,7 @@ func samples(t *testing.T, p product.Product) []rollup.Sample {
 // A homeserver is forgotten by its name, in a file and by a running server, and nobody else
 // is.
 func TestForgetByName(t *testing.T) {
+	t.Parallel()
 	dir, mirror := t.TempDir(), filepath.Join(t.TempDir(), "snapshots")
 	db, month := productsFile(t, dir)
 	packed := func(name string) map[string][]byte {

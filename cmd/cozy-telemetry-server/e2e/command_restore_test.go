@@ -33,6 +33,7 @@ func mirrored(t *testing.T) (db, mirror string) {
 // A mirror becomes a file again that has the same days, the same figures, and the
 // same answers.
 func TestRestoreOfAMirror(t *testing.T) {
+	t.Parallel()
 	db, mirror := mirrored(t)
 	if out := succeed(t, "verify", "--db", db, "--snapshot-dir", mirror); !strings.Contains(out, "ok: the mirror has ") || strings.Contains(out, "note") {
 		t.Errorf("the original: %s", out)
@@ -113,6 +114,7 @@ func rezipped(t *testing.T, content []byte, change func([]byte) []byte) []byte {
 // What can't be used is named with its file and line, and no file is made of the
 // rest unless that is asked for.
 func TestRestoreOfADamagedMirror(t *testing.T) {
+	t.Parallel()
 	db, mirror := mirrored(t)
 	paths, err := filepath.Glob(filepath.Join(mirror, "rollups", "*.jsonl.gz"))
 	if err != nil || len(paths) < 3 {

@@ -97,6 +97,7 @@ func readCommands(db string) [][]string {
 }
 
 func TestReadingLeavesTheFileAsItIs(t *testing.T) {
+	t.Parallel()
 	db, _ := fleetFile(t)
 	before := fingerprint(t, db)
 	for _, args := range readCommands(db) {

@@ -17,6 +17,7 @@ import (
 // Figures that the rollups do not have any more are a problem; more than they had
 // is none.
 func TestVerifyHoldsFiguresAgainstRollups(t *testing.T) {
+	t.Parallel()
 	db, _ := mirrored(t)
 	month := thisMonth() - 1
 	change := func(figure func(*rollup.Snapshot) *int64, by int64) {

@@ -22,6 +22,7 @@ import (
 // Each file is an old one or a new one, never half of one. Rubbish in the folder
 // is left alone and warned of; what kills have left over is removed.
 func TestF10KillWhileTheMirrorIsWritten(t *testing.T) {
+	t.Parallel()
 	const clusters = 20
 	dir := t.TempDir()
 	mirror := filepath.Join(dir, "snapshots")

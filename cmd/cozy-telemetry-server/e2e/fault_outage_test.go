@@ -27,16 +27,16 @@ import (
 )
 
 const (
-	postsPerSecond = 50
+	postsPerSecond = 50 / raceRepeats
 	outageClusters = 500
-	outageQueue    = 1 << 20
+	outageQueue    = 1 << 20 / raceRepeats
 )
 
 // vminsert is down for an hour, while 50 reports a second come, and the queue is
-// small. All 180 000 reports are taken. The oldest samples are dropped, and as
-// many are counted; memory and file stay as they are; the rest is delivered in
-// order, with the times of receipt; and the rollups are exact. The clock is fake,
-// all else is real.
+// small; with the race detector it is a fifth of both. All reports are taken. The
+// oldest samples are dropped, and as many are counted; memory and file stay as they
+// are; the rest is delivered in order, with the times of receipt; and the rollups are
+// exact. The clock is fake, all else is real.
 func TestG2OutageOfAnHour(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "telemetry.db")
 	synctest.Test(t, func(t *testing.T) { testOutage(t, path) })

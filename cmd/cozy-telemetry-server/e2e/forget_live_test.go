@@ -67,6 +67,7 @@ func adminOf(p *process) string { return strings.TrimPrefix(p.Admin, "http://") 
 // none of these is refused, the figures are again what they were, and no byte of the
 // thousand is left in the file, its mirror or a backup that is made after.
 func TestForgetManyOnARunningServer(t *testing.T) {
+	t.Parallel()
 	dir, mirror := t.TempDir(), filepath.Join(t.TempDir(), "snapshots")
 	server, want, ids := flooded(t, dir, mirror, "--mirror-every=1s")
 	eventually(t, "the mirror has them", func() bool { return len(search(t, strangeNeedles, mirror)) > 0 })
@@ -126,6 +127,7 @@ func TestForgetManyOnARunningServer(t *testing.T) {
 // Whenever a server is killed that forgets, its file is the old one or the new one, whole,
 // and has what was answered.
 func TestF1KillWhileForgetting(t *testing.T) {
+	t.Parallel()
 	dir, mirror := t.TempDir(), filepath.Join(t.TempDir(), "snapshots")
 	server, _, ids := flooded(t, dir, mirror)
 	server.stop(t, syscall.SIGTERM)

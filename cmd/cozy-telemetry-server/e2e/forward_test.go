@@ -24,6 +24,7 @@ import (
 // A fleet's reports go through the server into a real VictoriaMetrics, and the
 // month comes back from it; when it is killed the rollups say the same.
 func TestSameFiguresFromBothSources(t *testing.T) {
+	t.Parallel()
 	v := startVictoria(t, t.TempDir(), "")
 	server := startServer(t, t.TempDir(), "--limits=off", "--current-ttl=0",
 		"--forward-url="+v.URL+importPath, "--vmselect-url="+v.URL)

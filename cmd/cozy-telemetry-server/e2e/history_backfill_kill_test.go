@@ -24,6 +24,7 @@ import (
 // A run that is killed is gone on with, and in the end the file is as if it had
 // not been.
 func TestBackfillIsKilled(t *testing.T) {
+	t.Parallel()
 	const months = 2
 	v, truth := originalHistory(t, months, 120, 12*time.Hour)
 	whole := filepath.Join(t.TempDir(), "whole.db")

@@ -93,9 +93,10 @@ func readDays(t *testing.T, file string) map[string]rollup.Day {
 // clusters whose kernels were upgraded. What was stored of a month with fewer
 // clusters does not hide that, and a second run changes nothing.
 func TestBackfill(t *testing.T) {
+	t.Parallel()
 	const months = 6
 	begin := time.Now()
-	v, truth := originalHistory(t, months, 200, 8*time.Hour)
+	v, truth := originalHistory(t, months, 80, 8*time.Hour)
 	t.Logf("%v to write the history", time.Since(begin))
 	file, last := filepath.Join(t.TempDir(), "telemetry.db"), thisMonth()-1
 	storeSnapshot(t, file, rollup.Snapshot{Month: last - 2, Clusters: 3, Source: rollup.SourceImported, Final: true})
@@ -149,6 +150,7 @@ func storeSnapshot(t *testing.T, file string, s rollup.Snapshot) {
 // A running server takes over when it is asked to on its private listener, one
 // job at a time, and takes reports meanwhile. The offline command says so.
 func TestBackfillByTheServer(t *testing.T) {
+	t.Parallel()
 	const months = 2
 	v, truth := originalHistory(t, months, 60, 12*time.Hour)
 	dir := t.TempDir()
@@ -227,6 +229,7 @@ func postBackfill(t *testing.T, server *process, query string) (status int, text
 // final of what that says, which counts the nodes of kernel upgrades twice. The
 // backfill corrects them, and no later look at vmselect undoes that.
 func TestBackfillCorrectsFinalMonths(t *testing.T) {
+	t.Parallel()
 	const months = 2
 	v, truth := originalHistory(t, months, 60, 12*time.Hour)
 	file, last := filepath.Join(t.TempDir(), "telemetry.db"), thisMonth()-1

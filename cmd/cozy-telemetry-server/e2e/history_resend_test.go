@@ -87,6 +87,7 @@ func heard(t *testing.T, v *victoria.Server, month rollup.MonthID, aggregate ove
 // were sent to it: of months, of windows counted distinct, and the clusters that
 // were seen on enough days. Sending them twice is as sending them once.
 func TestResend(t *testing.T) {
+	t.Parallel()
 	v, file, truth := lossyVictoria(t)
 	last := thisMonth() - 1
 	if got := heard(t, v, last, overview.Average)["month"]["total_nodes"]; got == float64(truth[last].TotalNodes) {
@@ -131,6 +132,7 @@ func TestResend(t *testing.T) {
 // A VictoriaMetrics that is killed has lost what it took in its last seconds; after a
 // resend, it lacks nothing.
 func TestResendAfterAKill(t *testing.T) {
+	t.Parallel()
 	file, truth := fleetFile(t)
 	dir := t.TempDir()
 	v := startVictoria(t, dir, "")
@@ -168,6 +170,7 @@ func countSamples(t *testing.T, v *victoria.Server) (n int) {
 // file, it makes the peaks, the last values and their hours anew, and it changes
 // nothing where they are.
 func TestResentDaysAreThoseOfTheFile(t *testing.T) {
+	t.Parallel()
 	file, _ := fleetFile(t)
 	v, want := startVictoria(t, t.TempDir(), ""), plainDays(t, file)
 	last := thisMonth() - 1

@@ -31,6 +31,7 @@ import (
 // simulation's figures from VictoriaMetrics and from the rollups alike: each
 // month, and quarter and year by either aggregate.
 func TestHistoryIsExactFromBothSources(t *testing.T) {
+	t.Parallel()
 	v := startVictoria(t, t.TempDir(), "")
 	db, err := store.Open(filepath.Join(t.TempDir(), "telemetry.db"), store.Options{})
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 // A server that has a fleet's last months tells of a wave of made-up clusters at once:
 // the command, the metric and the log, and the command on a backup too.
 func TestA10AnomaliesOfAServer(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	_, err := load.DB(t.Context(), load.DBOptions{
 		Path: filepath.Join(dir, "telemetry.db"), From: thisMonth() - 3, To: thisMonth(), Every: 24 * time.Hour, Now: time.Now,

@@ -69,6 +69,7 @@ func excluding(t *testing.T, server *process, args ...string) (r exclude.Result)
 // while the server takes reports: the honest figures are those of before to the digit, in
 // the answers, the file and the mirror, and after a kill. include brings all back.
 func TestA2StrangersReportsAreUndone(t *testing.T) {
+	t.Parallel()
 	db, truth := floodedFile(t)
 	dir, mirror, last := filepath.Dir(db), filepath.Join(t.TempDir(), "snapshots"), thisMonth()-1
 	flags := []string{"--limits=off", "--snapshot-dir=" + mirror}
@@ -176,6 +177,7 @@ func finalSnapshot(t *testing.T, server *process, mirror string, id rollup.Month
 // A server that was killed after it had excluded clusters, and before it counted again,
 // counts at its next start.
 func TestA2ExcludedButNotCountedAgain(t *testing.T) {
+	t.Parallel()
 	db, truth := floodedFile(t)
 	dir, last := filepath.Dir(db), thisMonth()-1
 	server := startServer(t, dir)
@@ -209,6 +211,7 @@ func TestA2ExcludedButNotCountedAgain(t *testing.T) {
 // What VictoriaMetrics was sent of a stranger is in no figure either: it is told whom to
 // leave out, and where these are too many, the rollups answer.
 func TestA2VictoriaMetricsLeavesThemOut(t *testing.T) {
+	t.Parallel()
 	v := startVictoria(t, t.TempDir(), "")
 	server := startServer(t, t.TempDir(), "--limits=off", "--current-ttl=0",
 		"--forward-url="+v.URL+importPath, "--vmselect-url="+v.URL)

@@ -17,6 +17,7 @@ import (
 // Made-up ids fill a month's dictionary before any honest cluster has reported. What
 // these had in the month before, and the kinds that are known, are kept to the digit.
 func TestA5SeriesWithoutEnd(t *testing.T) {
+	t.Parallel()
 	const honest, attackers = 20, 200
 	dir := t.TempDir()
 	path := filepath.Join(dir, "telemetry.db")

@@ -32,6 +32,7 @@ func hostileKinds(address string) []string {
 // Kinds that are pages, scripts or marks reach neither the answer nor, if they
 // did, a browser that opens it or puts its text into a page.
 func TestHostileKindsExecuteNothing(t *testing.T) {
+	t.Parallel()
 	var hits atomic.Int64
 	canary := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { hits.Add(1) }))
 	defer canary.Close()
@@ -91,6 +92,7 @@ func importMonth(t *testing.T, dir string, id rollup.MonthID, apps []string) {
 // What everybody is told stays small whatever one cluster makes up, by every
 // source and aggregate, and names no application twice.
 func TestAnswerStaysSmall(t *testing.T) {
+	t.Parallel()
 	apps := make([]string, 10_000)
 	for i := range apps {
 		apps[i] = fmt.Sprintf("made%04d", i)

@@ -20,7 +20,7 @@ import (
 )
 
 var (
-	kills   = flag.Int("kills", 60, "how often TestF1KillUnderLoad kills the server")
+	kills   = flag.Int("kills", 60/raceRepeats, "how often TestF1KillUnderLoad kills the server")
 	torture = flag.Duration("torture", 0, "how long TestF1KillUnderLoad kills the server, in place of -kills")
 	seed    = flag.Uint64("seed", 1, "what TestF1KillUnderLoad draws its kills from")
 )

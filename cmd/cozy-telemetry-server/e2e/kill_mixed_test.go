@@ -22,7 +22,7 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-var mixedKills = flag.Int("mixed-kills", 16, "how often TestF1KillUnderMixedLoad kills the server")
+var mixedKills = flag.Int("mixed-kills", 16/raceRepeats, "how often TestF1KillUnderMixedLoad kills the server")
 
 // mixed are senders of each product. Each reports a number that grows.
 var mixed = []struct {

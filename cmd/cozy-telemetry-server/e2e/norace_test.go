@@ -2,4 +2,4 @@
 
 package e2e
 
-const raceFactor = 1
+const raceFactor, raceRepeats = 1, 1

@@ -35,6 +35,7 @@ func (p *process) productOverview(t *testing.T, product string, id rollup.MonthI
 // Months of Synapse, Coroot and KubeAtlas beside Cozystack's clusters, up to now: a server
 // on that file shows the simulation's figures of each month, and of quarter and year.
 func TestOtherProductsHistory(t *testing.T) {
+	t.Parallel()
 	dir, this, now := t.TempDir(), thisMonth(), time.Now()
 	made, err := load.DB(t.Context(), load.DBOptions{
 		Path: filepath.Join(dir, "telemetry.db"), From: this - 2, To: this, Every: 12 * time.Hour, Now: func() time.Time { return now },

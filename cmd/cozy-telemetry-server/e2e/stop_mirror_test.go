@@ -18,7 +18,7 @@ import (
 // written is whole and begins with the newest day, it says how much is missing, and the
 // next one goes on.
 func TestStopWithinALongTurn(t *testing.T) {
-	const clusters, days = 2000, 45
+	const clusters, days = 2000 / raceRepeats, 45
 	dir := t.TempDir()
 	db, folder := filepath.Join(dir, "telemetry.db"), filepath.Join(dir, "snapshots")
 	fillDays(t, db, clusters, days)
@@ -68,17 +68,16 @@ func fillDays(t *testing.T, path string, clusters, days int) {
 		t.Fatal(err)
 	}
 	now := time.Now()
-	for d := range days {
-		at := now.AddDate(0, 0, -d)
-		var all []rollup.InstanceDay
-		for i := range clusters {
-			r := rollup.Report{Product: rollup.Cozystack, Instance: fmt.Sprintf("cluster-%04d", i), Received: at}
-			for k := range 80 {
-				r.Samples = append(r.Samples, rollup.Sample{Series: rollup.Series(fmt.Sprintf(`cozy_application_count{kind="Kind%02d"}`, k)), Value: float64(i + k)})
-			}
-			all = append(all, rollup.InstanceDay{Instance: r.Instance, Day: rollup.FromReport(r)})
+	var all []rollup.InstanceDay // of every day: they are alike
+	for i := range clusters {
+		r := rollup.Report{Product: rollup.Cozystack, Instance: fmt.Sprintf("cluster-%04d", i), Received: now}
+		for k := range 80 {
+			r.Samples = append(r.Samples, rollup.Sample{Series: rollup.Series(fmt.Sprintf(`cozy_application_count{kind="Kind%02d"}`, k)), Value: float64(i + k)})
 		}
-		if err := s.MergeDays(t.Context(), rollup.Cozystack, rollup.DateOf(at), all); err != nil {
+		all = append(all, rollup.InstanceDay{Instance: r.Instance, Day: rollup.FromReport(r)})
+	}
+	for d := range days {
+		if err := s.MergeDays(t.Context(), rollup.Cozystack, rollup.DateOf(now)-rollup.Date(d), all); err != nil {
 			t.Fatal(err)
 		}
 	}

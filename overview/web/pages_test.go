@@ -27,7 +27,7 @@ const hostile = `"><img src=x onerror=alert(1)><script>alert(2)</script>'javascr
 func cases() map[string]web.Page {
 	return map[string]web.Page{
 		"large": full(), "full": small(), "empty": empty(), "gap": gap(), "ended": ended(), "stale": stale(), "uncounted": uncounted(),
-		"product": product(), "hostile": hostilePage(), "confirmed": confirmed(), "year": yearly(),
+		"product": product(), "hostile": hostilePage(), "confirmed": confirmed(), "year": yearly(), "young": young(),
 	}
 }
 
@@ -99,6 +99,13 @@ func confirmed() web.Page {
 	p.Choice.Publish = published.Confirmed
 	p.Overview.Periods.Month.Published = published.Confirmed
 	p.Overview.Periods.Month.Counts = p.Overview.Periods.Month.Confirmed.Counts
+	return p
+}
+
+// young is a page of the second month of a server that began late in the first.
+func young() web.Page {
+	p := small()
+	p.History.Months[len(p.History.Months)-2].DaysWithData = ptr(6)
 	return p
 }
 

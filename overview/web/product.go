@@ -25,8 +25,8 @@ func (p *Page) productTiles() []tile {
 	}
 	for _, r := range p.ProductHistory.Months {
 		if r.Month == p.Choice.Month-1 && r.Instances != nil && r.Reports != nil {
-			tiles[0].Notes = []string{p.change(x.Instances, *r.Instances)}
-			tiles[1].Notes = []string{p.change(x.Reports, *r.Reports)}
+			tiles[0].Notes = []string{p.change(x.Instances, *r.Instances, r.DaysWithData)}
+			tiles[1].Notes = []string{p.change(x.Reports, *r.Reports, r.DaysWithData)}
 		}
 	}
 	return tiles

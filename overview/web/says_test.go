@@ -28,6 +28,7 @@ func TestTilesSay(t *testing.T) {
 		{"embed of full", "clusters", "1342", "Clusters 1,342 seen 1,197 confirmed +28 (+2.1 %) against October, so far"},
 		{"full", "total_nodes", "6978", "Nodes 6,978 seen 6,224 confirmed 5.2 per cluster +146 (+2.1 %) against October, so far"},
 		{"confirmed", "clusters", "1197", "Clusters 1,197 confirmed 1,342 seen +15 (+1.3 %) against October, so far"},
+		{"young", "clusters", "1342", "Clusters 1,342 seen 1,197 confirmed +28 (+2.1 %) against 6 of 31 days of October, so far"},
 		{"year", "clusters", "1342", "Clusters 1,342 seen 1,197 confirmed"},
 		{"gap", "clusters", "1342", "Clusters 1,342 seen 1,197 confirmed"},
 		{"uncounted", "clusters", "1342", "Clusters 1,342 seen 1,197 confirmed"},

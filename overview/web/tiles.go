@@ -29,7 +29,7 @@ func (p *Page) tiles() []tile {
 		{Name: "total_nodes", Title: "Nodes", Figure: count(x.TotalNodes), Notes: []string{x.AvgNodesPerCluster.String() + " per cluster"}},
 		{Name: "total_tenants", Title: "Tenants", Figure: count(x.TotalTenants), Notes: []string{x.AvgTenantsPerCluster.String() + " per cluster"}},
 	}
-	before := p.before(base)
+	before, covered := p.before(base)
 	now := mainCounts(x.Counts)
 	for i := range tiles {
 		t := &tiles[i]
@@ -43,7 +43,7 @@ func (p *Page) tiles() []tile {
 			t.Other = "confirmed: not known yet"
 		}
 		if before != nil {
-			t.Notes = append(t.Notes, p.change(now[i], before[i]))
+			t.Notes = append(t.Notes, p.change(now[i], before[i], covered))
 		}
 	}
 	return tiles
@@ -54,22 +54,24 @@ func mainCounts(c published.Counts) []int64 {
 	return []int64{c.Clusters, c.TotalNodes, c.TotalTenants}
 }
 
-// before are the same figures of the month before, nil where there are none to compare with.
-func (p *Page) before(base published.Base) []int64 {
+// before are the same figures of the month before, nil where there are none to compare with, and
+// on how many days there were reports in it; nil: not known.
+func (p *Page) before(base published.Base) (figures []int64, covered *int) {
 	r := p.row(p.Choice.Month - 1)
 	switch {
 	case p.Choice.Span != Month || r == nil:
-		return nil
+		return nil, nil
 	case base == published.Confirmed && r.Confirmed != nil:
-		return mainCounts(r.Confirmed.Counts)
+		return mainCounts(r.Confirmed.Counts), r.DaysWithData
 	case r.Published != nil && *r.Published != base || r.TotalNodes == nil || r.TotalTenants == nil:
-		return nil
+		return nil, nil
 	}
-	return []int64{*r.Clusters, *r.TotalNodes, *r.TotalTenants}
+	return []int64{*r.Clusters, *r.TotalNodes, *r.TotalTenants}, r.DaysWithData
 }
 
-// change says how much more a month has than the one before.
-func (p *Page) change(now, before int64) string {
+// change says how much more a month has than the one before, of which there are reports on so
+// many days: of a few, it may be no change at all.
+func (p *Page) change(now, before int64, covered *int) string {
 	text := "as many as"
 	if d := now - before; d != 0 {
 		text = signed(d)
@@ -78,7 +80,11 @@ func (p *Page) change(now, before int64) string {
 		}
 		text += " against"
 	}
-	text += (p.Choice.Month - 1).Start().Format(" January")
+	last := p.Choice.Month - 1
+	if covered != nil && *covered > 0 && *covered < last.Days() {
+		text += fmt.Sprintf(" %d of %d days of", *covered, last.Days())
+	}
+	text += last.Start().Format(" January")
 	if p.isUnfinished(p.Choice.Month) {
 		text += ", so far"
 	}

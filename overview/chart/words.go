@@ -126,8 +126,8 @@ func (p plot) gist(s Series) string {
 		if first < 0 {
 			first = i
 		}
-		if highest < 0 || v.n > s.Values[highest].n {
-			highest = i
+		if highest < 0 || v.n >= s.Values[highest].n {
+			highest = i // the newest of equals
 		}
 	}
 	name := ""
@@ -143,7 +143,7 @@ func (p plot) gist(s Series) string {
 	}
 	if highest != newest {
 		words += "; the highest was " + full(s.Values[highest].n) + " in " + p.name(highest, longMonth)
-	} else if first != newest {
+	} else if s.Values[newest].n > s.Values[first].n {
 		words += ", the highest"
 	}
 	return words + p.trend(s, first, newest) + "."

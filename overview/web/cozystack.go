@@ -38,7 +38,11 @@ func (p *Page) apps() section {
 		s.Missing = "The list of applications is not known."
 		return s
 	}
-	s.Figures = []figure{{ID: "apps-figure", Chart: bars.SVG(), Table: t, CSV: p.api("/api/overview.csv"), Wide: true}}
+	f := figure{ID: "apps-figure", Table: t, CSV: p.api("/api/overview.csv"), Wide: true}
+	if len(bars.Rows) > 0 { // a chart of none would say that nothing is known
+		f.Chart = bars.SVG()
+	}
+	s.Figures = []figure{f}
 	return s
 }
 

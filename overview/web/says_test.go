@@ -67,6 +67,25 @@ func TestNoticesSay(t *testing.T) {
 	}
 }
 
+// A frame says in a few words what a page says in more.
+func TestFramesSayWhatIsUnfinished(t *testing.T) {
+	pages := everyPage(t)
+	for name, want := range map[string]string{
+		"embed of full": "November 2026 is not over.", "embed of gap": "Days are missing.", "embed of ended": "",
+		"embed of stale": "This data is old. The newest report came on 19 November 2026, 2 days ago. Since then none has reached this server, so what has changed is not in these figures.",
+	} {
+		said := ""
+		for _, n := range elements(pages[name], "p") {
+			if strings.Contains(attr(n, "class"), "notice") && said == "" {
+				said = textOf(n)
+			}
+		}
+		if said != want {
+			t.Errorf("%s: %q", name, said)
+		}
+	}
+}
+
 func TestLinksAreTheState(t *testing.T) {
 	pages := everyPage(t)
 	links := func(page string) map[string]string {

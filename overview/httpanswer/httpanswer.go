@@ -30,6 +30,7 @@ const (
 	// retryAfter is the advice, in seconds, to clients that can't be answered now.
 	retryAfter = "30"
 	// A browser may keep an answer that still grows for a minute.
+	cachePassing = "public, max-age=1"
 	cacheGrowing = "public, max-age=60"
 	cacheSettled = "public, max-age=3600"
 	cacheForever = "public, max-age=31536000, immutable"
@@ -46,8 +47,8 @@ type Answer struct {
 	// ETag is weak: it names the content, in whichever encoding.
 	ETag string
 	// Settled is set where the content will hardly change, Forever where its address changes
-	// with it.
-	Settled, Forever bool
+	// with it, Passing where it lacks what is just being counted.
+	Settled, Forever, Passing bool
 	// Header has what else is sent with it; nil is nothing.
 	Header http.Header
 }
@@ -101,6 +102,8 @@ func (a *Answer) Write(w http.ResponseWriter, r *http.Request) {
 
 func (a *Answer) caching() string {
 	switch {
+	case a.Passing:
+		return cachePassing
 	case a.Forever:
 		return cacheForever
 	case a.Settled:

@@ -4,7 +4,8 @@
 // A [Publication] is all that is published of one month (publication.go). The page, each JSON
 // and each CSV are made of the same one for as long as it lives, so they agree. Its parts are
 // counted when they are first asked for, once for all who ask (part.go), and [Site] keeps the
-// publications that were asked for last (site.go).
+// publications that were asked for last (site.go). What takes long is counted before anybody
+// asks for it (ahead.go); a page that comes earlier says so.
 //
 // page_handler.go sends the page of figures, its tiles for frames of other sites, and the files
 // that they ask for; page.go reads which page is asked for, and says what to do where there is

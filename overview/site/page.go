@@ -106,6 +106,7 @@ func (s *Site) gatherPage(ctx context.Context, p *Publication, ask pageAsk, rend
 		Aggregate: p.Aggregate, ConfirmDays: s.cfg.ConfirmDays, Now: s.cfg.Now(),
 		Overview: parts.Overview, Product: parts.Product, History: parts.History.Cozystack, ProductHistory: parts.History.Product,
 		Breakdown: parts.Breakdown, Adoption: parts.Adoption, Retention: parts.Retention,
+		Counting: parts.Counting,
 	}
 	page.Months = append(page.Months[:len(page.Months):len(page.Months)], monthsKnown(ctx, p)...)
 	slices.Sort(page.Months)
@@ -119,7 +120,9 @@ func (s *Site) gatherPage(ctx context.Context, p *Publication, ask pageAsk, rend
 			return nil, err
 		}
 		// What is said of the age of the data does not hold for long, however old the month is.
-		return httpanswer.New(httpanswer.HTML, body, false), nil
+		a := httpanswer.New(httpanswer.HTML, body, false)
+		a.Passing = parts.Counting
+		return a, nil
 	}, nil
 }
 

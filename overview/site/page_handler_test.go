@@ -49,11 +49,11 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	return worldOf(t, overview.Config{})
+	return worldOf(t, overview.Config{}, nobodyCounts{})
 }
 
-// worldOf is a world whose overview is told more.
-func worldOf(t *testing.T, cfg overview.Config) *world {
+// worldOf is a world whose overview is told more, and with a census.
+func worldOf(t *testing.T, cfg overview.Config, census site.Census) *world {
 	t.Helper()
 	w := &world{T: t, now: time.Date(2026, time.April, 10, 12, 0, 0, 0, time.UTC), echo: echo.New()}
 	var err error
@@ -64,7 +64,7 @@ func worldOf(t *testing.T, cfg overview.Config) *world {
 	cfg.Now = now
 	o, err := overview.New(w.store, apps, cfg)
 	w.must(err)
-	w.site, err = site.New(o, nobodyCounts{}, site.Config{
+	w.site, err = site.New(o, census, site.Config{
 		Now: now, Products: []string{rollup.Cozystack}, ConfirmDays: 7, LastReport: w.store.LastReport,
 		EmbedOrigins: []string{"https://cozystack.io", "http://127.0.0.1:1313"},
 	})
@@ -212,7 +212,7 @@ func TestPageBeginsWithTheNewestMonth(t *testing.T) {
 func TestMonthThatNobodyKnows(t *testing.T) {
 	down := httptest.NewServer(http.NotFoundHandler())
 	down.Close()
-	w := worldOf(t, overview.Config{VMSelectURL: down.URL})
+	w := worldOf(t, overview.Config{VMSelectURL: down.URL}, nobodyCounts{})
 	w.report("a", w.now)
 	w.now = time.Date(2026, time.May, 1, 0, 0, 1, 0, time.UTC)
 	for target, want := range map[string]string{

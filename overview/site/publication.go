@@ -77,10 +77,19 @@ type Parts struct {
 	Breakdown   *published.Breakdown
 	Adoption    *published.Adoption
 	Retention   *published.Retention
+	// Counting is set where one of the last three is still being counted.
+	Counting bool
 }
 
-// Parts counts all parts at once, and waits for them no longer than ctx.
+// patience is how long a page waits for what the census counts: it has much else to show.
+const patience = time.Second
+
+// Parts counts all parts at once, and waits for them no longer than ctx; for those of the
+// census no longer than is good for a page.
 func (p *Publication) Parts(ctx context.Context) (all Parts, err error) {
+	soon, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	var late [3]error
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		var a *overview.Answer
@@ -93,10 +102,11 @@ func (p *Publication) Parts(ctx context.Context) (all Parts, err error) {
 			all.History = *h
 		}
 	})
-	wg.Go(func() { all.Breakdown, _ = p.Breakdown(ctx) })
-	wg.Go(func() { all.Adoption, _ = p.Adoption(ctx) })
-	wg.Go(func() { all.Retention, _ = p.Retention(ctx) })
+	wg.Go(func() { all.Breakdown, late[0] = p.Breakdown(soon) })
+	wg.Go(func() { all.Adoption, late[1] = p.Adoption(soon) })
+	wg.Go(func() { all.Retention, late[2] = p.Retention(soon) })
 	wg.Wait()
+	all.Counting = errors.Is(errors.Join(late[:]...), context.DeadlineExceeded)
 	return all, ctx.Err()
 }
 
@@ -156,22 +166,45 @@ func known(err error) error {
 	return err
 }
 
+// mostWait is how long who asks for data waits for it.
+const mostWait = 25 * time.Second
+
+// errCounting is the error of what takes longer than that.
+var errCounting = &overview.BadQuestion{Status: http.StatusServiceUnavailable, Text: "it is just being counted; try again"}
+
 // form returns what is made of the parts that gather waits for, under a name for as long as
 // the publication lives. There are few names. One that has to be made while too many others
-// are is [errBusy].
+// are is [errBusy]; one that takes too long is [errCounting], and is made nevertheless.
 func (p *Publication) form(ctx context.Context, name string, gather func(context.Context) (maker, error)) (*httpanswer.Answer, error) {
 	f, err := p.begunForm(name)
 	if err != nil {
 		return nil, err
 	}
-	return f.get(ctx, &p.site.tasks, func() (*httpanswer.Answer, error) {
+	waiting, cancel := context.WithTimeoutCause(ctx, mostWait, errCounting)
+	defer cancel()
+	a, err := f.get(waiting, &p.site.tasks, func() (*httpanswer.Answer, error) {
 		defer p.site.desk.end()
 		make, err := gather(p.site.base)
 		if err != nil {
 			return nil, err
 		}
-		return p.site.desk.sit(make)
+		a, err := p.site.desk.sit(make)
+		if err == nil && a.Passing {
+			p.dropForm(name)
+		}
+		return a, err
 	})
+	if err != nil && context.Cause(waiting) == errCounting {
+		err = errCounting
+	}
+	return a, err
+}
+
+// dropForm lets a form be made again.
+func (p *Publication) dropForm(name string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.forms, name)
 }
 
 // begunForm returns the form of a name. One that is new has a place at the desk.
@@ -236,9 +269,10 @@ func (p *Publication) end(begun time.Time, err error) {
 }
 
 // lives tells whether it is still what is published. While something is counted of it that
-// is waited for, not counted twice. A clock that was set back ends it too.
+// is waited for, not counted twice, unless something else has failed. A clock that was set
+// back ends it too.
 func (p *Publication) lives(now time.Time, era uint64) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.era == era && !now.Before(p.begun) && (p.counting > 0 || now.Before(p.until))
+	return p.era == era && !now.Before(p.begun) && (p.counting > 0 && !p.failed || now.Before(p.until))
 }

@@ -105,11 +105,7 @@ func (s *Site) Close() {
 func (s *Site) Publication(key Key) *Publication {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now, era := s.cfg.Now(), s.overview.Era()
-	if s.era != era {
-		s.era = era
-		s.census.Forget()
-	}
+	now, era := s.cfg.Now(), s.forgetGone()
 	if p, ok := s.kept.Get(key); ok && p.lives(now, era) {
 		return p
 	}
@@ -119,6 +115,16 @@ func (s *Site) Publication(key Key) *Publication {
 	}
 	s.kept.Add(key, p)
 	return p
+}
+
+// forgetGone lets the census drop what was removed since it was last called, and returns the
+// era of the overview. The caller holds the lock.
+func (s *Site) forgetGone() uint64 {
+	if era := s.overview.Era(); s.era != era {
+		s.era = era
+		s.census.Forget()
+	}
+	return s.era
 }
 
 // warn logs why a part is not there.

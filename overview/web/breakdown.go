@@ -11,7 +11,7 @@ func (p *Page) breakdown() section {
 	b := p.Breakdown
 	switch {
 	case b == nil:
-		s.Missing = "This can't be told at the moment: the server's own records have nothing of " + monthName(p.Choice.Month) + "."
+		s.Missing = p.untold("This can't be told at the moment: the server's own records have nothing of " + monthName(p.Choice.Month) + ".")
 		return s
 	}
 	s.Lead = "Of the " + plural(b.Clusters, "cluster", "clusters") + " seen in " + monthName(b.Month) +

@@ -12,7 +12,7 @@ func (p *Page) adoption() section {
 	a := p.Adoption
 	switch {
 	case a == nil:
-		s.Missing = "This can't be told at the moment."
+		s.Missing = p.untold("This can't be told at the moment.")
 		return s
 	case len(a.Versions) == 0:
 		s.Missing = "No version has been run by " + plural(a.MinShare, "confirmed cluster", "confirmed clusters") + " yet."
@@ -40,7 +40,7 @@ func (p *Page) retention() section {
 	r := p.Retention
 	switch {
 	case r == nil:
-		s.Missing = "This can't be told at the moment."
+		s.Missing = p.untold("This can't be told at the moment.")
 		return s
 	case len(r.Months) == 0:
 		s.Missing = "It takes a month that has ended to tell this."

@@ -33,6 +33,16 @@ type Page struct {
 	Breakdown      *published.Breakdown
 	Adoption       *published.Adoption
 	Retention      *published.Retention
+	// Counting is set where what is nil of the last three is just being counted.
+	Counting bool
+}
+
+// untold says why one of the last three is nil.
+func (p *Page) untold(why string) string {
+	if p.Counting {
+		return "This is just being counted. Load the page again in a moment."
+	}
+	return why
 }
 
 // Choice is what a visitor chooses by links. It is the whole state of a page.

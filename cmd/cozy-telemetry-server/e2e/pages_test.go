@@ -58,10 +58,13 @@ func fleetOfPages(t *testing.T, clusters int, products map[string]int, from, to 
 	return dir
 }
 
-// startPages starts a server that takes all products and answers on a file.
+// startPages starts a server that takes all products and answers on a file, and waits until it
+// has counted what its pages do not wait for.
 func startPages(t *testing.T, dir string, flags ...string) *process {
 	t.Helper()
-	return startServer(t, dir, append([]string{"--products=cozystack,synapse,coroot,kubeatlas", "--limits=off"}, flags...)...)
+	server := startServer(t, dir, append([]string{"--products=cozystack,synapse,coroot,kubeatlas", "--limits=off"}, flags...)...)
+	get(t, server.at("/api/adoption"))
+	return server
 }
 
 // at is the address of a page with what is chosen, in pairs of a name and a value.

@@ -37,6 +37,7 @@ func (s *server) start(ctx context.Context, loops *errgroup.Group) {
 		})
 	}
 	loop(func() { s.overview.Run(ctx) })
+	loop(func() { s.site.Run(ctx) })
 	loop(func() { s.backfill.Run(ctx) })
 	loop(func() { s.forget.Run(ctx) })
 	loop(func() { s.retention.run(ctx) })

@@ -106,24 +106,30 @@ func (s *Site) parseMonth(r *http.Request) (Key, error) {
 
 // parseBreakdown reads year and month.
 func (s *Site) parseBreakdown(r *http.Request) (Key, error) {
-	q, err := s.overview.ParseQuestion(only(r, "year", "month", "product"))
+	q, err := s.overview.ParseQuestion(r.URL.Query())
+	if err == nil {
+		q, err = s.choices(r.URL.Query(), q.Month, "product")
+	}
 	return KeyOf(q), err
 }
 
 // parseNow is the month that is running.
 func (s *Site) parseNow(r *http.Request) (Key, error) {
-	q, err := s.overview.ParseChoices(only(r, "product"), s.now())
+	q, err := s.choices(r.URL.Query(), s.now(), "product")
 	return KeyOf(q), err
 }
 
-// only returns the parameters of a request that its answer depends on: with others it is the
-// same answer, of the same publication.
-func only(r *http.Request, names ...string) url.Values {
-	all, some := r.URL.Query(), url.Values{}
+// choices reads the choices of an overview. All must be right; of those whose names are not
+// given the answer does not depend: it is that of the server's own choice, not another one.
+func (s *Site) choices(all url.Values, month rollup.MonthID, names ...string) (overview.Question, error) {
+	if q, err := s.overview.ParseChoices(all, month); err != nil {
+		return q, err
+	}
+	some := url.Values{}
 	for _, name := range names {
 		some.Set(name, all.Get(name))
 	}
-	return some
+	return s.overview.ParseChoices(some, month)
 }
 
 // now is the month that is running.
@@ -134,14 +140,14 @@ const mostMonths = 120
 
 // parseHistory reads from and to. Without from it is two years, without to they end now.
 func (s *Site) parseHistory(r *http.Request) (key Key, err error) {
-	params := only(r, "from", "to", "product", "publish")
+	params := r.URL.Query()
 	to := s.now()
 	if text := params.Get("to"); text != "" {
 		if to, err = parseEnd("to", text, s.now()); err != nil {
 			return key, err
 		}
 	}
-	q, err := s.overview.ParseChoices(params, to)
+	q, err := s.choices(params, to, "product", "publish")
 	if err != nil {
 		return key, err
 	}

@@ -67,7 +67,7 @@ func (s *Site) badgeOf(r *http.Request) (*httpanswer.Answer, error) {
 // shown is the period that badges show.
 func (s *Site) shown(r *http.Request) (p published.Period, settled bool, err error) {
 	for _, month := range []rollup.MonthID{s.now() - 1, s.now()} {
-		q, err := s.overview.ParseChoices(only(r, "product", "publish"), month)
+		q, err := s.choices(r.URL.Query(), month, "product", "publish")
 		if err == nil && q.Product != rollup.Cozystack {
 			err = errNotCozystack
 		}

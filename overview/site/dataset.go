@@ -132,7 +132,7 @@ func (s *Site) dataset(name string, render func(*Publication, context.Context, s
 
 // parseDataset reads month, format and product.
 func (s *Site) parseDataset(r *http.Request) (key Key, format string, err error) {
-	params := only(r, "month", "format", "product")
+	params := r.URL.Query()
 	month, err := parseEnd("month", params.Get("month"), s.now())
 	if err != nil {
 		return key, "", err

@@ -34,12 +34,12 @@ func (a pageAsk) choice() web.Choice {
 // parsePage reads month, period, product and publish, none of which need be there. Without
 // a month it is the newest one of which something is known.
 func (s *Site) parsePage(r *http.Request) (ask pageAsk, err error) {
-	params := only(r, "month", "period", "product", "publish")
+	params := r.URL.Query()
 	ask.server = serverOf(r)
 	if params.Get("product") == "" {
 		params.Set("product", s.cfg.Products[0])
 	}
-	if ask.question, err = s.overview.ParseChoices(params, s.now()); err != nil {
+	if ask.question, err = s.choices(params, s.now(), "product", "publish"); err != nil {
 		return ask, err
 	}
 	if ask.span, err = parseSpan(params); err != nil {

@@ -152,11 +152,32 @@ func (s *Site) nothing(ask pageAsk, err error, home web.MessageLink) (status int
 		newest := ask.months[len(ask.months)-1]
 		return http.StatusNotFound, web.Message{
 			Title: "Nothing is known of " + ask.question.Month.Start().Format("January 2006"),
-			Text:  fmt.Sprintf("No cluster reported to this server in that month. There are figures from %s on.", ask.months[0].Start().Format("January 2006")),
+			Text:  fmt.Sprintf("Nothing was reported to this server in that month. There are figures from %s on.", ask.months[0].Start().Format("January 2006")),
 			Links: []web.MessageLink{{Text: newest.Start().Format("January 2006"), Href: "/?month=" + newest.String() + "&product=" + url.QueryEscape(ask.question.Product)}, home},
 		}
 	}
 	return http.StatusOK, welcome(ask)
+}
+
+// Refuse answers what no page and no data is there for: with a page to a browser that opens
+// one, else as the API does. A 503 says when to try again.
+func (s *Site) Refuse(w http.ResponseWriter, r *http.Request, status int, text string) {
+	looks := (r.Method == http.MethodGet || r.Method == http.MethodHead) && !strings.HasPrefix(r.URL.Path, "/api/") &&
+		strings.Contains(r.Header.Get("Accept"), "text/html")
+	if !looks {
+		httpanswer.Refuse(w, status, text)
+		return
+	}
+	title := "That did not work"
+	switch status {
+	case http.StatusNotFound:
+		title, text = "That is not here", "there is nothing at this address"
+	case http.StatusServiceUnavailable:
+		title = "The server is busy"
+	}
+	w.Header().Set("Content-Security-Policy", Policy(nobody))
+	w.Header().Set("Vary", "Accept")
+	s.refuseWith(w, r, status, web.Message{Title: title, Text: sentence(text), Links: []web.MessageLink{{Text: "The newest figures", Href: "/"}}})
 }
 
 // sentence makes one of a text of the API.

@@ -74,6 +74,11 @@ func (s *Site) page(form string, render func(web.Page) ([]byte, error)) http.Han
 // refusePage says in a page why there is none.
 func (s *Site) refusePage(w http.ResponseWriter, r *http.Request, ask pageAsk, err error) {
 	status, message := s.message(ask, err)
+	s.refuseWith(w, r, status, message)
+}
+
+// refuseWith answers with the page of a message.
+func (s *Site) refuseWith(w http.ResponseWriter, r *http.Request, status int, message web.Message) {
 	page, err := s.web.RenderMessage(message)
 	if err != nil {
 		httpanswer.Refuse(w, http.StatusInternalServerError, "the page can't be made")

@@ -15,6 +15,7 @@ import (
 
 	"github.com/cozystack/cozystack-telemetry-server/appsource"
 	"github.com/cozystack/cozystack-telemetry-server/overview"
+	"github.com/cozystack/cozystack-telemetry-server/overview/httpanswer"
 	"github.com/cozystack/cozystack-telemetry-server/overview/published"
 	"github.com/cozystack/cozystack-telemetry-server/overview/site"
 	"github.com/cozystack/cozystack-telemetry-server/store"
@@ -102,6 +103,38 @@ func (w *world) do(method, target string, header ...string) *httptest.ResponseRe
 	rec := httptest.NewRecorder()
 	w.echo.ServeHTTP(rec, r)
 	return rec
+}
+
+// A browser that opens what is not there gets a page, and a program what the API says.
+func TestRefusalsForBrowsers(t *testing.T) {
+	w := newWorld(t)
+	for _, tt := range []struct {
+		method, path, accept string
+		page                 bool
+	}{
+		{http.MethodGet, "/nothing", "text/html,*/*;q=0.8", true},
+		{http.MethodHead, "/nothing", "text/html,*/*;q=0.8", true},
+		{http.MethodGet, "/nothing", "*/*", false},
+		{http.MethodGet, "/nothing", "", false},
+		{http.MethodPost, "/nothing", "text/html", false},
+		{http.MethodGet, "/api/nothing", "text/html", false},
+	} {
+		r := httptest.NewRequest(tt.method, tt.path, nil)
+		r.Header.Set("Accept", tt.accept)
+		rec := httptest.NewRecorder()
+		w.site.Refuse(rec, r, http.StatusServiceUnavailable, "too many connections, try again later")
+		h := rec.Header()
+		want := httpanswer.JSON
+		if tt.page {
+			want = httpanswer.HTML
+		}
+		if rec.Code != http.StatusServiceUnavailable || h.Get("Content-Type") != want || h.Get("Retry-After") != "30" || tt.page && (h.Get("Content-Security-Policy") != site.Policy(nil) || h.Get("Vary") != "Accept") {
+			t.Errorf("%+v: %d %v", tt, rec.Code, h)
+		}
+		if tt.page != strings.Contains(rec.Body.String(), "<h1>The server is busy</h1>\n<p>Too many connections, try again later.</p>") && tt.method != http.MethodHead {
+			t.Errorf("%+v: %s", tt, rec.Body)
+		}
+	}
 }
 
 func TestPageIsServed(t *testing.T) {

@@ -32,7 +32,11 @@ func (p *Page) choices() choices {
 	c := choices{Month: monthName(p.Choice.Month), Years: p.years()}
 	if len(p.Products) > 1 {
 		for _, name := range p.Products {
-			c.Products = append(c.Products, p.choice(productTitle(name), name == p.Choice.Product, func(x *Choice) { x.Product = name }))
+			c.Products = append(c.Products, p.choice(productTitle(name), name == p.Choice.Product, func(x *Choice) {
+				if name != x.Product { // of another one nobody has chosen whose figures
+					x.Product, x.Publish = name, p.Default.Publish
+				}
+			}))
 		}
 	}
 	for _, s := range Spans() {

@@ -27,7 +27,7 @@ const hostile = `"><img src=x onerror=alert(1)><script>alert(2)</script>'javascr
 func cases() map[string]web.Page {
 	return map[string]web.Page{
 		"large": full(), "full": small(), "empty": empty(), "gap": gap(), "ended": ended(), "stale": stale(), "uncounted": uncounted(),
-		"product": product(), "hostile": hostilePage(), "confirmed": confirmed(), "year": yearly(), "young": young(),
+		"product": product(), "hostile": hostilePage(), "confirmed": confirmed(), "year": yearly(), "young": young(), "product of who publishes confirmed": confirmedProduct(),
 	}
 }
 
@@ -139,6 +139,14 @@ func product() web.Page {
 	}
 	h.Months[1] = published.ProductHistoryMonth{Month: november - 1}
 	p.ProductHistory = h
+	return p
+}
+
+// confirmedProduct is a page of Synapse where Cozystack's figures are confirmed unless they
+// are asked for otherwise.
+func confirmedProduct() web.Page {
+	p := product()
+	p.Default.Publish = published.Confirmed
 	return p
 }
 

@@ -104,6 +104,7 @@ func TestLinksAreTheState(t *testing.T) {
 		{"product", "Cozystack", "/"},
 		{"product", "3 months", "/?period=quarter&product=synapse"},
 		{"confirmed", "Synapse", "/?product=synapse"},
+		{"product of who publishes confirmed", "Cozystack", "/"},
 		{"embed of ended", "All figures, and how they are counted", "/?month=2026-10"},
 		{"full", "These figures as JSON", "/api/overview?month=11&year=2026"},
 		{"product", "These figures as JSON", "/api/overview?month=11&product=synapse&year=2026"},

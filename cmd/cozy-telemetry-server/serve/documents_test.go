@@ -134,3 +134,21 @@ func TestNotesAtTheStart(t *testing.T) {
 		}
 	}
 }
+
+// A browser that opens an address which is none gets a page, and a program JSON.
+func TestUnknownAddressesInBrowsers(t *testing.T) {
+	s := newServerAt(t, filepath.Join(t.TempDir(), "telemetry.db"), func() time.Time { return readmeTime })
+	defer s.close()
+	for _, tt := range []struct{ path, accept, begins, policy string }{
+		{"/nothing", "text/html,application/xml;q=0.9,*/*;q=0.8", "<!doctype html>", "default-src 'none'; script-src 'self'"},
+		{"/nothing", "*/*", `{"error":"Not Found"}`, "default-src 'none'; frame-ancestors 'none'"},
+		{"/api/nothing", "text/html", `{"error":"Not Found"}`, "default-src 'none'; frame-ancestors 'none'"},
+	} {
+		req, answer := httptest.NewRequest(http.MethodGet, tt.path, nil), httptest.NewRecorder()
+		req.Header.Set("Accept", tt.accept)
+		s.public().ServeHTTP(answer, req)
+		if policy := answer.Header().Get("Content-Security-Policy"); answer.Code != http.StatusNotFound || !strings.HasPrefix(answer.Body.String(), tt.begins) || !strings.HasPrefix(policy, tt.policy) {
+			t.Errorf("%s for %s: %d, %s, %s", tt.path, tt.accept, answer.Code, policy, answer.Body)
+		}
+	}
+}

@@ -66,8 +66,7 @@ func (s *server) admitted(next echo.HandlerFunc) echo.HandlerFunc {
 			})
 		}
 		header.Set(echo.HeaderAccessControlAllowOrigin, "*") // it may be the overview's
-		header.Set(echo.HeaderRetryAfter, "30")
-		jsonerror.Write(c.Response(), http.StatusServiceUnavailable, "too many connections, try again later")
+		s.site.Refuse(c.Response(), c.Request(), http.StatusServiceUnavailable, "too many connections, try again later")
 		return nil
 	}
 }
@@ -117,5 +116,5 @@ func (s *server) httpError(err error, c echo.Context) {
 	} else {
 		s.log.Error().Err(err).Str("path", c.Path()).Msg("a request failed")
 	}
-	jsonerror.Write(c.Response(), status, http.StatusText(status))
+	s.site.Refuse(c.Response(), c.Request(), status, http.StatusText(status))
 }

@@ -43,14 +43,14 @@ func (p *Page) dimension(d published.Dimension, id string) figure {
 
 // packages shows which packages clusters have, and in which variants.
 func (p *Page) packages() section {
-	s := section{ID: "packages", Title: "Packages", Lead: "How many clusters have each. Most have many."}
+	s := section{ID: "packages", Title: "Packages", Lead: "How many clusters have each. Most have many.", Half: true}
 	variants := &table{Caption: "Variants of packages", Heads: []string{"Package", "Variant", "Clusters", "Share"}}
 	for i, d := range p.Breakdown.Dimensions {
 		switch {
 		case len(d.Values) == 0:
 		case d.Name == published.ByPackage:
 			f := p.dimension(d, "by-"+itoa(i))
-			f.Title, f.Wide = "", true
+			f.Title = ""
 			s.Figures = append(s.Figures, f)
 		case d.Name == published.ByVariant:
 			for _, v := range d.Values {
@@ -62,7 +62,7 @@ func (p *Page) packages() section {
 	}
 	if len(variants.Rows) > 0 {
 		s.Figures = append(s.Figures, figure{
-			ID: "variants", Title: "Variants", Lead: "Shares are of the clusters that have the package.", Table: variants, Folded: true, CSV: p.api("/api/breakdown.csv"), Wide: true,
+			ID: "variants", Title: "Variants", Lead: "Shares are of the clusters that have the package.", Table: variants, Folded: true, CSV: p.api("/api/breakdown.csv"),
 		})
 	}
 	return s
@@ -112,8 +112,8 @@ func shareCell(n, all int64) cell {
 // capacity is what all clusters have together.
 func (p *Page) capacity() section {
 	b := p.Breakdown
-	s := section{ID: "capacity", Title: "Capacity", Lead: "What the nodes of all clusters seen in " + monthName(b.Month) + " have together, by their last reports."}
-	t := &table{Caption: "Capacity of all clusters", Heads: []string{"Resource", "In all", "Clusters that report it", "Per cluster"}}
+	s := section{ID: "capacity", Title: "Capacity", Lead: "What the nodes of all clusters seen in " + monthName(b.Month) + " have together, by their last reports.", Half: true}
+	t := &table{Caption: "Capacity in all, and per cluster that reports it", Heads: []string{"Resource", "In all", "Clusters", "Per cluster"}}
 	for _, r := range b.Capacity {
 		cells := []cell{resourceCell(r.Resource, r.Total), count(r.Clusters), {}}
 		if r.Clusters > 0 {
@@ -124,7 +124,7 @@ func (p *Page) capacity() section {
 	if len(t.Rows) == 0 {
 		return s
 	}
-	s.Figures = []figure{{ID: "capacity-figure", Table: t, CSV: p.api("/api/breakdown.csv"), Wide: true}}
+	s.Figures = []figure{{ID: "capacity-figure", Table: t, CSV: p.api("/api/breakdown.csv")}}
 	return s
 }
 

@@ -19,7 +19,7 @@ func (p *Page) adoption() section {
 		return s
 	}
 	s.Lead = "How many days after its first report 10, 50 and 90\u00a0% of the active confirmed clusters ran a version or a newer one. " +
-		"Today these are " + plural(a.Clusters, "cluster", "clusters") + "."
+		"Today these are " + plural(a.Clusters, "cluster", "clusters") + "." + rounded(a.MinShare)
 	t := &table{
 		Caption: "Versions of Cozystack, the newest first",
 		Heads:   []string{"Version", "First report", "Run it, or a newer one", "10\u00a0% after", "50\u00a0% after", "90\u00a0% after", "Upgraded to it", "Median upgrade after"},
@@ -31,7 +31,42 @@ func (p *Page) adoption() section {
 		}})
 	}
 	s.Figures = []figure{{ID: "adoption-figure", Table: t, Wide: true}}
+	if shares := adoptionShares(a.Versions); len(shares.Rows) > 0 {
+		s.Figures = append(s.Figures, figure{ID: "adoption-shares", Table: shares, Wide: true})
+	}
 	return s
+}
+
+// adoptionShares shows versions side by side, by how long each has been there.
+func adoptionShares(versions []published.VersionAdoption) *table {
+	t := &table{Caption: "Clusters that ran a version or a newer one, by days since its first report", Heads: []string{"Version"}}
+	since := []int{0, 7, 14, 30, 60, 90, 180}
+	for _, day := range since {
+		t.Heads = append(t.Heads, plural(int64(day), "day", "days"))
+	}
+	for _, v := range versions {
+		if v.DaysTo10 == nil {
+			continue // few have it yet, or it is not known since when
+		}
+		r := row{Head: head{Text: v.Version}}
+		for _, day := range since {
+			c := cell{}
+			if day < len(v.Shares) {
+				c = part(&v.Shares[day].Clusters, v.Shares[day].Active)
+			}
+			r.Cells = append(r.Cells, c)
+		}
+		t.Rows = append(t.Rows, r)
+	}
+	return t
+}
+
+// rounded says how coarse counts are.
+func rounded(step int64) string {
+	if step <= 1 {
+		return ""
+	}
+	return " Counts are rounded down to a multiple of " + grouped(step) + "."
 }
 
 // retention shows how long clusters stay.
@@ -47,7 +82,7 @@ func (p *Page) retention() section {
 		return s
 	}
 	s.Lead = "Of the confirmed clusters that were first seen in a month, how many were still seen 1, 3, 6 and 12 months later. " +
-		"Where the month in question has not ended, or fewer than " + plural(r.MinShare, "cluster", "clusters") + " joined, nothing is told."
+		"Where the month in question has not ended, or fewer than " + plural(r.MinShare, "cluster", "clusters") + " joined, nothing is told." + rounded(r.MinShare)
 	t := &table{
 		Caption: "Clusters by the month in which they were first seen, the newest first",
 		Heads:   []string{"First seen", "Joined", "After 1 month", "After 3 months", "After 6 months", "After 12 months", "Left in the month"},

@@ -31,14 +31,14 @@ func (p *Page) apps() section {
 		t.Rows = append(t.Rows, row{head{Text: name}, []cell{count(n)}})
 	}
 	s := section{
-		ID: "apps", Title: "Applications",
+		ID: "apps", Title: "Applications", Half: true,
 		Lead: "How many of each are installed in the " + plural(x.Clusters, "cluster", "clusters") + " " + baseText(x.Published) + ".",
 	}
 	if len(x.Apps) == 0 {
 		s.Missing = "The list of applications is not known."
 		return s
 	}
-	f := figure{ID: "apps-figure", Table: t, CSV: p.api("/api/overview.csv"), Wide: true}
+	f := figure{ID: "apps-figure", Table: t, CSV: p.api("/api/overview.csv")}
 	if len(bars.Rows) > 0 { // a chart of none would say that nothing is known
 		f.Chart = bars.SVG()
 	}
@@ -48,7 +48,7 @@ func (p *Page) apps() section {
 
 // history shows clusters and nodes over months.
 func (p *Page) history() section {
-	s := section{ID: "history", Title: "Month by month"}
+	s := section{ID: "history", Title: "Month by month", Half: true}
 	if p.History == nil || len(p.History.Months) == 0 {
 		s.Missing = "What earlier months had can't be told at the moment."
 		return s

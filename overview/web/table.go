@@ -15,6 +15,8 @@ type section struct {
 	Figures         []figure
 	// Missing says why there is nothing, where there is nothing.
 	Missing string
+	// Half is set where it takes half of a wide page: two of them follow each other.
+	Half bool
 }
 
 // figure is a chart with the table that has the same figures, or one of the two.
@@ -75,14 +77,15 @@ func days(n *int) cell {
 	return cell{Value: strconv.Itoa(*n), Text: plural(int64(*n), "day", "days")}
 }
 
-// part is a count with how much it is of all, tinted.
+// part is a count with how much it is of all, tinted. It is for counts that are rounded:
+// decimals would say what is not known.
 func part(n *int64, all int64) cell {
 	if n == nil {
 		return cell{}
 	}
 	c := count(*n)
 	if all > 0 {
-		c.Text += " (" + percent(*n, all) + ")"
+		c.Text += fmt.Sprintf(" (%.0f\u00a0%%)", 100*float64(*n)/float64(all))
 		c.Heat = min(5, 1+int(*n*5/all))
 	}
 	return c

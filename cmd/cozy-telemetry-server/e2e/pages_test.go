@@ -49,7 +49,7 @@ func fleetOfPages(t *testing.T, clusters int, products map[string]int, from, to 
 	dir = t.TempDir()
 	_, err := load.DB(t.Context(), load.DBOptions{
 		Path: filepath.Join(dir, "telemetry.db"), From: from, To: to, Every: 24 * time.Hour, Now: func() time.Time { return now },
-		Fleet:    fleet.Config{Clusters: clusters, UpgradeShare: 0.7, BirthShare: 0.7, DeathShare: 0.2},
+		Fleet:    fleet.Config{Clusters: clusters, Lifelike: true},
 		Products: products,
 	})
 	if err != nil {

@@ -1,8 +1,6 @@
 package web
 
 import (
-	"bytes"
-	"compress/gzip"
 	"crypto/sha256"
 	"embed"
 	"fmt"
@@ -22,8 +20,7 @@ type Asset struct {
 	// Path is "/assets/style.0a1b2c3d4e.css".
 	Path        string
 	ContentType string
-	// Body is the file, Gzip the same compressed.
-	Body, Gzip []byte
+	Body        []byte
 }
 
 // contentType is the type of an asset, by the extension of its name.
@@ -55,27 +52,11 @@ func loadAssets() (map[string]Asset, error) {
 		if err != nil {
 			return nil, err
 		}
-		zipped, err := compressed(body)
-		if err != nil {
-			return nil, err
-		}
 		ext := path.Ext(e.Name())
-		hashed := fmt.Sprintf("%s%s.%x%s", AssetsPath, strings.TrimSuffix(e.Name(), ext), sha256.Sum256(body), ext)
+		sum := sha256.Sum256(body)
 		// Ten digits of the hash are enough to tell versions of one file.
-		at := len(hashed) - len(ext) - 2*sha256.Size
-		assets[e.Name()] = Asset{hashed[:at+10] + ext, kind, body, zipped}
+		hashed := fmt.Sprintf("%s%s.%x%s", AssetsPath, strings.TrimSuffix(e.Name(), ext), sum[:5], ext)
+		assets[e.Name()] = Asset{hashed, kind, body}
 	}
 	return assets, nil
-}
-
-func compressed(body []byte) ([]byte, error) {
-	var zipped bytes.Buffer
-	z, err := gzip.NewWriterLevel(&zipped, gzip.BestCompression)
-	if err != nil {
-		return nil, fmt.Errorf("web: %w", err)
-	}
-	// Writes to a buffer do not fail.
-	_, _ = z.Write(body)
-	_ = z.Close()
-	return zipped.Bytes(), nil
 }

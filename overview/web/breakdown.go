@@ -9,8 +9,7 @@ import (
 func (p *Page) breakdown() section {
 	s := section{ID: "breakdown", Title: "What clusters are made of"}
 	b := p.Breakdown
-	switch {
-	case b == nil:
+	if b == nil {
 		s.Missing = p.untold("This can't be told at the moment: the server's own records have nothing of " + monthName(p.Choice.Month) + ".")
 		return s
 	}

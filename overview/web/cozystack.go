@@ -115,10 +115,7 @@ func (p *Page) historyTable(caption string, of func(published.Counts) int64) *ta
 			}
 			cells = append(cells, c)
 		}
-		days, source := cell{}, cell{}
-		if r.DaysWithData != nil {
-			days = count(int64(*r.DaysWithData))
-		}
+		source := cell{}
 		if r.Source != nil {
 			source = cell{Text: sourceShort(*r.Source)}
 		}
@@ -126,7 +123,7 @@ func (p *Page) historyTable(caption string, of func(published.Counts) int64) *ta
 		if r.Clusters != nil {
 			href = p.choice("", false, func(c *Choice) { c.Month, c.Span = r.Month, Month }).Href
 		}
-		t.Rows = append(t.Rows, row{p.monthHead(r.Month, href), append(cells, days, source)})
+		t.Rows = append(t.Rows, row{p.monthHead(r.Month, href), append(cells, counted(r.DaysWithData), source)})
 	}
 	return t
 }

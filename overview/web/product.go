@@ -70,11 +70,7 @@ func (p *Page) productLine(title, unit, csv string, of func(published.ProductHis
 		if r.Instances != nil {
 			href = p.choice("", false, func(c *Choice) { c.Month, c.Span = r.Month, Month }).Href
 		}
-		cells := []cell{counted(of(r)), {}}
-		if r.DaysWithData != nil {
-			cells[1] = count(int64(*r.DaysWithData))
-		}
-		t.Rows = append(t.Rows, row{p.monthHead(r.Month, href), cells})
+		t.Rows = append(t.Rows, row{p.monthHead(r.Month, href), []cell{counted(of(r)), counted(r.DaysWithData)}})
 	}
 	return figure{ID: "history-" + unit, Title: title, Chart: line.SVG(), Table: t, CSV: csv}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -44,12 +45,7 @@ func (r *Renderer) assetPath(name string) (string, error) {
 
 // Assets returns all files that pages ask for.
 func (r *Renderer) Assets() []Asset {
-	var all []Asset
-	for _, a := range r.assets {
-		all = append(all, a)
-	}
-	slices.SortFunc(all, func(a, b Asset) int { return strings.Compare(a.Path, b.Path) })
-	return all
+	return slices.SortedFunc(maps.Values(r.assets), func(a, b Asset) int { return strings.Compare(a.Path, b.Path) })
 }
 
 // frame is what all pages have around what is theirs.
@@ -59,22 +55,17 @@ type frame struct {
 }
 
 // Render makes the page of figures. It needs an Overview or a Product.
-func (r *Renderer) Render(p Page) ([]byte, error) {
-	if p.Overview == nil && p.Product == nil {
-		return nil, errNothing
-	}
-	return r.execute("page", p.view())
-}
+func (r *Renderer) Render(p Page) ([]byte, error) { return r.figures("page", p) }
 
 // RenderEmbed makes the main figures of a page alone, for frames of other sites.
-func (r *Renderer) RenderEmbed(p Page) ([]byte, error) {
-	if p.Overview == nil && p.Product == nil {
-		return nil, errNothing
-	}
-	return r.execute("embed", p.view())
-}
+func (r *Renderer) RenderEmbed(p Page) ([]byte, error) { return r.figures("embed", p) }
 
-var errNothing = errors.New("web: a page of neither an overview nor a product")
+func (r *Renderer) figures(name string, p Page) ([]byte, error) {
+	if p.Overview == nil && p.Product == nil {
+		return nil, errors.New("web: a page of neither an overview nor a product")
+	}
+	return r.execute(name, p.view())
+}
 
 // Message is a page that says what is wrong, or missing, and what to do.
 type Message struct {

@@ -62,11 +62,11 @@ type cell struct {
 func count(n int64) cell { return cell{Value: strconv.FormatInt(n, 10), Text: grouped(n)} }
 
 // counted is a figure that may be unknown.
-func counted(n *int64) cell {
+func counted[N int | int64](n *N) cell {
 	if n == nil {
 		return cell{}
 	}
-	return count(*n)
+	return count(int64(*n))
 }
 
 // days is a number of days; nil: not known.

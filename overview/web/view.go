@@ -60,7 +60,7 @@ func (p *Page) view() view {
 
 func (p *Page) shown() shown {
 	if p.Product != nil {
-		x := spanOf(p.Product.Periods, p.Choice.Span)
+		x := p.productPeriod()
 		return shown{x.Names, x.Source, x.Complete, x.Months, p.Product.GeneratedAt}
 	}
 	x := p.period()

@@ -88,7 +88,7 @@ func (p *Page) retention() section {
 		Heads:   []string{"First seen", "Joined", "After 1 month", "After 3 months", "After 6 months", "After 12 months", "Left in the month"},
 	}
 	for _, c := range slices.Backward(r.Months) {
-		t.Rows = append(t.Rows, row{monthHead(c.Month, ""), cohortCells(c)})
+		t.Rows = append(t.Rows, row{monthHead(c.Month), cohortCells(c)})
 	}
 	s.Figures = []figure{{ID: "retention-figure", Table: t, Wide: true}}
 	return s

@@ -53,10 +53,7 @@ func (p *Page) history() section {
 		s.Missing = "What earlier months had can't be told at the moment."
 		return s
 	}
-	csv := "/api/history.csv?from=" + p.History.From.String() + "&to=" + p.History.To.String()
-	if p.Choice.Publish != p.Default.Publish {
-		csv += "&publish=" + string(p.Choice.Publish)
-	}
+	csv := p.historyCSV(p.History.From, p.History.To)
 	s.Lead = "Each month on its own: a cluster counts once in each month in which it reported."
 	if p.isUnfinished(p.History.To) {
 		s.Lead += " " + monthName(p.History.To) + " is not over: it is dashed."
@@ -119,11 +116,7 @@ func (p *Page) historyTable(caption string, of func(published.Counts) int64) *ta
 		if r.Source != nil {
 			source = cell{Text: sourceShort(*r.Source)}
 		}
-		href := ""
-		if r.Clusters != nil {
-			href = p.choice("", false, func(c *Choice) { c.Month, c.Span = r.Month, Month }).Href
-		}
-		t.Rows = append(t.Rows, row{p.monthHead(r.Month, href), append(cells, counted(r.DaysWithData), source)})
+		t.Rows = append(t.Rows, row{p.monthLead(r.Month, r.Clusters != nil), append(cells, counted(r.DaysWithData), source)})
 	}
 	return t
 }

@@ -86,12 +86,19 @@ func (p *Page) href(c Choice) string {
 	return "/?" + query.Encode()
 }
 
-// api is where a program finds what a part of the page shows.
+// api is where a program finds what a part of the page shows of its month.
 func (p *Page) api(path string) string {
-	query := url.Values{}
 	month := p.Choice.Month.Start()
-	query.Set("year", month.Format("2006"))
-	query.Set("month", month.Format("1"))
+	return p.data(path, url.Values{"year": {month.Format("2006")}, "month": {month.Format("1")}})
+}
+
+// historyCSV is where a spreadsheet finds the months that the page shows.
+func (p *Page) historyCSV(from, to rollup.MonthID) string {
+	return p.data("/api/history.csv", url.Values{"from": {from.String()}, "to": {to.String()}})
+}
+
+// data is where a program finds what is chosen, with more of the query.
+func (p *Page) data(path string, query url.Values) string {
 	if p.Choice.Product != rollup.Cozystack {
 		query.Set("product", p.Choice.Product)
 	} else if p.Choice.Publish != p.Default.Publish {

@@ -46,7 +46,7 @@ func (p *Page) productMonths() section {
 	if p.isUnfinished(h.To) {
 		s.Lead = monthName(h.To) + " is not over: it is dashed."
 	}
-	csv := "/api/history.csv?from=" + h.From.String() + "&product=" + h.Product + "&to=" + h.To.String()
+	csv := p.historyCSV(h.From, h.To)
 	s.Figures = []figure{
 		p.productLine("Instances", "instances", csv, func(r published.ProductHistoryMonth) *int64 { return r.Instances }),
 		p.productLine("Reports", "reports", csv, func(r published.ProductHistoryMonth) *int64 { return r.Reports }),
@@ -66,11 +66,7 @@ func (p *Page) productLine(title, unit, csv string, of func(published.ProductHis
 		line.Series[0].Values = append(line.Series[0].Values, chart.Maybe(of(r)))
 	}
 	for _, r := range slices.Backward(h.Months) {
-		href := ""
-		if r.Instances != nil {
-			href = p.choice("", false, func(c *Choice) { c.Month, c.Span = r.Month, Month }).Href
-		}
-		t.Rows = append(t.Rows, row{p.monthHead(r.Month, href), []cell{counted(of(r)), counted(r.DaysWithData)}})
+		t.Rows = append(t.Rows, row{p.monthLead(r.Month, r.Instances != nil), []cell{counted(of(r)), counted(r.DaysWithData)}})
 	}
 	return figure{ID: "history-" + unit, Title: title, Chart: line.SVG(), Table: t, CSV: csv}
 }

@@ -91,13 +91,15 @@ func part(n *int64, all int64) cell {
 	return c
 }
 
-func monthHead(m rollup.MonthID, href string) head {
-	return head{Text: monthName(m), Time: m.String(), Href: href}
-}
+func monthHead(m rollup.MonthID) head { return head{Text: monthName(m), Time: m.String()} }
 
-// monthHead is that of a row of this month, which says if it is not over.
-func (p *Page) monthHead(m rollup.MonthID, href string) head {
-	h := monthHead(m, href)
+// monthLead is the head of a row of a month, which leads to it where something is known of
+// it, and says if it is not over.
+func (p *Page) monthLead(m rollup.MonthID, known bool) head {
+	h := monthHead(m)
+	if known {
+		h.Href = p.choice("", false, func(c *Choice) { c.Month, c.Span = m, Month }).Href
+	}
 	if p.isUnfinished(m) {
 		h.Note = "not over"
 	}

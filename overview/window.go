@@ -30,14 +30,11 @@ func (w window) days(last rollup.Date) int { return int(last-w.from.First()) + 1
 // length returns the number of days of the whole window.
 func (w window) length() int { return w.days(w.to.Last()) }
 
-const labelLayout = "January 2006"
-
 // label names the window as the website shows it, such as "March 2026" or
 // "January 2026 — March 2026".
 func (w window) label() string {
-	last := w.to.Start().Format(labelLayout)
 	if w.from == w.to {
-		return last
+		return w.to.Name()
 	}
-	return w.from.Start().Format(labelLayout) + " \u2014 " + last
+	return w.from.Name() + " \u2014 " + w.to.Name()
 }

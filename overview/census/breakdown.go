@@ -20,7 +20,7 @@ func (c *Census) breakdown(id rollup.MonthID) (*published.Breakdown, error) {
 		GeneratedAt: m.readAt.UTC().Format(time.RFC3339),
 		Month:       id,
 		Names: published.Names{
-			Label: id.Start().Format("January 2006"), Start: id.First().String(), End: id.Last().String(),
+			Label: id.Name(), Start: id.First().String(), End: id.Last().String(),
 		},
 		Source:       rollup.SourceRollups,
 		Complete:     !m.readAt.Before(id.End()) && m.days.Len() == id.Days() && c.cfg.Replicas == 1,

@@ -70,7 +70,7 @@ func (c Bars) SVG() template.HTML {
 		c.row(d, r, axis, top+float64(i*rowHeight))
 	}
 	if more > 0 {
-		d.text("text", itoa(more)+" more in the table", class("chart-note"), px("y", height-6))
+		d.text("text", Grouped(more)+" more in the table", class("chart-note"), px("y", height-6))
 	}
 	return d.html()
 }

@@ -1,9 +1,6 @@
 package chart
 
-import (
-	"strconv"
-	"strings"
-)
+import "strings"
 
 // Frame is what both forms have.
 type Frame struct {
@@ -117,5 +114,3 @@ func valueData(v Value) []attribute {
 	}
 	return []attribute{at("data-value", v.data())}
 }
-
-func itoa(n int) string { return grouped(strconv.Itoa(n)) }

@@ -111,12 +111,10 @@ func (p plot) knownAt(i int) bool {
 // running says whether month i is not over.
 func (p plot) running(i int) bool { return p.Unfinished && i == p.months-1 }
 
-// name is month i as people write it, in the given layout of package time.
-func (p plot) name(i int, layout string) string {
+// name is month i as people write it.
+func (p plot) name(i int) string { return (p.From + rollup.MonthID(i)).Name() }
+
+// short is month i where there is little room, in a layout of package time.
+func (p plot) short(i int, layout string) string {
 	return (p.From + rollup.MonthID(i)).Start().Format(layout)
 }
-
-const (
-	longMonth  = "January 2006"
-	shortMonth = "Jan 2006"
-)

@@ -58,7 +58,7 @@ func full(n float64) string {
 	case n >= 1e18:
 		return exponent(n, 3)
 	case n >= 100 || n == math.Trunc(n):
-		return grouped(strconv.FormatFloat(n, 'f', 0, 64))
+		return Grouped(int64(math.RoundToEven(n)))
 	case n >= 1e-6:
 		decimals := max(2, 2-int(math.Floor(math.Log10(n))))
 		return trimmed(strconv.FormatFloat(n, 'f', decimals, 64))
@@ -115,16 +115,25 @@ func trimmed(decimal string) string {
 	return strings.TrimRight(strings.TrimRight(decimal, "0"), ".")
 }
 
-// grouped puts a comma before each three digits.
-func grouped(digits string) string {
-	var b strings.Builder
-	for i, c := range digits {
-		if i > 0 && (len(digits)-i)%3 == 0 {
-			b.WriteByte(',')
-		}
-		b.WriteRune(c)
+// Grouped writes 1234567 as 1,234,567.
+func Grouped[N int | int64](n N) string {
+	digits := strconv.FormatInt(int64(n), 10)
+	first := 0
+	if n < 0 {
+		first = 1
 	}
-	return b.String()
+	for at := len(digits) - 3; at > first; at -= 3 {
+		digits = digits[:at] + "," + digits[at:]
+	}
+	return digits
+}
+
+// Plural is "1 day", "2 days", "1,000 days".
+func Plural[N int | int64](n N, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return Grouped(n) + " " + many
 }
 
 // shareOf writes how much of the whole a number is; nothing where the whole is not known, or

@@ -64,7 +64,7 @@ func (p plot) newest(series Series) string {
 func (p plot) newestNumber(series Series) string {
 	for i := p.months - 1; i >= 0; i-- {
 		if v := series.Values[i]; v.known {
-			words := brief(v.n) + " in " + p.name(i, shortMonth)
+			words := brief(v.n) + " in " + p.short(i, "Jan 2006")
 			if p.running(i) {
 				words += " so far"
 			}
@@ -112,8 +112,8 @@ func (p plot) monthTicks(d *drawing) {
 	year := ""
 	for i := (p.months - 1) % step; i < p.months; i += step {
 		place := []attribute{class("chart-tick"), percent("x", p.x(i)), at("text-anchor", "middle"), px("font-size", tickSize)}
-		d.text("text", p.name(i, "Jan"), append(place, px("y", p.bottom+14))...)
-		if now := p.name(i, "2006"); now != year {
+		d.text("text", p.short(i, "Jan"), append(place, px("y", p.bottom+14))...)
+		if now := p.short(i, "2006"); now != year {
 			d.text("text", now, append(place, px("y", p.bottom+28))...)
 			year = now
 		}
@@ -174,7 +174,7 @@ func (p plot) path(d *drawing, s int, points string, dashes ...attribute) {
 // month draws the marks of month i, and a place to point at.
 func (p plot) month(d *drawing, i int) {
 	sentence := p.sentence(i)
-	about := []attribute{class("chart-month"), at("data-label", p.name(i, longMonth)), at("data-text", sentence)}
+	about := []attribute{class("chart-month"), at("data-label", p.name(i)), at("data-text", sentence)}
 	for s, series := range p.Series {
 		if v := series.Values[i]; v.known {
 			about = append(about, at(dataName(s), v.data()))

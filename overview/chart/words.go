@@ -19,15 +19,15 @@ func (c Bars) words() string {
 			highest = i
 		}
 	}
-	said = append(said, plural(len(rows), "bar", "bars")+".")
+	said = append(said, Plural(len(rows), "bar", "bars")+".")
 	if highest >= 0 {
 		said = append(said, "Highest: "+c.sentence(rows[highest])+".")
 	}
 	if unknown > 0 {
-		said = append(said, plural(unknown, "is", "are")+" unknown.")
+		said = append(said, Plural(unknown, "is", "are")+" unknown.")
 	}
 	if more > 0 {
-		said = append(said, itoa(more)+" more in the table.")
+		said = append(said, Grouped(more)+" more in the table.")
 	}
 	if c.Unfinished {
 		said = append(said, "The month is not over.")
@@ -80,7 +80,7 @@ func (p plot) sentence(i int) string {
 		}
 		said = append(said, words)
 	}
-	name := p.name(i, longMonth)
+	name := p.name(i)
 	if !p.knownAt(i) {
 		return name + ": no data"
 	}
@@ -96,7 +96,7 @@ func (p plot) words() string {
 	if !p.any {
 		return join(append(said, "No data."))
 	}
-	said = append(said, plural(p.months, "month", "months")+", "+p.name(0, longMonth)+" to "+p.name(p.months-1, longMonth)+".")
+	said = append(said, Plural(p.months, "month", "months")+", "+p.name(0)+" to "+p.name(p.months-1)+".")
 	for _, s := range p.Series {
 		said = append(said, p.gist(s))
 	}
@@ -107,10 +107,10 @@ func (p plot) words() string {
 		}
 	}
 	if unknown > 0 {
-		said = append(said, "No data for "+plural(unknown, "month", "months")+".")
+		said = append(said, "No data for "+Plural(unknown, "month", "months")+".")
 	}
 	if p.older > 0 {
-		said = append(said, plural(p.older, "older month is", "older months are")+" in the table.")
+		said = append(said, Plural(p.older, "older month is", "older months are")+" in the table.")
 	}
 	return join(said)
 }
@@ -137,12 +137,12 @@ func (p plot) gist(s Series) string {
 	if newest < 0 {
 		return name + "no data."
 	}
-	words := name + p.amount(s.Values[newest]) + " in " + p.name(newest, longMonth)
+	words := name + p.amount(s.Values[newest]) + " in " + p.name(newest)
 	if p.running(newest) {
 		words += ", which is not over"
 	}
 	if highest != newest {
-		words += "; the highest was " + full(s.Values[highest].n) + " in " + p.name(highest, longMonth)
+		words += "; the highest was " + full(s.Values[highest].n) + " in " + p.name(highest)
 	} else if s.Values[newest].n > s.Values[first].n {
 		words += ", the highest"
 	}
@@ -155,7 +155,7 @@ func (p plot) trend(s Series, first, last int) string {
 		last--
 	}
 	from, to := s.Values[first].n, s.Values[last].n
-	span := " from " + p.name(first, longMonth) + " to " + p.name(last, longMonth)
+	span := " from " + p.name(first) + " to " + p.name(last)
 	switch {
 	case first == last:
 		return ""
@@ -178,13 +178,6 @@ func change(part float64) string {
 		return "to " + full(round(part+1, 2)) + " times"
 	}
 	return full(round(part*100, 2)) + " %"
-}
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return itoa(n) + " " + many
 }
 
 func join(said []string) string { return strings.TrimSpace(strings.Join(said, " ")) }

@@ -1,7 +1,6 @@
 package dataset
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 
@@ -126,16 +125,9 @@ func OfProduct(month rollup.MonthID, months int, p published.ProductPeriod) []Ro
 		add("metrics", byMetric, metric, p.Metrics[metric])
 	}
 	for _, share := range slices.Sorted(maps.Keys(p.Shares)) {
-		for _, value := range ranked(p.Shares[share]) {
+		for _, value := range published.Ranked(p.Shares[share]) {
 			add("instances", share, value, float64(p.Shares[share][value]))
 		}
 	}
 	return rows
-}
-
-// ranked returns the values of a share, the largest first.
-func ranked(share map[string]int64) []string {
-	return slices.SortedFunc(maps.Keys(share), func(a, b string) int {
-		return cmp.Or(cmp.Compare(share[b], share[a]), cmp.Compare(a, b))
-	})
 }

@@ -1,7 +1,10 @@
 package published
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -134,4 +137,11 @@ func (t *Tenths) UnmarshalJSON(b []byte) error {
 	n, err := strconv.ParseInt(whole+tenth, 10, 64)
 	*t = Tenths(n)
 	return err
+}
+
+// Ranked returns what is counted by name: the largest count first, equal ones by name.
+func Ranked(counts map[string]int64) []string {
+	return slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), strings.Compare(a, b))
+	})
 }

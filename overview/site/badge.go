@@ -3,10 +3,10 @@ package site
 import (
 	"errors"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"github.com/cozystack/cozystack-telemetry-server/overview"
+	"github.com/cozystack/cozystack-telemetry-server/overview/chart"
 	"github.com/cozystack/cozystack-telemetry-server/overview/httpanswer"
 	"github.com/cozystack/cozystack-telemetry-server/overview/published"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
@@ -61,7 +61,7 @@ func (s *Site) badgeOf(r *http.Request) (*httpanswer.Answer, error) {
 	if !known {
 		return nil, &overview.BadQuestion{Status: http.StatusNotFound, Text: "no application of this name; /api/overview names them"}
 	}
-	return toJSON(badge{SchemaVersion: 1, Label: label, Message: grouped(number), Color: "blue", CacheSeconds: badgeSeconds}, settled)()
+	return toJSON(badge{SchemaVersion: 1, Label: label, Message: chart.Grouped(number), Color: "blue", CacheSeconds: badgeSeconds}, settled)()
 }
 
 // shown is the period that badges show.
@@ -94,13 +94,4 @@ func figureOf(c published.Counts, name string) int64 {
 		return c.TotalNodes
 	}
 	return c.TotalTenants
-}
-
-// grouped writes a number that is not negative with commas: 12,345.
-func grouped(n int64) string {
-	text := strconv.FormatInt(n, 10)
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
 }

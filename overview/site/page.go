@@ -151,9 +151,9 @@ func (s *Site) nothing(ask pageAsk, err error, home web.MessageLink) (status int
 	case len(ask.months) > 0:
 		newest := ask.months[len(ask.months)-1]
 		return http.StatusNotFound, web.Message{
-			Title: "Nothing is known of " + ask.question.Month.Start().Format("January 2006"),
-			Text:  fmt.Sprintf("Nothing was reported to this server in that month. There are figures from %s on.", ask.months[0].Start().Format("January 2006")),
-			Links: []web.MessageLink{{Text: newest.Start().Format("January 2006"), Href: "/?month=" + newest.String() + "&product=" + url.QueryEscape(ask.question.Product)}, home},
+			Title: "Nothing is known of " + ask.question.Month.Name(),
+			Text:  fmt.Sprintf("Nothing was reported to this server in that month. There are figures from %s on.", ask.months[0].Name()),
+			Links: []web.MessageLink{{Text: newest.Name(), Href: "/?month=" + newest.String() + "&product=" + url.QueryEscape(ask.question.Product)}, home},
 		}
 	}
 	return http.StatusOK, welcome(ask)

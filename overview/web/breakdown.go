@@ -10,18 +10,18 @@ func (p *Page) breakdown() section {
 	s := section{ID: "breakdown", Title: "What clusters are made of"}
 	b := p.Breakdown
 	if b == nil {
-		s.Missing = p.untold("This can't be told at the moment: the server's own records have nothing of " + monthName(p.Choice.Month) + ".")
+		s.Missing = p.untold("This can't be told at the moment: the server's own records have nothing of " + p.Choice.Month.Name() + ".")
 		return s
 	}
-	s.Lead = "Of the " + plural(b.Clusters, "cluster", "clusters") + " seen in " + monthName(b.Month) +
-		", each by what it reported last. What fewer than " + plural(b.MinShare, "cluster", "clusters") + " have is counted as “other”."
+	s.Lead = "Of the " + chart.Plural(b.Clusters, "cluster", "clusters") + " seen in " + b.Month.Name() +
+		", each by what it reported last. What fewer than " + chart.Plural(b.MinShare, "cluster", "clusters") + " have is counted as “other”."
 	for i, d := range b.Dimensions {
 		if len(d.Values) > 0 && d.Name != published.ByPackage && d.Name != published.ByVariant {
 			s.Figures = append(s.Figures, p.dimension(d, "by-"+itoa(i)))
 		}
 	}
 	if len(s.Figures) == 0 {
-		s.Lead, s.Missing = "", "There are too few clusters to tell: what fewer than "+plural(b.MinShare, "cluster", "clusters")+" have is not shown."
+		s.Lead, s.Missing = "", "There are too few clusters to tell: what fewer than "+chart.Plural(b.MinShare, "cluster", "clusters")+" have is not shown."
 	}
 	return s
 }
@@ -32,7 +32,7 @@ func (p *Page) dimension(d published.Dimension, id string) figure {
 	bars := chart.Bars{Frame: chart.Frame{
 		ID: "chart-" + id, Title: title, Unit: "clusters", Whole: chart.Known(d.Clusters), Base: "that report it",
 	}}
-	t := &table{Caption: "Clusters by " + lowered(title) + ", of " + grouped(d.Clusters) + " that report it", Heads: []string{"Value", "Clusters", "Share"}}
+	t := &table{Caption: "Clusters by " + lowered(title) + ", of " + chart.Grouped(d.Clusters) + " that report it", Heads: []string{"Value", "Clusters", "Share"}}
 	for _, v := range d.Values {
 		bars.Rows = append(bars.Rows, chart.Row{Label: valueText(d, v.Value), Value: chart.Known(v.Clusters), Other: v.Value == published.Other})
 		t.Rows = append(t.Rows, row{head{Text: valueText(d, v.Value)}, []cell{count(v.Clusters), shareCell(v.Clusters, d.Clusters)}})
@@ -111,7 +111,7 @@ func shareCell(n, all int64) cell {
 // capacity is what all clusters have together.
 func (p *Page) capacity() section {
 	b := p.Breakdown
-	s := section{ID: "capacity", Title: "Capacity", Lead: "What the nodes of all clusters seen in " + monthName(b.Month) + " have together, by their last reports.", Half: true}
+	s := section{ID: "capacity", Title: "Capacity", Lead: "What the nodes of all clusters seen in " + b.Month.Name() + " have together, by their last reports.", Half: true}
 	t := &table{Caption: "Capacity in all, and per cluster that reports it", Heads: []string{"Resource", "In all", "Clusters", "Per cluster"}}
 	for _, r := range b.Capacity {
 		cells := []cell{resourceCell(r.Resource, r.Total), count(r.Clusters), {}}

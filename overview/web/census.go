@@ -3,6 +3,7 @@ package web
 import (
 	"slices"
 
+	"github.com/cozystack/cozystack-telemetry-server/overview/chart"
 	"github.com/cozystack/cozystack-telemetry-server/overview/published"
 )
 
@@ -15,11 +16,11 @@ func (p *Page) adoption() section {
 		s.Missing = p.untold("This can't be told at the moment.")
 		return s
 	case len(a.Versions) == 0:
-		s.Missing = "No version has been run by " + plural(a.MinShare, "confirmed cluster", "confirmed clusters") + " yet."
+		s.Missing = "No version has been run by " + chart.Plural(a.MinShare, "confirmed cluster", "confirmed clusters") + " yet."
 		return s
 	}
 	s.Lead = "How many days after its first report 10, 50 and 90\u00a0% of the active confirmed clusters ran a version or a newer one. " +
-		"Today these are " + plural(a.Clusters, "cluster", "clusters") + "." + rounded(a.MinShare)
+		"Today these are " + chart.Plural(a.Clusters, "cluster", "clusters") + "." + rounded(a.MinShare)
 	t := &table{
 		Caption: "Versions of Cozystack, the newest first",
 		Heads:   []string{"Version", "First report", "Run it, or a newer one", "10\u00a0% after", "50\u00a0% after", "90\u00a0% after", "Upgraded to it", "Median upgrade after"},
@@ -42,7 +43,7 @@ func adoptionShares(versions []published.VersionAdoption) *table {
 	t := &table{Caption: "Clusters that ran a version or a newer one, by days since its first report", Heads: []string{"Version"}}
 	since := []int{0, 7, 14, 30, 60, 90, 180}
 	for _, day := range since {
-		t.Heads = append(t.Heads, plural(int64(day), "day", "days"))
+		t.Heads = append(t.Heads, chart.Plural(day, "day", "days"))
 	}
 	for _, v := range versions {
 		if v.DaysTo10 == nil {
@@ -66,7 +67,7 @@ func rounded(step int64) string {
 	if step <= 1 {
 		return ""
 	}
-	return " Counts are rounded down to a multiple of " + grouped(step) + "."
+	return " Counts are rounded down to a multiple of " + chart.Grouped(step) + "."
 }
 
 // retention shows how long clusters stay.
@@ -82,7 +83,7 @@ func (p *Page) retention() section {
 		return s
 	}
 	s.Lead = "Of the confirmed clusters that were first seen in a month, how many were still seen 1, 3, 6 and 12 months later. " +
-		"Where the month in question has not ended, or fewer than " + plural(r.MinShare, "cluster", "clusters") + " joined, nothing is told." + rounded(r.MinShare)
+		"Where the month in question has not ended, or fewer than " + chart.Plural(r.MinShare, "cluster", "clusters") + " joined, nothing is told." + rounded(r.MinShare)
 	t := &table{
 		Caption: "Clusters by the month in which they were first seen, the newest first",
 		Heads:   []string{"First seen", "Joined", "After 1 month", "After 3 months", "After 6 months", "After 12 months", "Left in the month"},

@@ -29,7 +29,7 @@ type monthLink struct {
 }
 
 func (p *Page) choices() choices {
-	c := choices{Month: monthName(p.Choice.Month), Years: p.years()}
+	c := choices{Month: p.Choice.Month.Name(), Years: p.years()}
 	if len(p.Products) > 1 {
 		for _, name := range p.Products {
 			c.Products = append(c.Products, p.choice(productTitle(name), name == p.Choice.Product, func(x *Choice) {
@@ -48,7 +48,7 @@ func (p *Page) choices() choices {
 		}
 	}
 	for _, m := range p.Months {
-		l := p.choice(monthName(m), false, func(x *Choice) { x.Month = m })
+		l := p.choice(m.Name(), false, func(x *Choice) { x.Month = m })
 		switch {
 		case m < p.Choice.Month:
 			c.Before = l
@@ -79,7 +79,7 @@ func (p *Page) years() (years []yearOfMonths) {
 		y := yearOfMonths{Year: strconv.Itoa(year)}
 		for m := rollup.NewMonth(year, 1); m < rollup.NewMonth(year+1, 1); m++ {
 			l := monthLink{Name: m.Start().Format("Jan"), Time: m.String()}
-			l.Text = monthName(m)
+			l.Text = m.Name()
 			if known[m] {
 				l.link = p.choice(l.Text, m == p.Choice.Month, func(x *Choice) { x.Month = m })
 			}

@@ -1,29 +1,19 @@
 package web
 
 import (
-	"cmp"
-	"maps"
 	"slices"
-	"strings"
 
 	"github.com/cozystack/cozystack-telemetry-server/overview/chart"
 	"github.com/cozystack/cozystack-telemetry-server/overview/published"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-// ranked are names by their counts, the largest first.
-func ranked(counts map[string]int64) []string {
-	return slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
-		return cmp.Or(cmp.Compare(counts[b], counts[a]), strings.Compare(a, b))
-	})
-}
-
 // apps ranks the applications. Those that nobody has are in the table alone.
 func (p *Page) apps() section {
 	x := p.period()
 	bars := chart.Bars{Frame: chart.Frame{ID: "chart-apps", Title: "Applications in " + x.Label, Unit: "installed", Unfinished: p.isUnfinished(p.Choice.Month)}}
 	t := &table{Caption: "Applications in " + x.Label + ", the most installed first", Heads: []string{"Application", "Installed"}}
-	for _, name := range ranked(x.Apps) {
+	for _, name := range published.Ranked(x.Apps) {
 		n := x.Apps[name]
 		if n > 0 {
 			bars.Rows = append(bars.Rows, chart.Row{Label: name, Value: chart.Known(n)})
@@ -32,7 +22,7 @@ func (p *Page) apps() section {
 	}
 	s := section{
 		ID: "apps", Title: "Applications", Half: true,
-		Lead: "How many of each are installed in the " + plural(x.Clusters, "cluster", "clusters") + " " + baseText(x.Published) + ".",
+		Lead: "How many of each are installed in the " + chart.Plural(x.Clusters, "cluster", "clusters") + " " + baseText(x.Published) + ".",
 	}
 	if len(x.Apps) == 0 {
 		s.Missing = "The list of applications is not known."
@@ -56,7 +46,7 @@ func (p *Page) history() section {
 	csv := p.historyCSV(p.History.From, p.History.To)
 	s.Lead = "Each month on its own: a cluster counts once in each month in which it reported."
 	if p.isUnfinished(p.History.To) {
-		s.Lead += " " + monthName(p.History.To) + " is not over: it is dashed."
+		s.Lead += " " + p.History.To.Name() + " is not over: it is dashed."
 	}
 	s.Figures = []figure{
 		{ID: "history-clusters", Title: "Clusters", CSV: csv,

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cozystack/cozystack-telemetry-server/overview/chart"
 	"github.com/cozystack/cozystack-telemetry-server/overview/published"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -18,7 +19,7 @@ type fact struct {
 func (p *Page) facts(s shown) []fact {
 	all := []fact{{Term: "Source", Text: sourceText(s.source)}}
 	if covered := p.coveredDays(); covered != nil {
-		all = append(all, fact{Term: "Days covered", Text: fmt.Sprintf("There are reports of %d of the %d days of %s.", *covered, p.Choice.Month.Days(), monthName(p.Choice.Month))})
+		all = append(all, fact{Term: "Days covered", Text: fmt.Sprintf("There are reports of %d of the %d days of %s.", *covered, p.Choice.Month.Days(), p.Choice.Month.Name())})
 	}
 	if p.Choice.Span != Month {
 		all = append(all, fact{Term: "Period", Text: p.spanText(s)})
@@ -33,7 +34,7 @@ func (p *Page) facts(s shown) []fact {
 	return append(all,
 		fact{Term: "Seen", Text: "A cluster that sent any report in the month, with the highest figures that it reported."},
 		fact{Term: "Confirmed", Text: fmt.Sprintf("A cluster that was seen on at least %s of the month, with those of its second-highest day: "+
-			"one report, or one bad day, lifts none of them.", plural(int64(p.ConfirmDays), "day", "days"))},
+			"one report, or one bad day, lifts none of them.", chart.Plural(p.ConfirmDays, "day", "days"))},
 	)
 }
 
@@ -50,7 +51,7 @@ func (p *Page) spanText(s shown) string {
 	if p.Aggregate == published.Distinct {
 		return s.Label + ": one count over the whole period, each cluster once."
 	}
-	return fmt.Sprintf("%s: the mean of the monthly figures, over the %s that have data.", s.Label, plural(int64(s.months), "month", "months"))
+	return fmt.Sprintf("%s: the mean of the monthly figures, over the %s that have data.", s.Label, chart.Plural(s.months, "month", "months"))
 }
 
 func sourceText(s rollup.Source) string {

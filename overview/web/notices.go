@@ -3,6 +3,8 @@ package web
 import (
 	"fmt"
 	"time"
+
+	"github.com/cozystack/cozystack-telemetry-server/overview/chart"
 )
 
 // oldAfter is how old the newest report may be before the page is loud about it.
@@ -20,7 +22,7 @@ func (p *Page) notices(s shown) (all []notice) {
 		all = append(all, notice{
 			Title: "This data is old",
 			Text: fmt.Sprintf("The newest report came on %s, %s ago. Since then none has reached this server, so what has changed is not in these figures.",
-				p.LastReport.UTC().Format("2 January 2006"), plural(int64(age/(24*time.Hour)), "day", "days")),
+				p.LastReport.UTC().Format("2 January 2006"), chart.Plural(int64(age/(24*time.Hour)), "day", "days")),
 			Loud: true,
 		})
 	}
@@ -31,12 +33,12 @@ func (p *Page) notices(s shown) (all []notice) {
 		if covered != nil {
 			text = fmt.Sprintf("These are the figures so far, from %d of %d days. They will grow until the month ends.", *covered, of)
 		}
-		all = append(all, notice{Title: monthName(p.Choice.Month) + " is not over", Text: text})
+		all = append(all, notice{Title: p.Choice.Month.Name() + " is not over", Text: text})
 	case covered != nil && *covered > 0 && *covered < of:
 		all = append(all, notice{
 			Title: "Days are missing",
 			Text: fmt.Sprintf("There are reports of %d of the %d days of %s. Clusters that were there on the other days alone are not counted.",
-				*covered, of, monthName(p.Choice.Month)),
+				*covered, of, p.Choice.Month.Name()),
 		})
 	case !s.complete:
 		all = append(all, notice{Title: "The data does not cover all of it", Text: "Figures may be lower than they were."})

@@ -44,7 +44,7 @@ func (p *Page) productMonths() section {
 		return s
 	}
 	if p.isUnfinished(h.To) {
-		s.Lead = monthName(h.To) + " is not over: it is dashed."
+		s.Lead = h.To.Name() + " is not over: it is dashed."
 	}
 	csv := p.historyCSV(h.From, h.To)
 	s.Figures = []figure{
@@ -83,7 +83,7 @@ func (p *Page) shares() section {
 		id, title := "share-"+itoa(i), wordsOf(name)
 		bars := chart.Bars{Frame: chart.Frame{ID: "chart-" + id, Title: title, Unit: "instances", Unfinished: p.isUnfinished(p.Choice.Month)}}
 		t := &table{Caption: "Instances by " + lowered(title), Heads: []string{"Value", "Instances"}}
-		for _, value := range othersLast(ranked(values)) {
+		for _, value := range othersLast(published.Ranked(values)) {
 			n := values[value]
 			bars.Rows = append(bars.Rows, chart.Row{Label: value, Value: chart.Known(n), Other: value == published.Other})
 			t.Rows = append(t.Rows, row{head{Text: value}, []cell{count(n)}})

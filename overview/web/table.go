@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/cozystack/cozystack-telemetry-server/overview/chart"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -59,7 +60,7 @@ type cell struct {
 	Heat int
 }
 
-func count(n int64) cell { return cell{Value: strconv.FormatInt(n, 10), Text: grouped(n)} }
+func count(n int64) cell { return cell{Value: strconv.FormatInt(n, 10), Text: chart.Grouped(n)} }
 
 // counted is a figure that may be unknown.
 func counted[N int | int64](n *N) cell {
@@ -74,7 +75,7 @@ func days(n *int) cell {
 	if n == nil {
 		return cell{}
 	}
-	return cell{Value: strconv.Itoa(*n), Text: plural(int64(*n), "day", "days")}
+	return cell{Value: strconv.Itoa(*n), Text: chart.Plural(*n, "day", "days")}
 }
 
 // part is a count with how much it is of all, tinted. It is for counts that are rounded:
@@ -91,7 +92,7 @@ func part(n *int64, all int64) cell {
 	return c
 }
 
-func monthHead(m rollup.MonthID) head { return head{Text: monthName(m), Time: m.String()} }
+func monthHead(m rollup.MonthID) head { return head{Text: m.Name(), Time: m.String()} }
 
 // monthLead is the head of a row of a month, which leads to it where something is known of
 // it, and says if it is not over.
@@ -104,29 +105,6 @@ func (p *Page) monthLead(m rollup.MonthID, known bool) head {
 		h.Note = "not over"
 	}
 	return h
-}
-
-func monthName(m rollup.MonthID) string { return m.Start().Format("January 2006") }
-
-// grouped writes 1234567 as 1,234,567.
-func grouped(n int64) string {
-	digits := strconv.FormatInt(n, 10)
-	first := 0
-	if n < 0 {
-		first = 1
-	}
-	for at := len(digits) - 3; at > first; at -= 3 {
-		digits = digits[:at] + "," + digits[at:]
-	}
-	return digits
-}
-
-// plural is "1 day", "2 days", "1,000 days".
-func plural(n int64, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return grouped(n) + " " + many
 }
 
 // percent is how much n is of all, which is not 0, as charts write it.
@@ -146,9 +124,9 @@ func decimal(v float64) string {
 		return tenths
 	}
 	if tenth == "0" {
-		return grouped(n)
+		return chart.Grouped(n)
 	}
-	return grouped(n) + "." + tenth
+	return chart.Grouped(n) + "." + tenth
 }
 
 // plain writes a number for programs.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 
+	"github.com/cozystack/cozystack-telemetry-server/overview/chart"
 	"github.com/cozystack/cozystack-telemetry-server/overview/published"
 )
 
@@ -93,9 +94,9 @@ func (p *Page) change(now, before int64, covered *int) string {
 
 func signed(n int64) string {
 	if n < 0 {
-		return "−" + grouped(-n)
+		return "−" + chart.Grouped(-n)
 	}
-	return "+" + grouped(n)
+	return "+" + chart.Grouped(n)
 }
 
 func signedTenths(v float64) string {

@@ -85,6 +85,9 @@ func (m MonthID) Days() int { return int(m.Last()-m.First()) + 1 }
 // String returns the month as "2006-01".
 func (m MonthID) String() string { return m.Start().Format(monthLayout) }
 
+// Name is the month as people write it: "March 2026".
+func (m MonthID) Name() string { return m.Start().Format("January 2006") }
+
 // MarshalText writes the month as "2006-01".
 func (m MonthID) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
 

@@ -62,7 +62,7 @@ var imports = map[string][]string{
 	"overview/tasks":      {},
 	"overview/site": {
 		module + "overview", module + "overview/published", module + "overview/httpanswer", module + "overview/tasks", module + "overview/dataset", module + "overview/tabular", module + "overview/census",
-		module + "overview/prose", module + "overview/web", module + "store/rollup",
+		module + "overview/prose", module + "overview/chart", module + "overview/web", module + "store/rollup",
 		"github.com/labstack/echo/v4", "github.com/rs/zerolog", "github.com/hashicorp/golang-lru/v2",
 	},
 	"overview/web":     {module + "overview/chart", module + "overview/published", module + "store/rollup"},

@@ -52,12 +52,15 @@ func (o *Overview) distinctConfirmed(f figures) *published.ConfirmedCounts {
 // public returns the period with the counts that were asked for. Where there are no
 // confirmed ones, it keeps those that were seen, and says so.
 func (b *builder) public(w window, p published.Period) published.Period {
-	if b.q.Publish != Confirmed || p.Confirmed == nil {
+	c := p.Confirmed
+	if c == nil {
 		return p
 	}
-	p.Counts, p.Months, p.Published = p.Confirmed.Counts, p.Confirmed.Months, Confirmed
-	p.Source = rollup.SourceRollups
-	p.Complete = p.Confirmed.DaysWithData == w.length() && !b.cfg.Now().Before(w.end()) && b.seesAll(p.Source)
+	c.Complete = c.DaysWithData == w.length() && !b.cfg.Now().Before(w.end()) && b.seesAll(rollup.SourceRollups)
+	if b.q.Publish == Confirmed {
+		p.Counts, p.Months, p.Complete = c.Counts, c.Months, c.Complete
+		p.Source, p.Published = rollup.SourceRollups, Confirmed
+	}
 	return p
 }
 

@@ -414,3 +414,31 @@ func TestCompareOfConfirmed(t *testing.T) {
 		}
 	}
 }
+
+// The figures may be VictoriaMetrics', which knows all of a month, and the confirmed ones beside
+// them of the few days that the rollups have: each says for itself whether it is complete.
+func TestConfirmedOfFewDaysIsNotComplete(t *testing.T) {
+	id, lines := monthID(t, "2026-03"), wholeMonth(3, 2)
+	for _, days := range []int{31, 10} {
+		vm := newFakeVM()
+		vm.hears(id, 9, 18, 31, false)
+		var known []line
+		for i := range 3 {
+			known = append(known, lines[31*i:31*i+days]...)
+		}
+		r := newRig(t, "2026-04-10T00:00:00Z", vm.config(), known...)
+		m := r.ask(t, "2026-03", Average).Periods.Month
+		asked, err := r.Answer(t.Context(), id, Average, Confirmed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := days == 31
+		if !m.Complete || m.Clusters != 9 || m.Confirmed.Clusters != 3 || asked.Overview.Periods.Month.Complete != want {
+			t.Errorf("%d days: %+v, and %+v", days, m, asked.Overview.Periods.Month)
+		}
+		beside, err := r.Answer(t.Context(), id, Average, Seen)
+		if err != nil || beside.Overview.Periods.Month.Confirmed.Complete != want {
+			t.Errorf("%d days: %+v, %v", days, beside, err)
+		}
+	}
+}

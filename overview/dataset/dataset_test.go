@@ -80,3 +80,17 @@ func TestMetricsNamedAsFigures(t *testing.T) {
 		t.Errorf("%v", column)
 	}
 }
+
+// Of a month that VictoriaMetrics has seen all of, the rollups may have seen a part: what is
+// confirmed is of that.
+func TestConfirmedRowsSayOfThemselvesWhatTheyAre(t *testing.T) {
+	p := published.Period{Published: published.Seen, Source: rollup.SourceVictoriaMetrics, Complete: true, Confirmed: &published.ConfirmedCounts{}}
+	for _, complete := range []bool{true, false} {
+		p.Confirmed.Complete = complete
+		for _, r := range OfMonth(24315, p, nil) {
+			if want := r.Base == published.Seen || complete; r.Complete != want {
+				t.Errorf("%+v", r)
+			}
+		}
+	}
+}

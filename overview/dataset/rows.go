@@ -53,7 +53,7 @@ func OfPeriod(month rollup.MonthID, months int, p published.Period) []Row {
 		rows = append(rows, unique(row, published.Seen, p.UniqueClusters)...)
 	}
 	if p.Confirmed != nil {
-		row.Source = rollup.SourceRollups
+		row.Source, row.Complete = rollup.SourceRollups, p.Confirmed.Complete
 		rows = append(rows, ofCounts(row, published.Confirmed, p.Confirmed.Counts)...)
 		rows = append(rows, unique(row, published.Confirmed, p.ConfirmedClusters)...)
 	}

@@ -99,6 +99,9 @@ type ConfirmedCounts struct {
 	// of them the rollups have seen any cluster.
 	Months       int `json:"months"`
 	DaysWithData int `json:"days_with_data"`
+	// Complete is set when the window has ended and the rollups have seen all of it. The
+	// period may be, where its own figures are VictoriaMetrics', and these are not.
+	Complete bool `json:"-"`
 }
 
 // ProductPeriod has the figures of a window of another product.

@@ -51,6 +51,9 @@ func (s *Site) parsePage(r *http.Request) (ask pageAsk, err error) {
 	}
 	ask.usual = web.Choice{Product: s.cfg.Products[0], Month: s.now(), Span: web.Month, Publish: unasked.Publish}
 	ask.months = monthsKnown(r.Context(), s.Publication(KeyOf(ask.question)))
+	if err := r.Context().Err(); err != nil { // others get the page that is made for this one
+		return ask, err
+	}
 	if len(ask.months) > 0 {
 		ask.usual.Month = ask.months[len(ask.months)-1]
 	}

@@ -105,6 +105,20 @@ func (w *world) do(method, target string, header ...string) *httptest.ResponseRe
 	return rec
 }
 
+// Who goes away before the months are known makes no page for those who come after.
+func TestWhoLeavesMakesNoPage(t *testing.T) {
+	w := newWorld(t)
+	w.report("a", w.now)
+	w.report("b", w.now.AddDate(0, -1, 0))
+	left, leave := context.WithCancel(w.Context())
+	leave()
+	const march = "/?month=2026-03"
+	w.echo.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(left, http.MethodGet, march, nil))
+	if page := w.do(http.MethodGet, march); page.Code != http.StatusOK || !strings.Contains(page.Body.String(), `href="/" rel="next"`) {
+		t.Errorf("%d: the page does not lead to April", page.Code)
+	}
+}
+
 // A browser that opens what is not there gets a page, and a program what the API says.
 func TestRefusalsForBrowsers(t *testing.T) {
 	w := newWorld(t)

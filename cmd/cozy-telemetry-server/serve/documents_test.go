@@ -85,6 +85,7 @@ func TestNotes(t *testing.T) {
 	told := 0
 	for _, wrong := range []func(){
 		func() { write(strings.Repeat("x", mostNotes+1)) },
+		func() { write("April\xff") },
 		func() { _ = os.Remove(path) },
 		func() { _ = os.Mkdir(path, 0o700) },
 	} {
@@ -116,7 +117,12 @@ func TestNotesAtTheStart(t *testing.T) {
 	if err := os.WriteFile(long, make([]byte, mostNotes+1), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	binary := filepath.Join(folder, "binary.md")
+	if err := os.WriteFile(binary, []byte{0xff}, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for path, want := range map[string]string{
+		binary:                           "--notes: " + binary + " is no text in UTF-8",
 		filepath.Join(folder, "none.md"): "--notes: stat " + filepath.Join(folder, "none.md") + ": no such file or directory",
 		folder:                           "--notes: " + folder + " is no file",
 		long:                             "--notes: " + long + " is larger than 256 KiB",

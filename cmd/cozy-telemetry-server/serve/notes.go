@@ -6,6 +6,7 @@ import (
 	"os"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/rs/zerolog"
 )
@@ -67,8 +68,11 @@ func (n *notes) read() error {
 	}
 	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, mostNotes+1)) // it may grow
-	if err == nil && len(text) > mostNotes {
+	switch {
+	case err == nil && len(text) > mostNotes:
 		err = tooLong(n.path)
+	case err == nil && !utf8.Valid(text):
+		err = fmt.Errorf("%s is no text in UTF-8", n.path)
 	}
 	if err != nil {
 		return err

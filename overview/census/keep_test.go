@@ -165,3 +165,20 @@ func TestFloodOfValues(t *testing.T) {
 		}
 	}
 }
+
+// A cluster may report thousands of versions in a month. Of those no more texts are held than
+// are counted: they stay for as long as the server runs.
+func TestVersionsThatAreHeld(t *testing.T) {
+	r := newRig(t, census.Config{})
+	var s state
+	for i := range 1000 {
+		s = append(s, running(fmt.Sprintf("v1.%d.0", i))...)
+	}
+	r.report("2026-05-01", "2026-05-08", 5, s, "a", "b")
+	if _, err := r.Adoption(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := r.Versions(); n == 0 || n > 16 {
+		t.Errorf("%d texts are held", n)
+	}
+}

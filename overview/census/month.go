@@ -63,6 +63,7 @@ type reading struct {
 
 	sheet    sheet
 	newest   map[string]newest // the packages of one cluster
+	ran      []ran             // the releases of one cluster
 	packaged count             // who reports any
 	// names has what was read of the packages' series: most clusters have the same.
 	names    map[rollup.Series]variant

@@ -28,19 +28,25 @@ const maxSteps = 16
 
 // enterSteps writes down when a cluster last reported each release.
 func (r *reading) enterSteps(cluster uint32, days rollup.DaySet) {
-	first := len(r.steps)
+	r.ran = r.ran[:0]
 	for _, p := range r.sheet.info.peaks {
 		if v := release(p.Series.Label(labelVersion)); v != "" {
-			r.steps = append(r.steps, step{cluster, r.held.versions.number(v), lastHour(p, days)})
+			r.ran = append(r.ran, ran{v, lastHour(p, days)})
 		}
 	}
-	own := r.steps[first:]
-	slices.SortFunc(own, func(a, b step) int {
-		return cmp.Or(cmp.Compare(a.hour, b.hour), semver.Compare(r.held.versions.texts[a.version], r.held.versions.texts[b.version]))
+	slices.SortFunc(r.ran, func(a, b ran) int {
+		return cmp.Or(cmp.Compare(a.hour, b.hour), semver.Compare(a.version, b.version))
 	})
-	if more := len(own) - maxSteps; more > 0 {
-		r.steps = slices.Delete(r.steps, first, first+more)
+	for _, last := range r.ran[max(len(r.ran)-maxSteps, 0):] {
+		r.steps = append(r.steps, step{cluster, r.held.versions.number(last.version), last.hour})
 	}
+}
+
+// ran says until which hour a cluster ran a version that has no number yet: those that are
+// not kept get none.
+type ran struct {
+	version string
+	hour    uint16
 }
 
 // lastHour returns the last hour in which a series was reported. Where it is not known, it

@@ -23,8 +23,8 @@ type pageAsk struct {
 	usual web.Choice
 	// months are those of which something is known.
 	months []rollup.MonthID
-	// server is where reports are sent to.
-	server string
+	// server is where reports are sent to, again the address that was asked.
+	server, again string
 }
 
 func (a pageAsk) choice() web.Choice {
@@ -35,7 +35,7 @@ func (a pageAsk) choice() web.Choice {
 // a month it is the newest one of which something is known.
 func (s *Site) parsePage(r *http.Request) (ask pageAsk, err error) {
 	params := r.URL.Query()
-	ask.server = serverOf(r)
+	ask.server, ask.again = serverOf(r), r.URL.RequestURI()
 	if params.Get("product") == "" {
 		params.Set("product", s.cfg.Products[0])
 	}
@@ -142,7 +142,7 @@ func (s *Site) message(ask pageAsk, err error) (status int, m web.Message) {
 	return status, web.Message{
 		Title: "The figures can't be counted now",
 		Text:  "The server takes reports, but can't answer at the moment. Try again in half a minute; its log says why.",
-		Links: []web.MessageLink{{Text: "Try again", Href: "/"}},
+		Links: []web.MessageLink{{Text: "Try again", Href: ask.again}},
 	}
 }
 
@@ -196,7 +196,7 @@ func welcome(ask pageAsk) web.Message {
 	if ask.question.Product != rollup.Cozystack {
 		return web.Message{
 			Title: "No reports yet", Text: "This server waits for its first report of " + ask.question.Product + ". Figures are here within a second of it.",
-			Links: []web.MessageLink{{Text: "How this is counted", Href: "/counting"}},
+			Links: []web.MessageLink{{Text: "The newest figures", Href: "/"}, {Text: "How this is counted", Href: "/counting"}},
 		}
 	}
 	return web.Message{

@@ -224,7 +224,7 @@ func TestPageSaysWhatToDo(t *testing.T) {
 	}
 	w.must(w.store.Close())
 	w.now = w.now.Add(2 * time.Second)
-	if rec := w.do(http.MethodGet, "/"); rec.Code != http.StatusServiceUnavailable || rec.Header().Get("Retry-After") == "" || !strings.Contains(rec.Body.String(), "Try again") {
+	if rec := w.do(http.MethodGet, "/?period=year&month=2026-03"); rec.Code != http.StatusServiceUnavailable || rec.Header().Get("Retry-After") == "" || !strings.Contains(rec.Body.String(), `<a href="/?period=year&amp;month=2026-03">Try again</a>`) {
 		t.Errorf("without a file: %d, %v", rec.Code, rec.Header())
 	}
 }

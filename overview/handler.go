@@ -8,22 +8,14 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/overview/httpanswer"
 )
 
-// route is where the overview is served.
-const route = "/api/overview"
-
 // Handler serves GET /api/overview.
 type Handler struct{ overview *Overview }
 
 // NewHandler returns the handler of an Overview.
 func NewHandler(o *Overview) *Handler { return &Handler{o} }
 
-// Register adds the route. It takes every method, so that every answer carries
-// the header that lets pages of other sites read it.
-func (h *Handler) Register(e *echo.Echo) {
-	answer := echo.WrapHandler(httpanswer.Resource(h.get))
-	e.Any(route, answer)
-	e.RouteNotFound(route, answer)
-}
+// Register adds the route.
+func (h *Handler) Register(e *echo.Echo) { httpanswer.Register(e, "/api/overview", h.get) }
 
 func (h *Handler) get(w http.ResponseWriter, r *http.Request) {
 	q, err := h.overview.ParseQuestion(r.URL.Query())

@@ -2,7 +2,7 @@
 // named by an ETag, for pages of every site to read, and kept by browsers for as long as it
 // holds.
 //
-// [New] renders an [Answer], [Answer.Write] sends it, [Resource] answers the methods that all
+// [New] renders an [Answer], [Answer.Write] sends it, [Register] answers the methods that all
 // of these addresses have, and [Refuse] says why there is no answer.
 package httpanswer
 
@@ -112,9 +112,9 @@ func (a *Answer) caching() string {
 	return cacheGrowing
 }
 
-// Resource answers every method of an address that is read: GET and HEAD by get, OPTIONS,
+// resource answers every method of an address that is read: GET and HEAD by get, OPTIONS,
 // and the others with 405. Every answer lets pages of other sites read it.
-func Resource(get http.HandlerFunc) http.Handler {
+func resource(get http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Access-Control-Allow-Origin", "*")

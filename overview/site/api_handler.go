@@ -14,14 +14,11 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
-// Register adds the routes. They take every method, so that every answer carries the header
-// that lets pages of other sites read it.
+// Register adds the routes.
 func (s *Site) Register(e *echo.Echo) {
 	s.registerPages(e)
 	for path, get := range s.resources() {
-		answer := echo.WrapHandler(httpanswer.Resource(get))
-		e.Any(path, answer)
-		e.RouteNotFound(path, answer)
+		httpanswer.Register(e, path, get)
 	}
 }
 
@@ -57,8 +54,7 @@ func (s *Site) data(parse parser, name string, render renderer) http.HandlerFunc
 		key, err := parse(r)
 		var a *httpanswer.Answer
 		if err == nil {
-			p := s.Publication(key)
-			a, err = p.form(r.Context(), name, func(ctx context.Context) (maker, error) { return render(ctx, p) })
+			a, err = s.Publication(key).form(r.Context(), name, render)
 		}
 		if err != nil {
 			httpanswer.Refuse(w, overview.StatusOf(err), overview.TextOf(err, key.Month.String()))

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -67,7 +66,7 @@ func (p *Publication) file(ctx context.Context, format string) (maker, error) {
 		}
 		sum := sha256.Sum256(file)
 		return &httpanswer.Answer{
-			Type: mediaType(format), Body: file, ETag: fmt.Sprintf("%q", hexSum(file)), Settled: settled,
+			Type: mediaType(format), Body: file, ETag: fmt.Sprintf(`"%x"`, sum), Settled: settled,
 			Header: http.Header{
 				"Content-Disposition":           {attachment(p.fileName(format))},
 				"Repr-Digest":                   {"sha-256=:" + base64.StdEncoding.EncodeToString(sum[:]) + ":"},
@@ -86,13 +85,8 @@ func (p *Publication) sum(ctx context.Context, format string) (maker, error) {
 		if err != nil {
 			return nil, err
 		}
-		return httpanswer.New("text/plain; charset=utf-8", []byte(hexSum(file)+"  "+p.fileName(format)+"\n"), settled), nil
+		return httpanswer.New("text/plain; charset=utf-8", fmt.Appendf(nil, "%x  %s\n", sha256.Sum256(file), p.fileName(format)), settled), nil
 	}, err
-}
-
-func hexSum(file []byte) string {
-	sum := sha256.Sum256(file)
-	return hex.EncodeToString(sum[:])
 }
 
 func (p *Publication) fileName(format string) string {
@@ -119,8 +113,9 @@ func (s *Site) dataset(name string, render func(*Publication, context.Context, s
 		key, format, err := s.parseDataset(r)
 		var a *httpanswer.Answer
 		if err == nil {
-			p := s.Publication(key)
-			a, err = p.form(r.Context(), name+format, func(ctx context.Context) (maker, error) { return render(p, ctx, format) })
+			a, err = s.Publication(key).form(r.Context(), name+format, func(ctx context.Context, p *Publication) (maker, error) {
+				return render(p, ctx, format)
+			})
 		}
 		if err != nil {
 			httpanswer.Refuse(w, overview.StatusOf(err), overview.TextOf(err, key.Month.String()))

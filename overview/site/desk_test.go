@@ -41,7 +41,7 @@ func (a *asker) publication() *Publication {
 }
 
 func (a *asker) ask(ctx context.Context, p *Publication) error {
-	_, err := p.form(ctx, "page", func(context.Context) (maker, error) { return a.make, nil })
+	_, err := p.form(ctx, "page", func(context.Context, *Publication) (maker, error) { return a.make, nil })
 	if errors.Is(err, errBusy) {
 		a.count(func() { a.busy++ })
 	}

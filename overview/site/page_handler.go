@@ -3,7 +3,6 @@ package site
 import (
 	"context"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -22,9 +21,7 @@ func (s *Site) registerPages(e *echo.Echo) {
 		"/embed":             s.pages(s.page("embed", s.web.RenderEmbed), s.cfg.EmbedOrigins),
 		web.AssetsPath + "*": s.asset,
 	} {
-		answer := echo.WrapHandler(httpanswer.Resource(get))
-		e.Any(path, answer)
-		e.RouteNotFound(path, answer)
+		httpanswer.Register(e, path, get)
 	}
 }
 
@@ -58,8 +55,7 @@ func (s *Site) page(form string, render func(web.Page) ([]byte, error)) http.Han
 		ask, err := s.parsePage(r)
 		var a *httpanswer.Answer
 		if err == nil {
-			p := s.Publication(KeyOf(ask.question))
-			a, err = p.form(r.Context(), form+" "+string(ask.span), func(ctx context.Context) (maker, error) {
+			a, err = s.Publication(KeyOf(ask.question)).form(r.Context(), form+" "+string(ask.span), func(ctx context.Context, p *Publication) (maker, error) {
 				return s.gatherPage(ctx, p, ask, render)
 			})
 		}
@@ -89,25 +85,21 @@ func (s *Site) refuseWith(w http.ResponseWriter, r *http.Request, status int, me
 
 // asset answers with a file that pages ask for.
 func (s *Site) asset(w http.ResponseWriter, r *http.Request) {
-	at := slices.IndexFunc(s.assets, func(a asset) bool { return a.path == r.URL.Path })
-	if at < 0 {
+	a := s.assets[r.URL.Path]
+	if a == nil {
 		httpanswer.Refuse(w, http.StatusNotFound, "there is no such file; load the page anew")
 		return
 	}
-	s.assets[at].answer.Write(w, r)
+	a.Write(w, r)
 }
 
-// asset is a file with its address.
-type asset struct {
-	path   string
-	answer *httpanswer.Answer
-}
-
-func assetsOf(r *web.Renderer) (all []asset) {
+// assetsOf returns the files that pages ask for, by their paths.
+func assetsOf(r *web.Renderer) map[string]*httpanswer.Answer {
+	all := make(map[string]*httpanswer.Answer)
 	for _, a := range r.Assets() {
 		answer := httpanswer.New(a.ContentType, a.Body, true)
 		answer.Forever = true
-		all = append(all, asset{a.Path, answer})
+		all[a.Path] = answer
 	}
 	return all
 }

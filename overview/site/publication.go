@@ -127,43 +127,34 @@ var errNotCozystack = &overview.BadQuestion{Status: http.StatusNotFound, Text: "
 
 // Breakdown returns what the clusters of the month are made of.
 func (p *Publication) Breakdown(ctx context.Context) (*published.Breakdown, error) {
-	if p.Product != rollup.Cozystack {
-		return nil, errNotCozystack
-	}
-	return counted(ctx, p, &p.breakdown, func(ctx context.Context) (*published.Breakdown, error) {
-		b, err := p.site.census.Breakdown(ctx, p.Month)
-		return b, known(err)
+	return ofCensus(ctx, p, &p.breakdown, func(ctx context.Context) (*published.Breakdown, error) {
+		return p.site.census.Breakdown(ctx, p.Month)
 	})
 }
 
 // Adoption returns how fast versions are taken up, as it is now.
 func (p *Publication) Adoption(ctx context.Context) (*published.Adoption, error) {
-	if p.Product != rollup.Cozystack {
-		return nil, errNotCozystack
-	}
-	return counted(ctx, p, &p.adoption, func(ctx context.Context) (*published.Adoption, error) {
-		a, err := p.site.census.Adoption(ctx)
-		return a, known(err)
-	})
+	return ofCensus(ctx, p, &p.adoption, p.site.census.Adoption)
 }
 
 // Retention returns how long clusters stay, as it is now.
 func (p *Publication) Retention(ctx context.Context) (*published.Retention, error) {
+	return ofCensus(ctx, p, &p.retention, p.site.census.Retention)
+}
+
+// ofCensus returns a part that the census counts, which only Cozystack has. That there is no
+// data is the error of package overview.
+func ofCensus[T any](ctx context.Context, p *Publication, of *part[*T], count func(context.Context) (*T, error)) (*T, error) {
 	if p.Product != rollup.Cozystack {
 		return nil, errNotCozystack
 	}
-	return counted(ctx, p, &p.retention, func(ctx context.Context) (*published.Retention, error) {
-		r, err := p.site.census.Retention(ctx)
-		return r, known(err)
+	return counted(ctx, p, of, func(ctx context.Context) (*T, error) {
+		value, err := count(ctx)
+		if errors.Is(err, census.ErrNoData) {
+			err = fmt.Errorf("%w: %w", overview.ErrNoData, err)
+		}
+		return value, err
 	})
-}
-
-// known returns an error of the census as one of package overview.
-func known(err error) error {
-	if errors.Is(err, census.ErrNoData) {
-		return fmt.Errorf("%w: %w", overview.ErrNoData, err)
-	}
-	return err
 }
 
 // mostWait is how long who asks for data waits for it.
@@ -172,10 +163,10 @@ const mostWait = 25 * time.Second
 // errCounting is the error of what takes longer than that.
 var errCounting = &overview.BadQuestion{Status: http.StatusServiceUnavailable, Text: "it is just being counted; try again"}
 
-// form returns what is made of the parts that gather waits for, under a name for as long as
+// form returns what is made of the parts that render waits for, under a name for as long as
 // the publication lives. There are few names. One that has to be made while too many others
 // are is [errBusy]; one that takes too long is [errCounting], and is made nevertheless.
-func (p *Publication) form(ctx context.Context, name string, gather func(context.Context) (maker, error)) (*httpanswer.Answer, error) {
+func (p *Publication) form(ctx context.Context, name string, render renderer) (*httpanswer.Answer, error) {
 	f, err := p.begunForm(name)
 	if err != nil {
 		return nil, err
@@ -184,7 +175,7 @@ func (p *Publication) form(ctx context.Context, name string, gather func(context
 	defer cancel()
 	a, err := f.get(waiting, &p.site.tasks, func() (*httpanswer.Answer, error) {
 		defer p.site.desk.end()
-		make, err := gather(p.site.base)
+		make, err := render(p.site.base, p)
 		if err != nil {
 			return nil, err
 		}

@@ -55,7 +55,7 @@ type Site struct {
 	overview *overview.Overview
 	census   Census
 	web      *web.Renderer
-	assets   []asset
+	assets   map[string]*httpanswer.Answer // by path
 	desk     desk
 
 	// base ends with Close; what is counted runs under it, not under a request.

@@ -56,7 +56,7 @@ var imports = map[string][]string{
 	},
 	"overview/published":  {module + "store/rollup"},
 	"overview/census":     {module + "overview/published", module + "product", module + "store/rollup", "golang.org/x/mod"},
-	"overview/httpanswer": {module + "ingest/jsonerror"},
+	"overview/httpanswer": {module + "ingest/jsonerror", "github.com/labstack/echo/v4"},
 	tabularFolder:         {module + "store/rollup", parquetModule},
 	"overview/dataset":    {module + "overview/published", module + "overview/tabular", module + "store/rollup"},
 	"overview/tasks":      {},

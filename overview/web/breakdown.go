@@ -14,7 +14,10 @@ func (p *Page) breakdown() section {
 		return s
 	}
 	s.Lead = "Of the " + chart.Plural(b.Clusters, "cluster", "clusters") + " seen in " + b.Month.Name() +
-		", each by what it reported last. What fewer than " + chart.Plural(b.MinShare, "cluster", "clusters") + " have is counted as “other”."
+		", each by what it reported last."
+	if b.MinShare > 1 {
+		s.Lead += " What fewer than " + chart.Plural(b.MinShare, "cluster", "clusters") + " have is counted as “other”."
+	}
 	for i, d := range b.Dimensions {
 		if len(d.Values) > 0 && d.Name != published.ByPackage && d.Name != published.ByVariant {
 			s.Figures = append(s.Figures, p.dimension(d, "by-"+itoa(i)))

@@ -88,6 +88,21 @@ func TestFramesSayWhatIsUnfinished(t *testing.T) {
 	}
 }
 
+// Where nothing is folded, nothing says so.
+func TestNothingIsFewerThanOne(t *testing.T) {
+	p := small()
+	for share, want := range map[int64]bool{1: false, 2: true} {
+		p.Breakdown.MinShare = share
+		page, err := renderer(t).Render(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := bytes.Contains(page, []byte("What fewer than")); got != want {
+			t.Errorf("of %d: %v", share, got)
+		}
+	}
+}
+
 func TestLinksAreTheState(t *testing.T) {
 	pages := everyPage(t)
 	links := func(page string) map[string]string {

@@ -41,10 +41,11 @@ type Size struct {
 	Few, Many, Requests, Rounds int
 	// Alone is how many requests are sent over one connection in each round.
 	Alone int
-	// Clusters are in the files of months. StartEvery is how often they report in
-	// the year, which makes the number of days that a start has to look at.
-	Clusters   int
-	StartEvery time.Duration
+	// MonthClusters are in the month that VictoriaMetrics has, too, Clusters in the
+	// files of years. StartEvery is how often these report, which makes the number of
+	// days that a start has to look at.
+	MonthClusters, Clusters int
+	StartEvery              time.Duration
 	// Cached is how many requests are answered from the cache, and Beside how long
 	// they are while reports come in.
 	Cached int
@@ -55,7 +56,7 @@ type Size struct {
 func Full() Size {
 	return Size{
 		Name: "full", Few: 1000, Many: 100_000, Requests: 40_000, Rounds: 3, Alone: 1000,
-		Clusters: 10_000, StartEvery: 3 * 24 * time.Hour, Cached: 200_000, Beside: 10 * time.Second,
+		MonthClusters: 2000, Clusters: 10_000, StartEvery: 3 * 24 * time.Hour, Cached: 200_000, Beside: 10 * time.Second,
 	}
 }
 
@@ -63,7 +64,7 @@ func Full() Size {
 func Small() Size {
 	return Size{
 		Name: "small", Few: 500, Many: 5000, Requests: 4000, Rounds: 3, Alone: 200,
-		Clusters: 500, StartEvery: 3 * 24 * time.Hour, Cached: 20_000, Beside: 2 * time.Second,
+		MonthClusters: 500, Clusters: 500, StartEvery: 3 * 24 * time.Hour, Cached: 20_000, Beside: 2 * time.Second,
 	}
 }
 

@@ -20,7 +20,7 @@ import (
 func tiny() Size {
 	return Size{
 		Name: "tiny", Few: 5, Many: 10, Requests: 40, Rounds: 1, Alone: 10,
-		Clusters: 5, StartEvery: 10 * 24 * time.Hour, Cached: 50, Beside: 50 * time.Millisecond,
+		MonthClusters: 5, Clusters: 5, StartEvery: 10 * 24 * time.Hour, Cached: 50, Beside: 50 * time.Millisecond,
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/child"
+	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/fleet"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/load"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -21,44 +22,90 @@ const (
 	sampleEvery = 5 * time.Millisecond
 )
 
-// distinct measures an answer with a distinct year whose last month is running, each
-// time after a report has come and the last answer is not used any more.
+// distinct measures an answer with a distinct year whose running month has new reports, and
+// the first one of a server that was started again.
 func (l *lab) distinct(ctx context.Context) (measured, error) {
-	s, err := l.serveYear(ctx, l.Size.Clusters, l.Size.StartEvery)
+	path, err := l.makeRunning(ctx, l.Size.Clusters, l.Size.StartEvery)
+	var first time.Duration
+	for range 2 { // the first server makes the ended months final
+		if err == nil {
+			first, err = l.distinctFirst(ctx, path)
+		}
+	}
+	if err != nil {
+		return measured{}, err
+	}
+	s, err := l.serve(ctx, path)
 	if err != nil {
 		return measured{}, err
 	}
 	defer s.Kill()
-	reports := sender{lab: l, url: s.URL + "/", clusters: 1}
+	t, err := l.distinctAnew(ctx, s)
+	return measured{fmt.Sprintf("%.3f s, after a start %.3f s, %d clusters", t.Seconds(), first.Seconds(), l.Size.Clusters), t.Seconds() / 0.05}, err
+}
+
+// distinctAnew returns the median time of an answer after the running month has got what
+// that many clusters send in a second, of clusters that it has not seen: nothing that was
+// counted before is the answer. What was folded of the months that have ended is kept
+// meanwhile.
+func (l *lab) distinctAnew(ctx context.Context, s *server) (time.Duration, error) {
+	_, seen, err := l.timeDistinct(ctx, s)
+	if err != nil {
+		return 0, err
+	}
+	reports := sender{lab: l, url: s.URL + "/", clusters: l.Size.Clusters, strangers: true}
 	var took []time.Duration
-	for range l.Size.Rounds + 1 {
-		if _, err := reports.post(ctx, 1, 1); err != nil {
-			return measured{}, err
+	for range l.Size.Rounds {
+		if _, err := reports.post(ctx, 1, l.aSecond()); err != nil {
+			return 0, err
 		}
 		if err := pause(ctx, answerTime); err != nil {
-			return measured{}, err
+			return 0, err
 		}
-		begin := l.Now()
-		if err := s.askDistinct(ctx, l.lastMonth()+1); err != nil {
-			return measured{}, err
+		t, now, err := l.timeDistinct(ctx, s)
+		if err != nil {
+			return 0, err
 		}
-		took = append(took, l.Now().Sub(begin))
+		if now <= seen {
+			return 0, fmt.Errorf("bench: %d clusters were seen before new ones reported, and %d after", seen, now)
+		}
+		took, seen = append(took, t), now
 	}
-	t := median(took[1:]) // the first one folds what has ended
-	return measured{fmt.Sprintf("%.3f s, first %.3f s, %d clusters", t.Seconds(), took[0].Seconds(), l.Size.Clusters), t.Seconds() / 0.05}, nil
+	return median(took), nil
+}
+
+// aSecond is how many reports the clusters of a file send in a second.
+func (l *lab) aSecond() int { return max(l.Size.Clusters*int(fleet.Clients)/(15*60), 2) }
+
+// distinctFirst returns how long the first answer of a new server takes.
+func (l *lab) distinctFirst(ctx context.Context, path string) (time.Duration, error) {
+	s, err := l.serve(ctx, path)
+	if err != nil {
+		return 0, err
+	}
+	defer s.Kill()
+	t, _, err := l.timeDistinct(ctx, s)
+	return t, err
 }
 
 // distinctMemory measures the most memory of its own that a server has while it
 // answers with a distinct year for the first time. The pages of the file, which the
 // kernel can take back, are not its own.
 func (l *lab) distinctMemory(ctx context.Context) (measured, error) {
-	s, err := l.serveYear(ctx, l.Size.Many, crowdEvery)
+	path, err := l.makeRunning(ctx, l.Size.Many, crowdEvery)
+	if err != nil {
+		return measured{}, err
+	}
+	s, err := l.serve(ctx, path)
 	if err != nil {
 		return measured{}, err
 	}
 	defer s.Kill()
 	answered := make(chan error, 1)
-	go func() { answered <- s.askDistinct(ctx, l.lastMonth()+1) }()
+	go func() {
+		_, _, err := l.timeDistinct(ctx, s)
+		answered <- err
+	}()
 	for most := int64(0); ; {
 		now, err := child.OwnMemory(s.PID)
 		if err != nil {
@@ -73,23 +120,24 @@ func (l *lab) distinctMemory(ctx context.Context) (measured, error) {
 	}
 }
 
-// serveYear starts a server on a file of twelve months, the last one of which runs.
-func (l *lab) serveYear(ctx context.Context, clusters int, every time.Duration) (*server, error) {
-	path := l.file("running.db")
-	o := load.DBOptions{Path: path, Fleet: l.monthFleet(), From: l.lastMonth() - 10, To: l.lastMonth() + 1, Every: every, Now: l.Now}
-	o.Fleet.Clusters = clusters
+// makeRunning makes a file of twelve months, the last one of which runs.
+func (l *lab) makeRunning(ctx context.Context, clusters int, every time.Duration) (path string, err error) {
+	path = l.file("running.db")
+	o := load.DBOptions{Path: path, Fleet: l.monthFleet(clusters), From: l.lastMonth() - 10, To: l.lastMonth() + 1, Every: every, Now: l.Now}
 	l.progress("  making a file of %d clusters from %s to %s", clusters, o.From, o.To)
-	if _, err := load.DB(ctx, o); err != nil {
-		return nil, err
-	}
-	return l.serve(ctx, path)
+	_, err = load.DB(ctx, o)
+	return path, err
 }
 
-func (s *server) askDistinct(ctx context.Context, month rollup.MonthID) error {
-	a, err := child.Get(ctx, s.URL+overviewPath(month)+"&aggregate=distinct")
+// timeDistinct returns how long a distinct year takes that ends with the running month, and
+// how many clusters it has.
+func (l *lab) timeDistinct(ctx context.Context, s *server) (took time.Duration, clusters int, err error) {
+	begin := l.Now()
+	a, err := child.Get(ctx, s.URL+overviewPath(l.lastMonth()+1)+"&aggregate=distinct")
 	if err != nil {
-		return err
+		return 0, 0, err
 	}
+	took = l.Now().Sub(begin)
 	var got struct {
 		Periods struct {
 			Year struct {
@@ -101,10 +149,11 @@ func (s *server) askDistinct(ctx context.Context, month rollup.MonthID) error {
 		}
 	}
 	err = json.Unmarshal(a.Body, &got)
-	if y := got.Periods.Year; err != nil || y.Months != 12 || y.Source != rollup.SourceRollups || y.Unique == 0 || y.Unique != y.Cluster {
-		return fmt.Errorf("bench: the answer is wrong: %w: %.200s", err, a.Body)
+	y := got.Periods.Year
+	if err != nil || y.Months != 12 || y.Source != rollup.SourceRollups || y.Unique == 0 || y.Unique != y.Cluster {
+		return 0, 0, fmt.Errorf("bench: the answer is wrong: %w: %.200s", err, a.Body)
 	}
-	return nil
+	return took, y.Unique, nil
 }
 
 func pause(ctx context.Context, d time.Duration) error {

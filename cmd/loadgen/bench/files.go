@@ -21,10 +21,10 @@ type history struct {
 	last rollup.MonthID
 }
 
-// monthFleet is the fleet of the files, and of VictoriaMetrics beside them.
-func (l *lab) monthFleet() fleet.Config {
+// monthFleet is the fleet of a file, and of VictoriaMetrics beside it.
+func (l *lab) monthFleet(clusters int) fleet.Config {
 	return fleet.Config{
-		Seed: 1, Clusters: l.Size.Clusters, Full: true,
+		Seed: 1, Clusters: clusters, Full: true,
 		UpgradeShare: 0.3, BirthShare: 0.1, DeathShare: 0.1,
 	}
 }
@@ -35,19 +35,19 @@ func (l *lab) lastMonth() rollup.MonthID { return rollup.MonthOf(l.Now()) - 1 }
 // makeMonth makes a file of the last month's days, not closed.
 func (l *lab) makeMonth(ctx context.Context) (history, error) {
 	month := l.lastMonth()
-	return l.makeFile(ctx, load.DBOptions{From: month, To: month, Every: monthEvery, Open: true})
+	return l.makeFile(ctx, load.DBOptions{Fleet: l.monthFleet(l.Size.MonthClusters), From: month, To: month, Every: monthEvery, Open: true})
 }
 
 // makeYear makes a file of twelve closed months. They lie so far back that the
 // server does not collect them by itself.
 func (l *lab) makeYear(ctx context.Context) (history, error) {
 	last := l.lastMonth() - 12
-	return l.makeFile(ctx, load.DBOptions{From: last - 11, To: last, Every: l.Size.StartEvery})
+	return l.makeFile(ctx, load.DBOptions{Fleet: l.monthFleet(l.Size.Clusters), From: last - 11, To: last, Every: l.Size.StartEvery})
 }
 
 func (l *lab) makeFile(ctx context.Context, o load.DBOptions) (history, error) {
-	o.Path, o.Fleet, o.Now = l.file("history.db"), l.monthFleet(), l.Now
-	l.progress("  making a file of %d clusters from %s to %s", l.Size.Clusters, o.From, o.To)
+	o.Path, o.Now = l.file("history.db"), l.Now
+	l.progress("  making a file of %d clusters from %s to %s", o.Fleet.Clusters, o.From, o.To)
 	result, err := load.DB(ctx, o)
 	return history{result, o.Path, o.To}, err
 }

@@ -111,14 +111,20 @@ type sender struct {
 	clusters int
 	// ordinary sends by an ordinary client of net/http.
 	ordinary bool
-	sent     int
+	// strangers are clusters that no file has.
+	strangers bool
+	sent      int
 }
 
 // post sends the next reports. One that is not accepted is an error.
 func (s *sender) post(ctx context.Context, conns, count int) (load.Result, error) {
+	seed := uint64(1)
+	if s.strangers {
+		seed++
+	}
 	r, err := load.Post(ctx, load.PostOptions{
 		URL: s.url, Conns: conns, Count: count, Skip: s.sent, Ordinary: s.ordinary, Now: s.lab.Now,
-		Fleet: fleet.Config{Seed: 1, Clusters: s.clusters, Full: true},
+		Fleet: fleet.Config{Seed: seed, Clusters: s.clusters, Full: true},
 	})
 	s.sent += count
 	return r, answered(r, err)

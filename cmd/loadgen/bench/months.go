@@ -29,7 +29,8 @@ func (l *lab) month(ctx context.Context) (measured, error) {
 	}
 	theirs, err := l.victoriaMonth(ctx, h)
 	return measured{
-		fmt.Sprintf("%.3f s, VictoriaMetrics %.3f s", ours.Seconds(), theirs.Seconds()), ratio(ours, theirs),
+		fmt.Sprintf("%.3f s, VictoriaMetrics %.3f s, %d clusters", ours.Seconds(), theirs.Seconds(), l.Size.MonthClusters),
+		ratio(ours, theirs),
 	}, err
 }
 

@@ -38,34 +38,33 @@ const manySeries = 20_000
 
 // read folds a month into a table.
 func (b *book) read(ctx context.Context, store Store, id rollup.MonthID) (*table, error) {
-	presence := monthPresence{month: id}
-	t := &table{}
+	t := &table{months: []monthPresence{{month: id}}}
 	known := b.series.len()
 	var e entry
 	err := store.Fold(ctx, rollup.Cozystack, id, id, everyMetric, func(instance string, months []rollup.Month) error {
-		seen, dated := b.enter(&e, months[0])
-		presence.dateless = presence.dateless || !dated
-		if seen != 0 {
-			presence.clusters++
-			presence.days |= seen
-		}
-		cluster, _ := b.clusters.number(instance)
-		t.put(cluster, &e)
+		b.put(t, instance, &e, months[0])
 		return nil
 	})
-	t.months = []monthPresence{presence}
 	if err == nil && b.series.len()-known > manySeries {
 		t = b.sift(t, known)
 	}
 	return t, err
 }
 
-// enter writes down a cluster's month. It returns the days on which the cluster was
-// seen, and whether it is known which days the values are of.
-func (b *book) enter(e *entry, m rollup.Month) (seen rollup.DaySet, dated bool) {
+// put enters a cluster's month into the table of that month.
+func (b *book) put(t *table, instance string, e *entry, m rollup.Month) (cluster uint32, seen clusterPresence) {
+	seen = b.enter(e, m)
+	t.months[0].add(seen)
+	cluster, _ = b.clusters.number(instance)
+	t.put(cluster, e)
+	return cluster, seen
+}
+
+// enter writes down a cluster's month.
+func (b *book) enter(e *entry, m rollup.Month) clusterPresence {
 	e.reset()
-	dated = true
-	seen = metricOf(m, rollup.MetricInfo).Days
+	dated := true
+	seen := metricOf(m, rollup.MetricInfo).Days
 	e.days = seen.Len()
 	nodes := metricOf(m, rollup.MetricNodes)
 	e.nodes = highest{nodes.Peak, nodes.Second}
@@ -80,7 +79,7 @@ func (b *book) enter(e *entry, m rollup.Month) (seen rollup.DaySet, dated bool) 
 		}
 	}
 	slices.SortFunc(e.peaks, func(x, y seriesPeak) int { return cmp.Compare(x.series, y.series) })
-	return seen, dated
+	return clusterPresence{seen, !dated}
 }
 
 // countedBy returns the metric of a series that counts applications or tenants, else "".

@@ -273,6 +273,11 @@ func (e endless) Fold(ctx context.Context, _ string, _, _ rollup.MonthID, _ []st
 	return ctx.Err()
 }
 
+func (e endless) FoldChanged(ctx context.Context, product string, month rollup.MonthID, metrics []string,
+	_ func(string, uint64) bool, _ func(string, uint64, rollup.Month) error) error {
+	return e.Fold(ctx, product, month, month, metrics, nil)
+}
+
 // A server that is stopped does not wait until a year is folded.
 func TestRunEndsAmidAFold(t *testing.T) {
 	begun := make(chan struct{}, 100)

@@ -8,7 +8,8 @@
 //     month says of each cluster, with a number for each text (numbering.go), and
 //     sift.go leaves out what only a flood has brought. counting.go makes figures of
 //     tables, confirmed.go those that one report does not lift. keeper.go keeps both
-//     for as long as the store says that nothing of them has changed.
+//     for as long as the store says that nothing of them has changed; of a running
+//     month reading.go reads anew only the clusters that have.
 //   - queries.go asks for the same figures in VictoriaMetrics' words, vmselect.go
 //     asks all of a window's questions at once, and breaker.go leaves one alone that
 //     has failed slowly.

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
+	"hash/maphash"
 	"maps"
 	"reflect"
 	"slices"
@@ -110,6 +112,20 @@ func (s *fakeStore) Fold(ctx context.Context, product string, from, to rollup.Mo
 		return fn(instance, months)
 	})
 }
+
+// FoldChanged takes what a month says for the records that say it.
+func (s *fakeStore) FoldChanged(ctx context.Context, product string, month rollup.MonthID, metrics []string,
+	known func(string, uint64) bool, fn func(string, uint64, rollup.Month) error) error {
+	return s.Fold(ctx, product, month, month, metrics, func(instance string, months []rollup.Month) error {
+		digest := maphash.String(fakeSeed, fmt.Sprintf("%#v", months))
+		if known(instance, digest) {
+			return nil
+		}
+		return fn(instance, digest, months[0])
+	})
+}
+
+var fakeSeed = maphash.MakeSeed()
 
 func (s *fakeStore) FoldAll(_ context.Context, product string, from, to rollup.MonthID, metrics []string,
 	fn func(string, []rollup.Month) error) error {

@@ -23,9 +23,10 @@ type keeper struct {
 	to      rollup.MonthID
 	book    *book
 	changes map[rollup.MonthID]uint64
-	// own has the month to alone, read at readAt without what excluding names, and runs
-	// by their first month what lies before it.
-	own       *table
+	// own has the month to alone, read at readAt without what excluding names; what was
+	// read before it, in which clusters that have not changed are as they are now, is last.
+	// runs have by their first month what lies before it.
+	own, last *reading
 	readAt    time.Time
 	excluding string
 	runs      map[rollup.MonthID]*table
@@ -109,25 +110,26 @@ func (k *keeper) forget(w window, changes []uint64, keep func(map[string]int64) 
 		stale = stale || ok && then != now
 	}
 	if stale {
-		k.to, k.book, k.own = w.to, &book{keep: keep}, nil
+		k.to, k.book, k.own, k.last = w.to, &book{keep: keep}, nil, nil
 		k.changes, k.runs = make(map[rollup.MonthID]uint64), make(map[rollup.MonthID]*table)
 	}
-	if k.changes[w.to] != changes[len(changes)-1] {
-		k.own = nil
+	if k.own != nil && k.changes[w.to] != changes[len(changes)-1] {
+		k.own, k.last = nil, k.own
 	}
 }
 
 // tables returns tables that together have a window.
 func (k *keeper) tables(o *Overview, w window, changes []uint64) (all []*table, err error) {
 	if k.own == nil {
-		if k.own, err = k.book.read(o.base, o.store, w.to); err != nil {
-			k.own = nil
+		own, err := k.readOwn(o, w)
+		if err != nil {
 			return nil, err
 		}
+		k.own, k.last = own, nil
 		k.readAt, k.changes[w.to] = o.cfg.Now(), changes[len(changes)-1]
 	}
 	if w.from == w.to {
-		return []*table{k.own}, nil
+		return []*table{k.own.table}, nil
 	}
 	run, err := k.run(o.base, o.store, w)
 	if err != nil {
@@ -136,7 +138,17 @@ func (k *keeper) tables(o *Overview, w window, changes []uint64) (all []*table, 
 	for i, now := range changes[:len(changes)-1] {
 		k.changes[w.from+rollup.MonthID(i)] = now
 	}
-	return []*table{run, k.own}, nil
+	return []*table{run, k.own.table}, nil
+}
+
+// readOwn reads the month to. One that has ended is hardly ever read again: nothing is
+// noted of it.
+func (k *keeper) readOwn(o *Overview, w window) (*reading, error) {
+	if o.cfg.Now().Before(w.end()) {
+		return k.book.readAgain(o.base, o.store, w.to, k.last)
+	}
+	t, err := k.book.read(o.base, o.store, w.to)
+	return &reading{table: t}, err
 }
 
 // run returns the table of a window's months but the last. It goes on from the

@@ -28,13 +28,39 @@ type monthPresence struct {
 	dateless bool
 }
 
+// clusterPresence is what a month has of one cluster for monthPresence.
+type clusterPresence struct {
+	seen     rollup.DaySet
+	dateless bool
+}
+
+func (m *monthPresence) add(p clusterPresence) {
+	m.dateless = m.dateless || p.dateless
+	if p.seen != 0 {
+		m.clusters++
+		m.days |= p.seen
+	}
+}
+
 // put adds an entry. A cluster has one.
 func (t *table) put(cluster uint32, e *entry) {
+	start := len(t.data)
+	t.data = e.append(t.data)
+	t.note(cluster, start)
+}
+
+// putBytes adds an entry as another table has it.
+func (t *table) putBytes(cluster uint32, entry []byte) {
+	start := len(t.data)
+	t.data = append(t.data, entry...)
+	t.note(cluster, start)
+}
+
+// note notes that a cluster's entry lies between start and the end.
+func (t *table) note(cluster uint32, start int) {
 	for int(cluster) >= len(t.spans) {
 		t.spans = append(t.spans, span{})
 	}
-	start := len(t.data)
-	t.data = e.append(t.data)
 	t.spans[cluster] = span{uint64(start), uint64(len(t.data))}
 }
 
@@ -123,16 +149,16 @@ func (e *entry) append(b []byte) []byte {
 
 // merge adds what other months say, as append has written it.
 func (e *entry) merge(b []byte) {
-	days, nodes, b := readHighest(b)
+	r := entryReader{b: b}
+	days, nodes := r.highest()
 	e.days += int(days)
 	e.nodes = e.nodes.merge(nodes)
 	old := e.peaks
 	merged := e.spare[:0]
-	next := uint32(0)
-	for len(b) > 0 {
+	for next := uint32(0); r.at < len(r.b); {
 		var p seriesPeak
 		var distance uint64
-		distance, p.highest, b = readHighest(b)
+		distance, p.highest = r.highest()
 		p.series = next + uint32(distance)
 		next = p.series + 1
 		for len(old) > 0 && old[0].series < p.series {
@@ -157,23 +183,45 @@ func appendHighest(b []byte, n uint64, h highest) []byte {
 	return appendValue(appendValue(binary.AppendUvarint(b, n<<1|1), h.peak), h.second)
 }
 
-func readHighest(b []byte) (n uint64, h highest, rest []byte) {
-	n, b = uvarint(b)
-	h.peak, b = value(b)
+// entryReader reads what append has written, which is always whole.
+type entryReader struct {
+	b  []byte
+	at int // the next byte
+}
+
+// highest reads what appendHighest has written.
+func (r *entryReader) highest() (n uint64, h highest) {
+	n = r.uvarint()
+	h.peak = r.value()
 	h.second = h.peak
 	if n&1 != 0 {
-		h.second, b = value(b)
+		h.second = r.value()
 	}
-	return n >> 1, h, b
+	return n >> 1, h
 }
 
 // uvarint reads a varint, with a short way for a single byte.
-func uvarint(b []byte) (uint64, []byte) {
-	if b[0] < 0x80 {
-		return uint64(b[0]), b[1:]
+func (r *entryReader) uvarint() uint64 {
+	if b := r.b[r.at]; b < 0x80 {
+		r.at++
+		return uint64(b)
 	}
-	v, n := binary.Uvarint(b)
-	return v, b[n:]
+	return r.longUvarint()
+}
+
+func (r *entryReader) longUvarint() uint64 {
+	v, n := binary.Uvarint(r.b[r.at:])
+	r.at += n
+	return v
+}
+
+func (r *entryReader) value() float64 {
+	n := r.uvarint()
+	if n&1 == 0 {
+		return float64(n >> 1)
+	}
+	r.at += 8
+	return math.Float64frombits(binary.BigEndian.Uint64(r.b[r.at-8:]))
 }
 
 // A value is a varint: an integer n as 2n; anything else as 1, followed by the bits
@@ -184,12 +232,4 @@ func appendValue(b []byte, v float64) []byte {
 		return binary.AppendUvarint(b, n<<1)
 	}
 	return binary.BigEndian.AppendUint64(append(b, 1), math.Float64bits(v))
-}
-
-func value(b []byte) (float64, []byte) {
-	n, b := uvarint(b)
-	if n&1 == 0 {
-		return float64(n >> 1), b
-	}
-	return math.Float64frombits(binary.BigEndian.Uint64(b)), b[8:]
 }

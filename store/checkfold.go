@@ -54,7 +54,7 @@ func (c *checker) foldOf(tx *bolt.Tx, product string, month rollup.MonthID, days
 ) error {
 	f, err := fold.OpenDays(tx, product, month, days)
 	if err == nil {
-		err = f.Run(c.ctx, record.Range{}, func(instance string, months []rollup.Month) error {
+		err = f.Run(c.ctx, record.Range{}, func(instance string, _ uint64, months []rollup.Month) error {
 			fn(instance, months[0])
 			return nil
 		})

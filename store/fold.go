@@ -34,43 +34,79 @@ func foldWorkers() int { return min(runtime.GOMAXPROCS(0), 8) }
 func (s *Store) Fold(ctx context.Context, product string, from, to rollup.MonthID, metrics []string,
 	fn func(instance string, months []rollup.Month) error,
 ) error {
-	return s.fold(ctx, product, from, to, metrics, layout.ExcludedKeys, fn)
+	return s.fold(ctx, folding{product: product, from: from, to: to, metrics: metrics, leaveOut: layout.ExcludedKeys, fn: undigested(fn)})
 }
 
 // FoldAll is Fold with what is excluded.
 func (s *Store) FoldAll(ctx context.Context, product string, from, to rollup.MonthID, metrics []string,
 	fn func(instance string, months []rollup.Month) error,
 ) error {
-	return s.fold(ctx, product, from, to, metrics, func(*bolt.Tx, string) map[string]struct{} { return nil }, fn)
+	none := func(*bolt.Tx, string) map[string]struct{} { return nil }
+	return s.fold(ctx, folding{product: product, from: from, to: to, metrics: metrics, leaveOut: none, fn: undigested(fn)})
 }
 
-func (s *Store) fold(ctx context.Context, product string, from, to rollup.MonthID, metrics []string,
-	leaveOut func(tx *bolt.Tx, product string) map[string]struct{}, fn func(instance string, months []rollup.Month) error,
+func undigested(fn func(string, []rollup.Month) error) func(string, uint64, []rollup.Month) error {
+	return func(instance string, _ uint64, months []rollup.Month) error { return fn(instance, months) }
+}
+
+// FoldChanged is Fold of one month, for who has kept what an earlier one has found. It
+// calls known for each instance that has records, with a digest of them, and decodes only
+// those of which known returns false: fn is then called, unless they have none of the
+// metrics. Where the digest is the same as in an earlier call for that instance, product
+// and month, so is what Fold says of it, whatever the metrics. Neither known nor fn is
+// called while the other is.
+//
+// Of an instance whose records differ, digests are the same once in 2^64.
+func (s *Store) FoldChanged(ctx context.Context, product string, month rollup.MonthID, metrics []string,
+	known func(instance string, digest uint64) bool, fn func(instance string, digest uint64, m rollup.Month) error,
 ) error {
+	return s.fold(ctx, folding{
+		product: product, from: month, to: month, metrics: metrics, leaveOut: layout.ExcludedKeys, known: known,
+		fn: func(instance string, digest uint64, months []rollup.Month) error {
+			return fn(instance, digest, months[0])
+		},
+	})
+}
+
+// folding says what is folded.
+type folding struct {
+	product  string
+	from, to rollup.MonthID
+	metrics  []string
+	leaveOut func(tx *bolt.Tx, product string) map[string]struct{}
+	known    func(instance string, digest uint64) bool // nil: nothing is
+	fn       func(instance string, digest uint64, months []rollup.Month) error
+}
+
+func (s *Store) fold(ctx context.Context, f folding) error {
 	parts := make(chan record.Range, foldWorkers())
 	for _, keys := range record.Split(cap(parts)) {
 		parts <- keys
 	}
 	close(parts)
 	group, ctx := errgroup.WithContext(ctx)
-	fn = oneByOne(ctx, fn)
-	db, done := s.db.use() // the same for all, whatever file comes in its place
+	f.takeTurns(ctx)
+	db, seed, done := s.db.useSeeded() // the same for all, whatever file comes in its place
 	defer done()
 	start := func(work func(tx *bolt.Tx) error) {
 		group.Go(func() error { return boltfile.Guard(func() error { return db.View(work) }) })
 	}
 	start(func(first *bolt.Tx) error {
-		indexes, err := fold.Indexes(first, product, from, to, metrics)
+		indexes, err := fold.Indexes(first, f.product, f.from, f.to, f.metrics)
 		if err != nil {
 			return err
 		}
-		seen, out := first.ID(), leaveOut(first, product)
+		seen, out := first.ID(), f.leaveOut(first, f.product)
 		work := func(tx *bolt.Tx) error {
 			if tx.ID() != seen {
 				return nil // a commit has ended in between: it sees more than the first
 			}
 			for keys := range parts {
-				if err := fold.OpenWindow(tx, product, from, indexes, out).Run(ctx, keys, fn); err != nil {
+				w := fold.OpenWindow(tx, f.product, f.from, indexes, out)
+				if f.known != nil {
+					w.PassOver(seed, f.known)
+				}
+				if err := w.Run(ctx, keys, f.fn); err != nil {
 					return err
 				}
 			}
@@ -85,25 +121,38 @@ func (s *Store) fold(ctx context.Context, product string, from, to rollup.MonthI
 	})
 	err := boltfile.Surface(group.Wait())
 	if err != nil {
-		return fmt.Errorf("store: fold %s to %s: %w", from, to, err)
+		return fmt.Errorf("store: fold %s to %s: %w", f.from, f.to, err)
 	}
 	return nil
 }
 
-// oneByOne lets workers call fn in turns, and none after its first error or the
-// end of ctx.
-func oneByOne(ctx context.Context, fn func(string, []rollup.Month) error) func(string, []rollup.Month) error {
+// takeTurns lets workers call fn and known one by one, and none after the first error of
+// fn or the end of ctx.
+func (f *folding) takeTurns(ctx context.Context) {
 	var turn sync.Mutex
 	var failed error
-	return func(instance string, months []rollup.Month) error {
+	next := func(call func() error) error {
 		turn.Lock()
 		defer turn.Unlock()
 		if failed == nil {
 			failed = ctx.Err()
 		}
 		if failed == nil {
-			failed = boltfile.Guard(func() error { return fn(instance, months) }) // a panic is its first error too
+			failed = boltfile.Guard(call) // a panic is its first error too
 		}
 		return failed
+	}
+	fn, known := f.fn, f.known
+	f.fn = func(instance string, digest uint64, months []rollup.Month) error {
+		return next(func() error { return fn(instance, digest, months) })
+	}
+	if known != nil {
+		f.known = func(instance string, digest uint64) (is bool) {
+			err := next(func() error {
+				is = known(instance, digest)
+				return nil
+			})
+			return is && err == nil // else fn tells of the error
+		}
 	}
 }

@@ -31,7 +31,7 @@ func some(ctx context.Context, view layout.Viewer, product string, month rollup.
 		if err != nil {
 			return err
 		}
-		return w.Run(ctx, record.Range{After: after}, func(instance string, months []rollup.Month) error {
+		return w.Run(ctx, record.Range{After: after}, func(instance string, _ uint64, months []rollup.Month) error {
 			chunk = append(chunk, rollup.InstanceMonth{Instance: instance, Month: rollup.Month{
 				Peaks:   slices.Clone(months[0].Peaks),
 				Metrics: slices.Clone(months[0].Metrics),

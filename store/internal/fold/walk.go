@@ -3,7 +3,9 @@ package fold
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
+	"hash/maphash"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -25,6 +27,17 @@ type Walk struct {
 	key []byte
 	// out are the keys of the instances that are left out.
 	out map[string]struct{}
+	// known tells of the instances that need not be read; nil: all are.
+	known func(instance string, digest uint64) bool
+	hash  maphash.Hash
+}
+
+// PassOver leaves out the instances of which known returns true, with a digest of all
+// their records in the window. Under one seed, while series have the same numbers, equal
+// digests of an instance stand for equal months.
+func (w *Walk) PassOver(seed maphash.Seed, known func(instance string, digest uint64) bool) {
+	w.known = known
+	w.hash.SetSeed(seed)
 }
 
 // monthInputs is what is open of a month. The index is nil if there is nothing.
@@ -111,8 +124,9 @@ func (m *monthInputs) open(parent *bolt.Bucket, product string, days rollup.DayS
 }
 
 // Run calls fn for each instance whose key lies in a range, in the order of the keys,
-// with its months. fn must not keep these. An error of fn ends the walk.
-func (w *Walk) Run(ctx context.Context, keys record.Range, fn func(string, []rollup.Month) error) error {
+// with its months, and with the digest that [Walk.PassOver] asks for, else 0. fn must not
+// keep the months. An error of fn ends the walk.
+func (w *Walk) Run(ctx context.Context, keys record.Range, fn func(string, uint64, []rollup.Month) error) error {
 	for _, m := range w.inputs {
 		for _, in := range m.records {
 			in.key, in.value = layout.SeekBehind(in.cursor, keys.After)
@@ -131,14 +145,21 @@ func (w *Walk) Run(ctx context.Context, keys record.Range, fn func(string, []rol
 			w.pass(key)
 			continue
 		}
+		instance, digest := record.Instance(key), uint64(0)
+		if w.known != nil {
+			if digest = w.sum64(key); w.known(instance, digest) {
+				w.pass(key)
+				continue
+			}
+		}
 		found, err := w.add(key)
 		if err != nil {
-			return fmt.Errorf("%s: %w", record.Instance(key), err)
+			return fmt.Errorf("%s: %w", instance, err)
 		}
 		if !found {
 			continue
 		}
-		if err := fn(record.Instance(key), w.months); err != nil {
+		if err := fn(instance, digest, w.months); err != nil {
 			return err
 		}
 	}
@@ -155,6 +176,24 @@ func (w *Walk) next() []byte {
 		}
 	}
 	return least
+}
+
+// sum64 returns a digest of an instance's records, and of which days they are.
+func (w *Walk) sum64(key []byte) uint64 {
+	w.hash.Reset()
+	for i, m := range w.inputs {
+		for _, in := range m.records {
+			if bytes.Equal(in.key, key) {
+				var head [16]byte
+				binary.LittleEndian.PutUint32(head[:], uint32(i))
+				binary.LittleEndian.PutUint32(head[4:], uint32(in.days))
+				binary.LittleEndian.PutUint64(head[8:], uint64(len(in.value)))
+				w.hash.Write(head[:])
+				w.hash.Write(in.value)
+			}
+		}
+	}
+	return w.hash.Sum64()
 }
 
 // pass moves on behind an instance, whose records are not read.

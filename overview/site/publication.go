@@ -123,7 +123,7 @@ func (p *Publication) History(ctx context.Context) (*History, error) {
 }
 
 // errNotCozystack is the error of what only Cozystack has.
-var errNotCozystack = &overview.BadQuestion{Status: http.StatusNotFound, Text: "only cozystack has a breakdown, adoption and retention; leave product away"}
+var errNotCozystack = &overview.BadQuestion{Status: http.StatusNotFound, Text: "only cozystack has this; leave product away"}
 
 // Breakdown returns what the clusters of the month are made of.
 func (p *Publication) Breakdown(ctx context.Context) (*published.Breakdown, error) {

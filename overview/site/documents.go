@@ -3,7 +3,6 @@ package site
 import (
 	"bytes"
 	"fmt"
-	"net/http"
 	"net/url"
 	"path"
 	"slices"
@@ -32,21 +31,22 @@ type DocumentsConfig struct {
 
 // Documents are the pages of prose. Their methods may be called concurrently.
 type Documents struct {
-	renderer *web.Renderer
-	cfg      DocumentsConfig
-	privacy  *httpanswer.Answer
+	web     *web.Renderer
+	cfg     DocumentsConfig
+	privacy *httpanswer.Answer
 
 	mu       sync.Mutex
 	notes    []byte // those that counting has
 	counting *httpanswer.Answer
 }
 
-// NewDocuments returns the documents. It fails only where a text can't be made a page.
-func NewDocuments(renderer *web.Renderer, cfg DocumentsConfig) (*Documents, error) {
+// Documents returns the documents, as pages like the others. It fails only where a text can't be
+// made a page.
+func (s *Site) Documents(cfg DocumentsConfig) (*Documents, error) {
 	if cfg.Notes == nil {
 		cfg.Notes = func() []byte { return nil }
 	}
-	d := &Documents{renderer: renderer, cfg: cfg}
+	d := &Documents{web: s.web, cfg: cfg}
 	var err error
 	if d.privacy, err = d.render("Privacy", cfg.Privacy, cfg.Facts); err != nil {
 		return nil, err
@@ -61,13 +61,11 @@ func (d *Documents) render(title string, text, below []byte) (*httpanswer.Answer
 	if err != nil {
 		return nil, err
 	}
-	page, err := d.renderer.RenderDocument(title, body)
+	page, err := d.web.RenderDocument(title, body)
 	if err != nil {
 		return nil, fmt.Errorf("site: %s: %w", title, err)
 	}
-	a := httpanswer.New(httpanswer.HTML, page, false)
-	a.Header = http.Header{"Content-Security-Policy": {Policy(nobody)}}
-	return a, nil
+	return httpanswer.New(httpanswer.HTML, page, false), nil
 }
 
 func (d *Documents) renderCounting(notes []byte) (*httpanswer.Answer, error) {
@@ -99,13 +97,17 @@ func leadsTo(target string) string {
 	if err != nil || to.IsAbs() || to.Host != "" || to.Path == "" || to.Path[0] == '/' {
 		return target
 	}
-	if name, shown := map[string]string{"privacy.md": "/privacy", "counting.md": "/counting"}[path.Clean(to.Path)]; shown {
-		to.Path = name
-		return to.String()
+	switch path.Clean(to.Path) {
+	case "privacy.md":
+		to.Path = "/privacy"
+	case "counting.md":
+		to.Path = "/counting"
+	default:
+		base, err := url.Parse(source)
+		if err != nil {
+			return "" // can't be
+		}
+		to = base.ResolveReference(to)
 	}
-	base, err := url.Parse(source)
-	if err != nil {
-		return "" // can't be
-	}
-	return base.ResolveReference(to).String()
+	return to.String()
 }

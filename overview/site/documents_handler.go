@@ -14,13 +14,13 @@ func (d *Documents) Register(e *echo.Echo) {
 		"/privacy":  func() (*httpanswer.Answer, error) { return d.privacy, nil },
 		"/counting": d.countingNow,
 	} {
-		httpanswer.Register(e, path, func(w http.ResponseWriter, r *http.Request) {
+		httpanswer.Register(e, path, framed(func(w http.ResponseWriter, r *http.Request) {
 			a, err := page()
 			if err != nil {
 				httpanswer.Refuse(w, http.StatusInternalServerError, http.StatusText(http.StatusInternalServerError))
 				return
 			}
 			a.Write(w, r)
-		})
+		}, nobody))
 	}
 }

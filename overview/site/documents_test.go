@@ -20,7 +20,7 @@ func documentsOf(t *testing.T, cfg DocumentsConfig) *echo.Echo {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := NewDocuments(renderer, cfg)
+	d, err := (&Site{web: renderer}).Documents(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func TestDocumentsLead(t *testing.T) {
 	pages := make(map[string]string)
 	for _, path := range []string{"/privacy", "/counting"} {
 		answer := ask(e, http.MethodGet, path)
-		if answer.Code != http.StatusOK || answer.Header().Get("Content-Type") != "text/html; charset=utf-8" || answer.Header().Get("Content-Security-Policy") != Policy(nil) {
+		if answer.Code != http.StatusOK || answer.Header().Get("Content-Type") != "text/html; charset=utf-8" || answer.Header().Get("Content-Security-Policy") != policy(nobody) {
 			t.Fatalf("%s: %d %v", path, answer.Code, answer.Header())
 		}
 		pages[path] = answer.Body.String()

@@ -6,3 +6,6 @@ func (s *Site) Kept() int {
 	defer s.mu.Unlock()
 	return s.kept.Len()
 }
+
+// Policy is that of pages that some may show in a frame.
+func Policy(framedBy []string) string { return policy(framedBy) }

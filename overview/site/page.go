@@ -178,7 +178,7 @@ func (s *Site) Refuse(w http.ResponseWriter, r *http.Request, status int, text s
 	case http.StatusServiceUnavailable:
 		title = "The server is busy"
 	}
-	w.Header().Set("Content-Security-Policy", Policy(nobody))
+	w.Header().Set("Content-Security-Policy", policy(nobody))
 	w.Header().Set("Vary", "Accept")
 	s.refuseWith(w, r, status, web.Message{Title: title, Text: sentence(text), Links: []web.MessageLink{{Text: "The newest figures", Href: "/"}}})
 }

@@ -14,11 +14,11 @@ import (
 // registerPages adds the routes of what people look at. That of the page leaves other methods
 // to those who take reports there.
 func (s *Site) registerPages(e *echo.Echo) {
-	page := echo.WrapHandler(s.pages(s.page("page", s.web.Render), nobody))
+	page := echo.WrapHandler(framed(s.page("page", s.web.Render), nobody))
 	e.GET("/", page)
 	e.HEAD("/", page)
 	for path, get := range map[string]http.HandlerFunc{
-		"/embed":             s.pages(s.page("embed", s.web.RenderEmbed), s.cfg.EmbedOrigins),
+		"/embed":             framed(s.page("embed", s.web.RenderEmbed), s.cfg.EmbedOrigins),
 		web.AssetsPath + "*": s.asset,
 	} {
 		httpanswer.Register(e, path, get)
@@ -28,19 +28,18 @@ func (s *Site) registerPages(e *echo.Echo) {
 // nobody may show a page in a frame.
 var nobody []string
 
-// pages lets what get answers be a page: with style, script and pictures of this server alone,
-// and in frames of the given origins alone.
-func (s *Site) pages(get http.HandlerFunc, framedBy []string) http.HandlerFunc {
-	policy := Policy(framedBy)
+// framed lets what get answers be a page, in frames of the given origins alone.
+func framed(get http.HandlerFunc, by []string) http.HandlerFunc {
+	policy := policy(by)
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set(echo.HeaderContentSecurityPolicy, policy)
 		get(w, r)
 	}
 }
 
-// Policy is what pages of this server may do, as browsers hold them to it. framedBy are the
-// origins that may show them in a frame.
-func Policy(framedBy []string) string {
+// policy is what pages of this server may do, as browsers hold them to it: have style, script
+// and pictures of this server alone. framedBy are the origins that may show them in a frame.
+func policy(framedBy []string) string {
 	ancestors := "'none'"
 	if len(framedBy) > 0 {
 		ancestors = strings.Join(framedBy, " ")

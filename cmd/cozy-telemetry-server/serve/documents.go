@@ -8,15 +8,10 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
 	"github.com/cozystack/cozystack-telemetry-server/docs"
 	"github.com/cozystack/cozystack-telemetry-server/overview/site"
-	"github.com/cozystack/cozystack-telemetry-server/overview/web"
 )
 
 // buildDocuments builds the pages of prose.
-func (s *server) buildDocuments(cli.Environment) error {
-	renderer, err := web.New()
-	if err != nil {
-		return err
-	}
+func (s *server) buildDocuments(cli.Environment) (err error) {
 	config := site.DocumentsConfig{Privacy: docs.Privacy, Counting: docs.Counting, Facts: []byte(s.cfg.privacyFacts())}
 	if s.cfg.notes != "" {
 		notes, err := openNotes(s.cfg.notes, s.log)
@@ -25,7 +20,7 @@ func (s *server) buildDocuments(cli.Environment) error {
 		}
 		config.Notes = notes.now
 	}
-	s.documents, err = site.NewDocuments(renderer, config)
+	s.documents, err = s.site.Documents(config)
 	return err
 }
 

@@ -103,7 +103,7 @@ var (
 	// code spans that look like a path: words with a slash between.
 	codePath = regexp.MustCompile("`((?:\\.{1,2}/|/)?[\\w.-]+(?:/[\\w.-]+)*/?)`")
 	// what a path that begins with a slash may be: of an URL, or of the image.
-	urlOrImage = regexp.MustCompile(`^/(data|healthz|readyz|metrics|backfill|backup|anomalies|debug/pprof|api/overview|api/preview|api/v1|privacy|counting|insert/0|select/0|prometheus|report-usage-stats/push|ce/usage-statistics|v1/report)(/|$)`)
+	urlOrImage = regexp.MustCompile(`^/(data|healthz|readyz|metrics|backfill|backup|anomalies|debug/pprof|api/adoption|api/overview|api/preview|api/retention|api/v1|privacy|counting|insert/0|select/0|prometheus|report-usage-stats/push|ce/usage-statistics|v1/report)(/|$)`)
 )
 
 // TestDocumentedPathsExist holds that paths stay in the repository and lead

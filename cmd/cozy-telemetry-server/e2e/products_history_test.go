@@ -39,7 +39,7 @@ func TestOtherProductsHistory(t *testing.T) {
 	dir, this, now := t.TempDir(), thisMonth(), time.Now()
 	made, err := load.DB(t.Context(), load.DBOptions{
 		Path: filepath.Join(dir, "telemetry.db"), From: this - 2, To: this, Every: 12 * time.Hour, Now: func() time.Time { return now },
-		Fleet: fleet.Config{Clusters: 20, UpgradeShare: 0.5}, Products: map[string]int{others.Synapse: 100, others.Coroot: 60, others.KubeAtlas: 40},
+		Fleet: fleet.Config{Clusters: 20, UpgradeShare: 0.5}, Products: map[string]int{others.Synapse: 100 / raceRepeats, others.Coroot: 60 / raceRepeats, others.KubeAtlas: 40 / raceRepeats},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -12,7 +12,7 @@ const (
 	legendRoom          = 18 // for each series
 	legendLeft          = 26 // of its text, beside its mark
 	plotSpace           = 18 // above the highest line of the grid, for its number
-	plotHeight          = 150
+	plotHeight          = 200
 	ticksRoom           = 34 // below zero: months, and years below them
 	markerSize          = 2.5
 	// maxMarked is of how many months each has a mark. Of more, only those that no line

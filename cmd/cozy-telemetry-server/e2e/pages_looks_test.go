@@ -60,9 +60,9 @@ var appearances = []struct {
 	features      []string
 	picture       float64 // how much of it a picture shows; 0: there is none
 }{
-	{"light", 1200, 900, "", []string{"prefers-color-scheme", "light"}, 2400},
-	{"dark", 1200, 900, "", []string{"prefers-color-scheme", "dark"}, 2400},
-	{"wide", 2000, 1100, "", nil, 2000},
+	{"light", 1200, 900, "", []string{"prefers-color-scheme", "light"}, 1500},
+	{"dark", 1200, 900, "", []string{"prefers-color-scheme", "dark"}, 1500},
+	{"wide", 2000, 1100, "", nil, 3000},
 	{"phone", 360, 740, "", nil, 2400},
 	{"dark phone", 360, 740, "", []string{"prefers-color-scheme", "dark"}, 0},
 	{"narrow", 320, 640, "", nil, 0},

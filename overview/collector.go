@@ -29,6 +29,7 @@ func (o *Overview) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-c.wake:
 		case <-time.After(c.wait()):
 		}
 	}

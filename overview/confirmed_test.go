@@ -390,6 +390,28 @@ func TestCollectorConfirmsFinalMonths(t *testing.T) {
 	})
 }
 
+// Who removes records takes the confirmed figures of their months away. They are counted
+// again at once, and not at the next round.
+func TestForgetWakesTheCollector(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var lines []line
+		for day := 1; day <= 8; day++ {
+			lines = append(lines, infoOn("a", "1998-11", day)...)
+		}
+		r := startCollector(t, nil, lines...)
+		month := monthID(t, "1998-11")
+		for _, l := range infoOn("a", "1998-11", 9) {
+			r.store.record(l.report(t)) // another count than before
+		}
+		r.store.put(t, month.String(), rollup.Snapshot{Clusters: 1, DaysWithData: 9, Source: rollup.SourceRollups})
+		r.Forget()
+		synctest.Wait()
+		if s, _, _ := r.store.Snapshot(month); s.Confirmed == nil || s.Confirmed.DaysWithData != 9 {
+			t.Errorf("%+v, %+v", s, s.Confirmed)
+		}
+	})
+}
+
 // verify holds confirmed figures against the rollups whatever the source of the others is,
 // but not those that were counted while the month was young.
 func TestCompareOfConfirmed(t *testing.T) {

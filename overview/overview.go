@@ -34,6 +34,8 @@ type Overview struct {
 	base  context.Context
 	stop  context.CancelFunc
 	tasks tasks.Group
+	// wake lets Run look at the months at once.
+	wake chan struct{}
 
 	breaker breaker
 
@@ -58,7 +60,7 @@ func New(store Store, apps Apps, cfg Config) (*Overview, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &Overview{cfg: cfg, store: store, apps: apps}
+	o := &Overview{cfg: cfg, store: store, apps: apps, wake: make(chan struct{}, 1)}
 	if cfg.VMSelectURL != "" {
 		if o.vm, err = newVMSelect(cfg); err != nil {
 			return nil, err
@@ -78,8 +80,14 @@ func (o *Overview) Close() {
 }
 
 // Forget drops all that was computed of records that are there no more. Call it after they
-// were removed from the store.
-func (o *Overview) Forget() { o.forget() }
+// were removed from the store. What the months lack since is collected at once.
+func (o *Overview) Forget() {
+	o.forget()
+	select {
+	case o.wake <- struct{}{}:
+	default: // it is awake already
+	}
+}
 
 // forget drops all that was computed from what was known before, and whatever is
 // being computed from it. Call it after what is stored of a month has changed.

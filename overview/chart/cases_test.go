@@ -112,7 +112,7 @@ func hostileBars() Bars {
 	for i, label := range hostile {
 		c.Rows = append(c.Rows, row(label, float64(100-i)))
 	}
-	c.ID, c.Title, c.Unit, c.Base, c.Note = `x" onload="y z`, hostile[0], hostile[1], hostile[6], hostile[3]
+	c.ID, c.Title, c.Unit, c.Base = `x" onload="y z`, hostile[0], hostile[1], hostile[6]
 	return c
 }
 
@@ -164,7 +164,7 @@ func young() Line {
 func hostileLine() Line {
 	c := seen()
 	c.Series[0].Name, c.Series[1].Name = hostile[0], hostile[6]
-	c.ID, c.Title, c.Unit, c.Base, c.Note = `x" onload="y z`, hostile[0], hostile[1], hostile[6], hostile[3]
+	c.ID, c.Title, c.Unit, c.Base = `x" onload="y z`, hostile[0], hostile[1], hostile[6]
 	return c
 }
 

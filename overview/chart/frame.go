@@ -8,8 +8,6 @@ type Frame struct {
 	ID string
 	// Title is the chart's name for those who do not see it. The page shows its own.
 	Title string
-	// Note stands before the words that the chart finds for itself; "" for none.
-	Note string
 	// Unit is what is counted, of many: "clusters".
 	Unit string
 	// Whole is the denominator, and Base what it is of: "that report a version". Unknown
@@ -42,7 +40,7 @@ const (
 
 // cleaned is the frame without anything hostile in its texts.
 func (f Frame) cleaned() Frame {
-	f.ID, f.Title, f.Note, f.Unit, f.Base = tokenOf(f.ID), clean(f.Title), clean(f.Note), clean(f.Unit), clean(f.Base)
+	f.ID, f.Title, f.Unit, f.Base = tokenOf(f.ID), clean(f.Title), clean(f.Unit), clean(f.Base)
 	return f
 }
 

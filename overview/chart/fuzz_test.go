@@ -17,7 +17,7 @@ func FuzzBars(f *testing.F) {
 	f.Add("more than all", "nodes", 756.0, 40.0, uint8(3), false)
 	f.Add("v1", "nodes", 5e-324, math.MaxFloat64, uint8(200), true)
 	f.Fuzz(func(t *testing.T, label, unit string, n, whole float64, rows uint8, flag bool) {
-		c := Bars{Frame: Frame{ID: label, Title: label, Note: unit, Unit: unit, Whole: Known(whole), Base: label, Unfinished: flag}}
+		c := Bars{Frame: Frame{ID: label, Title: label, Unit: unit, Whole: Known(whole), Base: label, Unfinished: flag}}
 		for i := range int(rows) {
 			c.Rows = append(c.Rows, Row{Label: label[i*len(label)/int(rows):], Value: Known(n / float64(1+i)), Other: flag && i%3 == 0})
 		}
@@ -34,7 +34,7 @@ func FuzzLine(f *testing.F) {
 	f.Add("seen", "", 1e-300, 1e300, uint16(24000), uint8(2), uint8(0), false)
 	f.Add("seen", "", math.NaN(), -1.0, uint16(0), uint8(0), uint8(0), true)
 	f.Fuzz(func(t *testing.T, name, unit string, a, b float64, from uint16, months, gap uint8, flag bool) {
-		c := Line{Frame: Frame{ID: name, Title: name, Note: unit, Unit: unit, Base: name, Unfinished: flag}, From: rollup.MonthID(from)}
+		c := Line{Frame: Frame{ID: name, Title: name, Unit: unit, Base: name, Unfinished: flag}, From: rollup.MonthID(from)}
 		for s := range int(gap)%4 + 1 {
 			series := Series{Name: strings.Repeat(name, s)}
 			for i := range int(months) / (s + 1) {

@@ -35,13 +35,12 @@ func (c Bars) words() string {
 	return join(said)
 }
 
-// opening is what both forms begin with: the note, and what is counted.
+// opening is what both forms begin with: what is counted.
 func (f Frame) opening() string {
-	counted := f.axis()
-	if counted != "" {
-		counted = "Counted: " + counted + "."
+	if counted := f.axis(); counted != "" {
+		return "Counted: " + counted + "."
 	}
-	return strings.TrimSpace(f.Note + " " + counted)
+	return ""
 }
 
 // sentence is all that is known of a row.

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -12,46 +13,6 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/operator"
 )
-
-// reading is a metric's value, by its labels.
-type reading struct {
-	labels map[string]string
-	value  float64
-}
-
-// readings returns the server's own metrics as they are now, by their names without the
-// namespace. Histograms are not among them.
-func (m *metrics) readings() (map[string][]reading, error) {
-	families, err := m.registry.Gather()
-	if err != nil {
-		return nil, err
-	}
-	all := make(map[string][]reading)
-	for _, f := range families {
-		name, own := strings.CutPrefix(f.GetName(), namespace+"_")
-		for _, metric := range f.GetMetric() {
-			if !own || metric.Histogram != nil {
-				continue
-			}
-			r := reading{make(map[string]string), metric.GetCounter().GetValue() + metric.GetGauge().GetValue()}
-			for _, l := range metric.GetLabel() {
-				r.labels[l.GetName()] = l.GetValue()
-			}
-			all[name] = append(all[name], r)
-		}
-	}
-	return all, nil
-}
-
-// total adds up readings that have a label; an empty name is that of all.
-func total(readings []reading, label, value string) (sum int64) {
-	for _, r := range readings {
-		if label == "" || r.labels[label] == value {
-			sum += int64(r.value)
-		}
-	}
-	return sum
-}
 
 func (s *server) serverRows(public string) operator.Section {
 	return operator.Section{Title: "Server", Rows: []operator.Row{
@@ -76,18 +37,15 @@ func (s *server) reportRows(read map[string][]reading) operator.Section {
 			}
 		}
 		all := total(read["reports_total"], "product", product)
-		text := "none"
-		for i, reason := range slices.Sorted(maps.Keys(refused)) {
+		var reasons []string
+		for _, reason := range slices.Sorted(maps.Keys(refused)) {
 			all -= refused[reason]
-			if text += ", "; i == 0 {
-				text = ""
-			}
-			text += fmt.Sprintf("%d %s", refused[reason], reason)
+			reasons = append(reasons, fmt.Sprintf("%d %s", refused[reason], reason))
 		}
 		section.Rows = append(section.Rows,
 			operator.Row{Name: product + ": last", Value: last},
 			operator.Row{Name: product + ": taken", Value: fmt.Sprint(all)},
-			operator.Row{Name: product + ": refused", Value: text, Bad: refused["store"] > 0},
+			operator.Row{Name: product + ": refused", Value: cmp.Or(strings.Join(reasons, ", "), "none"), Bad: refused["store"] > 0},
 		)
 	}
 	return section
@@ -148,33 +106,38 @@ func (s *server) forwardRows() operator.Section {
 
 // vmselectRows tells how vmselect answers, and whether it is asked at all.
 func (s *server) vmselectRows() operator.Section {
-	section := operator.Section{Title: "vmselect"}
+	address := operator.Row{Name: "Address", Value: "none: the rollups answer"}
 	if s.cfg.vmselectURL == "" {
-		section.Rows = []operator.Row{{Name: "Address", Value: "none: the rollups answer"}}
-		return section
+		return operator.Section{Title: "vmselect", Rows: []operator.Row{address}}
 	}
-	section.Rows = append([]operator.Row{{Name: "Address", Value: operator.HideAddress(s.cfg.vmselectURL)}}, s.pulseRows("", pulseOfAsks)...)
+	address.Value = operator.HideAddress(s.cfg.vmselectURL)
 	asked := operator.Row{Name: "Is asked", Value: "yes"}
 	if s.overview.Resting() != nil {
 		asked = operator.Row{Name: "Is asked", Value: "in the background alone, until it answers in time", Bad: true}
 	}
-	section.Rows = append(section.Rows, asked)
-	return section
+	rows := append([]operator.Row{address}, s.pulseRows("", pulseOfAsks)...)
+	return operator.Section{Title: "vmselect", Rows: append(rows, asked)}
 }
 
 // copyRows tells of the mirror and the backups.
 func (s *server) copyRows(read map[string][]reading) operator.Section {
-	section := operator.Section{Title: "Copies"}
+	return operator.Section{Title: "Copies", Rows: append(s.mirrorRows(read), s.backupRows()...)}
+}
+
+func (s *server) mirrorRows(read map[string][]reading) []operator.Row {
 	if s.cfg.snapshotDir == "" {
-		section.Rows = append(section.Rows, operator.Row{Name: "Mirror", Value: "none is written"})
-	} else {
-		left := total(read["mirror_left_out_days"], "", "")
-		section.Rows = append(section.Rows, operator.Row{Name: "Mirror", Value: s.cfg.snapshotDir},
-			operator.Row{Name: "Mirror: days without room", Value: fmt.Sprint(left), Bad: left > 0})
-		section.Rows = append(section.Rows, s.pulseRows("Mirror: ", pulseOfMirror)...)
+		return []operator.Row{{Name: "Mirror", Value: "none is written"}}
 	}
+	left := total(read["mirror_left_out_days"], "", "")
+	return append([]operator.Row{
+		{Name: "Mirror", Value: s.cfg.snapshotDir},
+		{Name: "Mirror: days without room", Value: fmt.Sprint(left), Bad: left > 0},
+	}, s.pulseRows("Mirror: ", pulseOfMirror)...)
+}
+
+func (s *server) backupRows() []operator.Row {
 	if s.cfg.backupDir == "" {
-		return operator.Section{Title: section.Title, Rows: append(section.Rows, operator.Row{Name: "Backups", Value: "none are written; those that are asked for are sent"})}
+		return []operator.Row{{Name: "Backups", Value: "none are written; those that are asked for are sent"}}
 	}
 	newest, next := "none yet", "soon"
 	if at, ok := s.backups.Newest(); ok {
@@ -183,10 +146,11 @@ func (s *server) copyRows(read map[string][]reading) operator.Section {
 			next = s.when(due)
 		}
 	}
-	section.Rows = append(section.Rows, operator.Row{Name: "Backups", Value: s.cfg.backupDir},
-		operator.Row{Name: "Backups: newest", Value: newest}, operator.Row{Name: "Backups: next", Value: next})
-	section.Rows = append(section.Rows, s.pulseRows("Backups: ", pulseOfBackups)...)
-	return section
+	return append([]operator.Row{
+		{Name: "Backups", Value: s.cfg.backupDir},
+		{Name: "Backups: newest", Value: newest},
+		{Name: "Backups: next", Value: next},
+	}, s.pulseRows("Backups: ", pulseOfBackups)...)
 }
 
 // volumeRows tells how much is free where the server writes.
@@ -199,7 +163,8 @@ func (s *server) volumeRows(read map[string][]reading) operator.Section {
 		}
 		section.Rows = append(section.Rows, row)
 	}
-	return operator.Section{Title: section.Title, Rows: append(section.Rows, operator.Row{Name: "Kept for reports", Value: cli.BytesText(s.cfg.minFreeBytes)})}
+	section.Rows = append(section.Rows, operator.Row{Name: "Kept for reports", Value: cli.BytesText(s.cfg.minFreeBytes)})
+	return section
 }
 
 // anomalyRows tells what the last look has found.

@@ -65,9 +65,7 @@ func (m *month) packageDimensions() []published.Dimension {
 		}
 		variants = append(variants, d)
 	}
-	slices.SortFunc(packages.Values, func(a, b published.Share) int {
-		return cmp.Or(cmp.Compare(b.Clusters, a.Clusters), strings.Compare(a.Value, b.Value))
-	})
+	slices.SortFunc(packages.Values, byClusters)
 	slices.SortFunc(variants, func(a, b published.Dimension) int { return strings.Compare(a.Package, b.Package) })
 	return append([]published.Dimension{packages}, variants...)
 }

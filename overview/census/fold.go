@@ -26,7 +26,7 @@ const maxShown = 100
 // hidden, those clusters are among the others.
 func fold(counts map[string]count, least int64, before *folding) *folding {
 	f := &folding{least, counts, make(map[string]bool)}
-	ranked := ranking(counts, byText)
+	ranked := ranking(counts, strings.Compare)
 	shown := 0
 	for _, value := range ranked {
 		if value == published.Other || counts[value].few(least) || value != missing && shown == maxShown {
@@ -121,11 +121,14 @@ func (f *folding) dimension(d published.Dimension) published.Dimension {
 			d.Values = append(d.Values, published.Share{Value: value, Clusters: c.seen})
 		}
 	}
-	slices.SortFunc(d.Values, func(a, b published.Share) int {
-		return cmp.Or(cmp.Compare(b.Clusters, a.Clusters), strings.Compare(a.Value, b.Value))
-	})
+	slices.SortFunc(d.Values, byClusters)
 	if others := f.others(); others.seen > 0 && !others.few(f.least) {
 		d.Values = append(d.Values, published.Share{Value: published.Other, Clusters: others.seen})
 	}
 	return d
+}
+
+// byClusters orders values as they are published: what most have first.
+func byClusters(a, b published.Share) int {
+	return cmp.Or(cmp.Compare(b.Clusters, a.Clusters), strings.Compare(a.Value, b.Value))
 }

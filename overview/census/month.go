@@ -78,10 +78,10 @@ func (h *months) read(ctx context.Context, store Store, cfg Config, id rollup.Mo
 	r := &reading{
 		month: &month{id: id, readAt: cfg.Now()}, held: h, cfg: cfg,
 		since: make(map[uint32]int), newest: make(map[string]newest), names: make(map[rollup.Series]variant),
-		packages: newTally(byText), variants: newTally(compareVariants), capacity: newTally(byText),
+		packages: newTally(strings.Compare), variants: newTally(compareVariants), capacity: newTally(strings.Compare),
 	}
 	for i := range r.singles {
-		r.singles[i] = newTally(byText)
+		r.singles[i] = newTally(strings.Compare)
 	}
 	known := 0
 	if before != nil {

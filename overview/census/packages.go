@@ -32,7 +32,7 @@ func (r *reading) completed(some, all count) count {
 
 // shownOf returns what enough clusters have, the most first.
 func (r *reading) shownOf(t *tally[string]) (values []string) {
-	for _, value := range ranking(t.counts, byText) {
+	for _, value := range ranking(t.counts, strings.Compare) {
 		if !t.counts[value].few(r.cfg.MinShare) && len(values) < maxShown {
 			values = append(values, value)
 		}
@@ -56,7 +56,7 @@ func (r *reading) showPackages(reporting count) (shown []pack) {
 		}
 	}
 	for _, p := range shown {
-		t := tally[string]{counts: p.variants, order: byText}
+		t := tally[string]{counts: p.variants, order: strings.Compare}
 		t.keep(maxKept)
 		among(&t, p.clusters)
 	}

@@ -3,7 +3,6 @@ package census
 import (
 	"cmp"
 	"slices"
-	"strings"
 
 	"github.com/cozystack/cozystack-telemetry-server/overview/published"
 )
@@ -108,5 +107,3 @@ func among(t *tally[string], all count) map[string]count {
 	}
 	return t.counts
 }
-
-func byText(a, b string) int { return strings.Compare(a, b) }

@@ -36,11 +36,11 @@ func File(format string, rows []Row) ([]byte, error) {
 	for i, r := range rows {
 		cells[i] = r.cells()
 	}
-	return Table(format, columns(), cells)
+	return tableFile(format, columns(), cells)
 }
 
-// Table returns the bytes of a table in a format.
-func Table(format string, columns []tabular.Column, rows [][]tabular.Cell) ([]byte, error) {
+// tableFile returns the bytes of a table in a format.
+func tableFile(format string, columns []tabular.Column, rows [][]tabular.Cell) ([]byte, error) {
 	var file bytes.Buffer
 	if format == tabular.CSV {
 		format = tabular.RFC4180
@@ -83,7 +83,7 @@ func HistoryCSV(h *published.History) ([]byte, error) {
 		row = append(row, tabular.OfCountOrNone(m.DaysWithData), text(m.Source), truth(m.Complete), text(m.Published))
 		rows = append(rows, row)
 	}
-	return Table(tabular.CSV, columns, rows)
+	return tableFile(tabular.CSV, columns, rows)
 }
 
 // confirmedCells are the confirmed figures of a month. How many clusters are confirmed may

@@ -32,5 +32,5 @@ func ProductHistoryCSV(h *published.ProductHistory) ([]byte, error) {
 		}
 		rows = append(rows, append(row, tabular.OfCountOrNone(m.DaysWithData), text(m.Source), truth(m.Complete)))
 	}
-	return Table(tabular.CSV, columns, rows)
+	return tableFile(tabular.CSV, columns, rows)
 }

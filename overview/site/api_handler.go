@@ -97,7 +97,7 @@ func historyJSON(ctx context.Context, p *Publication) (maker, error) {
 // parseMonth reads year and month, and the choices of an overview.
 func (s *Site) parseMonth(r *http.Request) (Key, error) {
 	q, err := s.overview.ParseQuestion(r.URL.Query())
-	return KeyOf(q), err
+	return keyOf(q), err
 }
 
 // parseBreakdown reads year and month.
@@ -106,13 +106,13 @@ func (s *Site) parseBreakdown(r *http.Request) (Key, error) {
 	if err == nil {
 		q, err = s.choices(r.URL.Query(), q.Month, "product")
 	}
-	return KeyOf(q), err
+	return keyOf(q), err
 }
 
 // parseNow is the month that is running.
 func (s *Site) parseNow(r *http.Request) (Key, error) {
 	q, err := s.choices(r.URL.Query(), s.now(), "product")
-	return KeyOf(q), err
+	return keyOf(q), err
 }
 
 // choices reads the choices of an overview. All must be right; of those whose names are not
@@ -147,7 +147,7 @@ func (s *Site) parseHistory(r *http.Request) (key Key, err error) {
 	if err != nil {
 		return key, err
 	}
-	key = KeyOf(q)
+	key = keyOf(q)
 	if text := params.Get("from"); text != "" {
 		key.From, err = parseEnd("from", text, s.now())
 	}

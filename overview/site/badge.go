@@ -74,7 +74,7 @@ func (s *Site) shown(r *http.Request) (p published.Period, settled bool, err err
 		if err != nil {
 			return p, false, err
 		}
-		a, err := s.Publication(KeyOf(q)).Overview(r.Context())
+		a, err := s.Publication(keyOf(q)).Overview(r.Context())
 		if err == nil {
 			return a.Overview.Periods.Month, a.Settled, nil
 		}

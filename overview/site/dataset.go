@@ -21,19 +21,18 @@ import (
 // reproduceHeader has the command that computes a file again from a copy of the database.
 const reproduceHeader = "X-Reproduce-With"
 
-// Dataset returns the file of the publication's month in a format. It is settled when the
-// month is final: then the same records make the same bytes at any time. Errors are those of
+// Dataset returns the file of the publication's month in a format. Errors are those of
 // Overview and Breakdown.
-func (p *Publication) Dataset(ctx context.Context, format string) (file []byte, settled bool, err error) {
-	rows, settled, err := p.datasetRows(ctx)
+func (p *Publication) Dataset(ctx context.Context, format string) ([]byte, error) {
+	rows, _, err := p.datasetRows(ctx)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	file, err = dataset.File(format, rows)
-	return file, settled, err
+	return dataset.File(format, rows)
 }
 
-// datasetRows are those of the file.
+// datasetRows are those of the file. They are settled when the month is final: then the same
+// records make the same ones at any time.
 func (p *Publication) datasetRows(ctx context.Context) (rows []dataset.Row, settled bool, err error) {
 	a, err := p.Overview(ctx)
 	if err != nil {
@@ -53,7 +52,7 @@ func (p *Publication) datasetRows(ctx context.Context) (rows []dataset.Row, sett
 // DatasetKey is the publication of which the file of a month is made, whatever the server
 // publishes otherwise: what was seen, with what is confirmed beside it.
 func DatasetKey(product string, month rollup.MonthID) Key {
-	return KeyOf(overview.Question{Product: product, Month: month, Aggregate: published.Average, Publish: published.Seen})
+	return keyOf(overview.Question{Product: product, Month: month, Aggregate: published.Average, Publish: published.Seen})
 }
 
 // file is what is sent of the file: as it is, so that its checksum is that of what arrives.

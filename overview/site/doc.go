@@ -13,6 +13,6 @@
 //
 // [Documents] are the pages of prose, on privacy and on how it is counted (documents.go).
 //
-// api_handler.go reads what is asked of the data and refuses what can't be, csv.go and badge.go
-// are the forms beside JSON. What can't be counted is an error of its part, never a zero.
+// api_handler.go reads what is asked of the data and refuses what can't be; csv.go, dataset.go
+// and badge.go are the forms beside JSON. Few forms are made at a time (desk.go). What can't be counted is an error of its part, never a zero.
 package site

@@ -50,7 +50,7 @@ func (s *Site) parsePage(r *http.Request) (ask pageAsk, err error) {
 		return ask, err
 	}
 	ask.usual = web.Choice{Product: s.cfg.Products[0], Month: s.now(), Span: web.Month, Publish: unasked.Publish}
-	ask.months = monthsKnown(r.Context(), s.Publication(KeyOf(ask.question)))
+	ask.months = monthsKnown(r.Context(), s.Publication(keyOf(ask.question)))
 	if err := r.Context().Err(); err != nil { // others get the page that is made for this one
 		return ask, err
 	}
@@ -99,7 +99,7 @@ func monthsKnown(ctx context.Context, p *Publication) (months []rollup.MonthID) 
 
 // gatherPage waits for all parts of a publication, of which render makes a page.
 func (s *Site) gatherPage(ctx context.Context, p *Publication, ask pageAsk, render func(web.Page) ([]byte, error)) (maker, error) {
-	parts, err := p.Parts(ctx)
+	parts, err := p.parts(ctx)
 	if err = errors.Join(err, parts.OverviewErr); err != nil {
 		return nil, err
 	}

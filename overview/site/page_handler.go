@@ -54,7 +54,7 @@ func (s *Site) page(form string, render func(web.Page) ([]byte, error)) http.Han
 		ask, err := s.parsePage(r)
 		var a *httpanswer.Answer
 		if err == nil {
-			a, err = s.Publication(KeyOf(ask.question)).form(r.Context(), form+" "+string(ask.span), func(ctx context.Context, p *Publication) (maker, error) {
+			a, err = s.Publication(keyOf(ask.question)).form(r.Context(), form+" "+string(ask.span), func(ctx context.Context, p *Publication) (maker, error) {
 				return s.gatherPage(ctx, p, ask, render)
 			})
 		}

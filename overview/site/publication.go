@@ -25,8 +25,8 @@ type Key struct {
 // historyMonths are those of a history that is not asked for otherwise.
 const historyMonths = 24
 
-// KeyOf is the key of a question, with a history of two years.
-func KeyOf(q overview.Question) Key {
+// keyOf is the key of a question, with a history of two years.
+func keyOf(q overview.Question) Key {
 	return Key{q, max(q.Month-historyMonths+1, firstMonth())}
 }
 
@@ -66,8 +66,8 @@ type History struct {
 	Settled bool
 }
 
-// Parts are all parts of a publication. One that could not be counted is nil.
-type Parts struct {
+// parts are all parts of a publication. One that could not be counted is nil.
+type parts struct {
 	// Overview is set for Cozystack, Product for another product.
 	Overview *published.Overview
 	Product  *published.ProductOverview
@@ -84,9 +84,9 @@ type Parts struct {
 // patience is how long a page waits for what the census counts: it has much else to show.
 const patience = time.Second
 
-// Parts counts all parts at once, and waits for them no longer than ctx; for those of the
+// parts counts all parts at once, and waits for them no longer than ctx; for those of the
 // census no longer than is good for a page.
-func (p *Publication) Parts(ctx context.Context) (all Parts, err error) {
+func (p *Publication) parts(ctx context.Context) (all parts, err error) {
 	soon, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	var late [3]error

@@ -115,6 +115,5 @@ func (o *datasetFlags) file(ctx context.Context, env cli.Environment, s *store.S
 		return nil, err
 	}
 	defer all.Close()
-	file, _, err := all.Publication(site.DatasetKey(o.product, month)).Dataset(ctx, o.format)
-	return file, err
+	return all.Publication(site.DatasetKey(o.product, month)).Dataset(ctx, o.format)
 }

@@ -19,9 +19,9 @@ type Bars struct {
 	Rows []Row
 }
 
-// MaxRows is how many rows are drawn. A line below them says how many more there are, and
+// maxRows is how many rows are drawn. A line below them says how many more there are, and
 // rows that are Other are always drawn.
-const MaxRows = 20
+const maxRows = 20
 
 // Heights of a chart of bars, in pixels.
 const (
@@ -80,9 +80,9 @@ func (c Bars) shown() (rows []Row, more int) {
 	var others []Row
 	for _, r := range c.Rows {
 		switch r.Label = clean(r.Label); {
-		case r.Other && len(others) < MaxRows:
+		case r.Other && len(others) < maxRows:
 			others = append(others, r)
-		case !r.Other && len(rows) < MaxRows:
+		case !r.Other && len(rows) < maxRows:
 			rows = append(rows, r)
 		default:
 			more++
@@ -137,7 +137,7 @@ func (c Bars) texts(d *drawing, r Row, y float64) {
 	if c.Whole.known {
 		figures = shareRoom
 	}
-	room := (Narrowest-figures)/textSize - widthOf(figure) - 1
+	room := (narrowest-figures)/textSize - widthOf(figure) - 1
 	d.text("text", apart(fit(r.Label, room)), class("chart-label"), px("y", y))
 	d.text("text", figure, class("chart-value"), percent("x", 100), px("dx", -figures), px("y", y), at("text-anchor", "end"))
 	if share != "" {

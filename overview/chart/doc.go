@@ -9,7 +9,7 @@
 // # Width
 //
 // A chart is as wide as its place. Across, all is in percent, and down, in pixels: a text has
-// the size that the stylesheet gives it at any width, and is laid out for Narrowest pixels.
+// the size that the stylesheet gives it at any width, and is laid out for narrowest pixels.
 // So there is one drawing for phones, wide screens and paper.
 //
 // # Colours

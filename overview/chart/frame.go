@@ -62,7 +62,7 @@ func (f Frame) begin(d *drawing, form string, height float64, words string) {
 
 // axisLines are what is counted, as it stands above the chart.
 func (f Frame) axisLines() []string {
-	return wrap(f.axis(), float64(Narrowest)/axisSize, maxAxisLines)
+	return wrap(f.axis(), float64(narrowest)/axisSize, maxAxisLines)
 }
 
 // axisRoom is what they take, in pixels.

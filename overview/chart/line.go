@@ -24,16 +24,16 @@ type Series struct {
 }
 
 const (
-	// MaxSeries is how many lines there are: more can't be told apart without colours.
-	MaxSeries = 2
-	// MaxMonths is how many months are drawn, the newest ones. The chart says so where there
+	// maxSeries is how many lines there are: more can't be told apart without colours.
+	maxSeries = 2
+	// maxMonths is how many months are drawn, the newest ones. The chart says so where there
 	// are more.
-	MaxMonths = 120
+	maxMonths = 120
 	// maxName is the room for the name of a series, in ems.
 	maxName = 10
 )
 
-// SVG draws the months. It is safe for any name and any value. Of more than MaxSeries it
+// SVG draws the months. It is safe for any name and any value. Of more than maxSeries it
 // draws the first ones.
 func (c Line) SVG() template.HTML {
 	c.Frame = c.cleaned()
@@ -68,7 +68,7 @@ type plot struct {
 }
 
 func (c Line) plot() plot {
-	given := c.Series[:min(MaxSeries, len(c.Series))]
+	given := c.Series[:min(maxSeries, len(c.Series))]
 	end, first := 0, -1
 	for _, s := range given {
 		end = max(end, len(s.Values))
@@ -79,7 +79,7 @@ func (c Line) plot() plot {
 	// A chart begins with the first month of which anything is known: what a young server
 	// did not see is no gap.
 	first = max(0, first)
-	p := plot{Line: c, months: min(end-first, MaxMonths)}
+	p := plot{Line: c, months: min(end-first, maxMonths)}
 	p.older = end - first - p.months
 	start := end - p.months
 	p.From += rollup.MonthID(start)

@@ -58,7 +58,7 @@ func (p plot) newest(series Series) string {
 		return words
 	}
 	words = ": " + words
-	return apart(fit(series.Name, (Narrowest-legendLeft)/float64(axisSize)-widthOf(words))) + words
+	return apart(fit(series.Name, (narrowest-legendLeft)/float64(axisSize)-widthOf(words))) + words
 }
 
 func (p plot) newestNumber(series Series) string {
@@ -97,7 +97,7 @@ func (p plot) gaps(d *drawing) {
 		d.empty("rect", class("chart-gap"), percent("x", left), percent("width", width), px("y", p.top), px("height", plotHeight),
 			at("fill-opacity", gapOpacity))
 		for _, word := range []string{"no data", "?"} {
-			if widthOf(word)*tickSize < width*Narrowest/100 {
+			if widthOf(word)*tickSize < width*narrowest/100 {
 				d.text("text", word, class("chart-note"), percent("x", left+width/2), px("y", p.bottom-6), at("text-anchor", "middle"), px("font-size", tickSize))
 				break
 			}
@@ -122,7 +122,7 @@ func (p plot) monthTicks(d *drawing) {
 
 // tickStep is how many months lie between two ticks, so that no two touch.
 func (p plot) tickStep() int {
-	room := p.spacing() * Narrowest / 100
+	room := p.spacing() * narrowest / 100
 	for _, step := range []int{1, 2, 3, 6, 12, 24} {
 		if float64(step)*room > widthOf("2006")*tickSize+1 {
 			return step

@@ -12,7 +12,7 @@ import (
 )
 
 // widths are those that a chart is looked at: the narrowest, a column, and a wide screen.
-var widths = []float64{Narrowest, 520, 1200}
+var widths = []float64{narrowest, 520, 1200}
 
 // known elements and attributes: nothing else may be in an SVG, so no style, no script, no
 // handler and no address.

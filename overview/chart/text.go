@@ -7,9 +7,9 @@ import (
 )
 
 const (
-	// Narrowest is for how many pixels texts are laid out: a screen of 320, as a page of
+	// narrowest is for how many pixels texts are laid out: a screen of 320, as a page of
 	// 1280 is when made four times as large, less the margins of the page.
-	Narrowest = 280
+	narrowest = 280
 	// maxText is how many runes of a text are kept at all.
 	maxText = 256
 

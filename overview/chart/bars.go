@@ -131,7 +131,7 @@ func (c Bars) row(d *drawing, r Row, axis scale, top float64) {
 func (c Bars) texts(d *drawing, r Row, y float64) {
 	figure, share := "unknown", ""
 	if r.Value.known {
-		figure, share = brief(r.Value.n), shareOf(r.Value, c.Whole)
+		figure, share = brief(r.Value.n), Share(r.Value, c.Whole)
 	}
 	figures := float64(0) // where they end, in pixels from the right
 	if c.Whole.known {

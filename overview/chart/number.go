@@ -136,9 +136,9 @@ func Plural[N int | int64](n N, one, many string) string {
 	return Grouped(n) + " " + many
 }
 
-// shareOf writes how much of the whole a number is; nothing where the whole is not known, or
+// Share writes how much of the whole a number is; nothing where the whole is not known, or
 // where the number is no part of it.
-func shareOf(v, whole Value) string {
+func Share(v, whole Value) string {
 	if !whole.known || whole.n == 0 || v.n > whole.n {
 		return ""
 	}

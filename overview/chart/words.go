@@ -54,7 +54,7 @@ func (f Frame) amount(v Value) string {
 		return "unknown"
 	}
 	words := strings.TrimSpace(full(v.n) + " " + f.unit(v.n))
-	if share := shareOf(v, f.Whole); share != "" {
+	if share := Share(v, f.Whole); share != "" {
 		words += " (" + share + ")"
 	}
 	return words

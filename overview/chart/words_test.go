@@ -72,7 +72,7 @@ func TestShares(t *testing.T) {
 		{Known(0), Known(0), ""},
 		{Known(4), Known(3), ""},
 	} {
-		if got := shareOf(c.n, c.whole); got != c.want {
+		if got := Share(c.n, c.whole); got != c.want {
 			t.Errorf("%v of %v is %q, want %q", c.n, c.whole, got, c.want)
 		}
 	}

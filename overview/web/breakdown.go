@@ -105,10 +105,7 @@ func valueText(d published.Dimension, value string) string {
 }
 
 func shareCell(n, all int64) cell {
-	if all <= 0 {
-		return cell{}
-	}
-	return cell{Text: percent(n, all)}
+	return cell{Text: chart.Share(chart.Known(n), chart.Known(all))}
 }
 
 // capacity is what all clusters have together.

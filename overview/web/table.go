@@ -107,11 +107,6 @@ func (p *Page) monthLead(m rollup.MonthID, known bool) head {
 	return h
 }
 
-// percent is how much n is of all, which is not 0, as charts write it.
-func percent(n, all int64) string {
-	return fmt.Sprintf("%.1f\u00a0%%", 100*float64(n)/float64(all))
-}
-
 // decimal writes a number with at most one decimal, grouped.
 func decimal(v float64) string {
 	if v >= 1e15 || v <= -1e15 {

@@ -19,7 +19,6 @@ type witness struct {
 
 	mu       sync.Mutex // held for the rest
 	seen     []string
-	requests []string
 	expected map[string]int64 // by address, the status that is no error
 }
 
@@ -34,15 +33,6 @@ func (w *witness) complaints() []string {
 	seen := w.seen
 	w.seen = nil
 	return seen
-}
-
-// requested returns the addresses that the page has asked for since this was last called.
-func (w *witness) requested() []string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	requests := w.requests
-	w.requests = nil
-	return requests
 }
 
 // expect says what an address is answered with, so that an error is not complained of.
@@ -75,7 +65,6 @@ func (w *witness) complain(what, format string, args ...any) {
 }
 
 func (w *witness) request(url string) {
-	w.requests = append(w.requests, url)
 	for _, origin := range w.origins {
 		if url == origin || strings.HasPrefix(url, origin+"/") {
 			return

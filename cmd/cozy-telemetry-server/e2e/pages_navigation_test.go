@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -42,7 +41,7 @@ func testLinks(t *testing.T, b *browser, server *process) {
 		}
 		equal(t, address+", opened anew", page.read(address), s)
 	}
-	table := fmt.Sprintf(`#history-clusters tbody tr:nth-child(3) a`)
+	table := `#history-clusters tbody tr:nth-child(3) a`
 	eval[any](page, `document.querySelector("#history-clusters details").open = true`)
 	page.click(table)
 	if s := page.sight(); s.Heading != "Cozystack in "+(thisMonth()-2).Start().Format("January 2006") {

@@ -412,6 +412,20 @@ func TestForgetWakesTheCollector(t *testing.T) {
 	})
 }
 
+// What was removed is not shown any more, and so not stored either, also where the running
+// month was read a moment before.
+func TestForgottenIsNotCounted(t *testing.T) {
+	r := newRig(t, "2026-03-02T00:00:00Z", Config{}, append(infoOn("a", "2026-03", 1), infoOn("b", "2026-03", 1)...)...)
+	if got := r.ask(t, "2026-03", Average).Periods.Month.Clusters; got != 2 {
+		t.Errorf("before, %d clusters", got)
+	}
+	r.store.remove("b", monthID(t, "2026-03"))
+	r.Forget()
+	if got := r.ask(t, "2026-03", Average).Periods.Month.Clusters; got != 1 {
+		t.Errorf("%d clusters", got)
+	}
+}
+
 // verify holds confirmed figures against the rollups whatever the source of the others is,
 // but not those that were counted while the month was young.
 func TestCompareOfConfirmed(t *testing.T) {

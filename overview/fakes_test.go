@@ -152,6 +152,14 @@ func (s *fakeStore) FoldAll(_ context.Context, product string, from, to rollup.M
 	return nil
 }
 
+// remove removes what a cluster has reported in a month.
+func (s *fakeStore) remove(cluster string, month rollup.MonthID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.months[cluster], month)
+	s.changes[month]++
+}
+
 // exclude leaves out these clusters, and no others, and makes stale what any month has.
 func (s *fakeStore) exclude(clusters ...string) {
 	s.mu.Lock()

@@ -58,6 +58,13 @@ func (o *Overview) fold(w window) (figures, error) {
 	return f, err
 }
 
+// unshare ends the sharing of the running month as it was read: the next window reads it anew.
+func (k *keeper) unshare() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.readAt = time.Time{}
+}
+
 // changes returns what the store says of each month of a window.
 func (o *Overview) changes(product string, w window) []uint64 {
 	changes := make([]uint64, w.months())

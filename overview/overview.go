@@ -82,6 +82,7 @@ func (o *Overview) Close() {
 // Forget drops all that was computed of records that are there no more. Call it after they
 // were removed from the store. What the months lack since is collected at once.
 func (o *Overview) Forget() {
+	o.running.unshare()
 	o.forget()
 	select {
 	case o.wake <- struct{}{}:

@@ -223,8 +223,11 @@ func TestOverviewAndVerifyOfProducts(t *testing.T) {
 		served[p.Name] = get(t, server.Public+month.Start().Format("/api/overview?year=2006&month=01&product=")+p.Name)
 	}
 	server.stop(t, syscall.SIGTERM)
+	// But for the moment at which it was generated: the server may have collected the month
+	// after it was asked.
+	figures := func(answer string) string { return answer[strings.Index(answer, `"product":`):] }
 	for name, want := range served {
-		if got := succeed(t, "overview", "--db", db, "--product", name, "--month", month.String()); got != want || !strings.Contains(got, name) {
+		if got := succeed(t, "overview", "--db", db, "--product", name, "--month", month.String()); figures(got) != figures(want) || !strings.Contains(got, name) {
 			t.Errorf("%s:\n%swas served as\n%s", name, got, want)
 		}
 	}

@@ -3,6 +3,7 @@ package site
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,7 +17,7 @@ import (
 // a time.
 type busyCensus struct {
 	gate                          chan struct{}
-	adoptions, retentions, forgot int
+	adoptions, retentions, forgot atomic.Int64
 }
 
 func (c *busyCensus) Breakdown(context.Context, rollup.MonthID) (*published.Breakdown, error) {
@@ -24,7 +25,7 @@ func (c *busyCensus) Breakdown(context.Context, rollup.MonthID) (*published.Brea
 }
 
 func (c *busyCensus) Adoption(ctx context.Context) (*published.Adoption, error) {
-	c.adoptions++
+	c.adoptions.Add(1)
 	select {
 	case <-c.gate:
 		return &published.Adoption{}, nil
@@ -34,11 +35,11 @@ func (c *busyCensus) Adoption(ctx context.Context) (*published.Adoption, error) 
 }
 
 func (c *busyCensus) Retention(context.Context) (*published.Retention, error) {
-	c.retentions++
+	c.retentions.Add(1)
 	return &published.Retention{}, nil
 }
 
-func (c *busyCensus) Forget() { c.forgot++ }
+func (c *busyCensus) Forget() { c.forgot.Add(1) }
 
 // The census is read at the start and looked after from then on, one read at a time, also of
 // what was removed. It ends with the server.
@@ -58,16 +59,16 @@ func TestCensusIsReadAhead(t *testing.T) {
 		}()
 		time.Sleep(10 * aheadEvery)
 		synctest.Wait()
-		if c.adoptions != 1 || c.retentions != 0 {
-			t.Errorf("while it reads, it was asked %d times", c.adoptions)
+		if c.adoptions.Load() != 1 || c.retentions.Load() != 0 {
+			t.Errorf("while it reads, it was asked %d times", c.adoptions.Load())
 		}
 		c.gate <- struct{}{}
 		synctest.Wait()
 		o.Forget()
 		c.gate <- struct{}{}
 		synctest.Wait()
-		if c.adoptions != 2 || c.retentions != 2 || c.forgot != 1 {
-			t.Errorf("%+v", c)
+		if c.adoptions.Load() != 2 || c.retentions.Load() != 2 || c.forgot.Load() != 1 {
+			t.Errorf("%d, %d, %d", c.adoptions.Load(), c.retentions.Load(), c.forgot.Load())
 		}
 		time.Sleep(aheadEvery)
 		stop()

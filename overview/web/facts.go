@@ -44,7 +44,8 @@ func instant(term, at string) fact {
 	if err != nil {
 		return fact{Term: term, Text: at}
 	}
-	return fact{Term: term, Text: t.UTC().Format("2 January 2006, 15:04 UTC"), Time: t.UTC().Format(time.RFC3339)}
+	t = t.UTC().Truncate(time.Minute) // a page in which nothing else has changed is the same
+	return fact{Term: term, Text: t.Format("2 January 2006, 15:04 UTC"), Time: t.Format(time.RFC3339)}
 }
 
 func (p *Page) spanText(s shown) string {

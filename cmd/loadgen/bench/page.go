@@ -58,7 +58,7 @@ func (l *lab) measurePage(ctx context.Context) (p pageFigures, err error) {
 	if err != nil {
 		return p, err
 	}
-	again, took, err := l.browse(ctx, s.URL+"/")
+	_, took, err := l.browse(ctx, s.URL+"/")
 	if err != nil {
 		return p, err
 	}
@@ -66,12 +66,12 @@ func (l *lab) measurePage(ctx context.Context) (p pageFigures, err error) {
 	if p.bytes, err = l.weigh(ctx, s.URL, page); err != nil {
 		return p, err
 	}
-	err = l.pageLoad(ctx, s, again.etag, &p)
+	err = l.pageLoad(ctx, s, &p)
 	return p, err
 }
 
 // pageLoad asks for the page many times, alone and beside reports.
-func (l *lab) pageLoad(ctx context.Context, s *server, etag string, p *pageFigures) (err error) {
+func (l *lab) pageLoad(ctx context.Context, s *server, p *pageFigures) (err error) {
 	url, zipped := s.URL+"/", http.Header{"Accept-Encoding": {"gzip"}}
 	before, err := child.CPUTime(s.PID)
 	if err != nil {
@@ -85,8 +85,12 @@ func (l *lab) pageLoad(ctx context.Context, s *server, etag string, p *pageFigur
 		return err
 	}
 	p.cpu = (after - before) / time.Duration(p.cached.Requests)
+	newest, _, err := l.browse(ctx, url)
+	if err != nil {
+		return err
+	}
 	p.unchanged, err = load.Get(ctx, load.GetOptions{
-		URL: url, Conns: conns, Count: l.Size.Cached, Header: http.Header{"If-None-Match": {etag}}, Now: l.Now,
+		URL: url, Conns: conns, Count: l.Size.Cached, Header: http.Header{"If-None-Match": {newest.etag}}, Now: l.Now,
 	})
 	if err != nil || p.unchanged.Codes[http.StatusNotModified] == 0 {
 		return errors.Join(err, fmt.Errorf("bench: with the page's ETag, answers were %v", p.unchanged.Codes))

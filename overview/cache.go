@@ -62,14 +62,14 @@ func (c *cache[K, V]) put(key K, l leased[V], since era) {
 
 // recall returns what is kept under a key, else what fn computes, once for all who ask
 // meanwhile; cached tells which.
-func recall[K comparable, V any](ctx context.Context, c *cache[K, V], f *flights[K, leased[V]], tasks *tasks.Group, key K, now time.Time,
+func recall[K comparable, V any](ctx context.Context, c *cache[K, V], f *flights[K, leased[V]], group *tasks.Group, key K, now time.Time,
 	fn func() (leased[V], error),
 ) (l leased[V], cached bool, err error) {
 	l, since, ok := c.get(key, now)
 	if ok {
 		return l, true, nil
 	}
-	l, err = f.do(ctx, tasks, key, since, func() (leased[V], error) {
+	l, err = f.do(ctx, group, key, since, func() (leased[V], error) {
 		l, err := fn()
 		if err == nil {
 			c.put(key, l, since)
@@ -86,12 +86,10 @@ func (c *cache[K, V]) clear() {
 	clear(c.values)
 }
 
-// flights runs one computation per key at a time for all who ask meanwhile. A
-// computation outlives the caller that started it: one client that goes away
-// must not fail the others. A caller that waits has no goroutine of its own.
+// flights runs one computation per key at a time for all who ask meanwhile.
 type flights[K comparable, V any] struct {
 	mu      sync.Mutex
-	flights map[flightKey[K]]*flight[V]
+	flights map[flightKey[K]]*tasks.Flight[V]
 }
 
 // flightKey has an era too: who asks after a cache was cleared does not wait for
@@ -101,48 +99,36 @@ type flightKey[K comparable] struct {
 	since era
 }
 
-// flight is one computation. Its result is there once landed is closed.
-type flight[V any] struct {
-	landed chan struct{}
-	value  V
-	err    error
-}
-
 // do returns what fn returns, or the error of ctx if that ends first, or
 // [tasks.ErrClosed] once no task may start any more.
-func (f *flights[K, V]) do(ctx context.Context, tasks *tasks.Group, key K, since era, fn func() (V, error)) (none V, err error) {
-	fl, err := f.join(tasks, flightKey[K]{key, since}, fn)
+func (f *flights[K, V]) do(ctx context.Context, group *tasks.Group, key K, since era, fn func() (V, error)) (none V, err error) {
+	fl, err := f.join(group, flightKey[K]{key, since}, fn)
 	if err != nil {
 		return none, err
 	}
-	select {
-	case <-fl.landed:
-		return fl.value, fl.err
-	case <-ctx.Done():
-		return none, ctx.Err()
-	}
+	return fl.Wait(ctx)
 }
 
 // join returns the flight under way, or starts it.
-func (f *flights[K, V]) join(tasks *tasks.Group, key flightKey[K], fn func() (V, error)) (*flight[V], error) {
+func (f *flights[K, V]) join(group *tasks.Group, key flightKey[K], fn func() (V, error)) (*tasks.Flight[V], error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if fl, ok := f.flights[key]; ok {
 		return fl, nil
 	}
-	fl := &flight[V]{landed: make(chan struct{})}
-	err := tasks.Start(func() {
-		fl.value, fl.err = fn()
-		f.mu.Lock()
-		delete(f.flights, key)
-		f.mu.Unlock()
-		close(fl.landed)
+	fl, err := tasks.Begin(group, func() (V, error) {
+		defer func() {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			delete(f.flights, key)
+		}()
+		return fn()
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	if f.flights == nil {
-		f.flights = map[flightKey[K]]*flight[V]{}
+		f.flights = map[flightKey[K]]*tasks.Flight[V]{}
 	}
 	f.flights[key] = fl
 	return fl, nil

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cozystack/cozystack-telemetry-server/overview/tasks"
 	"github.com/cozystack/cozystack-telemetry-server/product"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -28,10 +29,6 @@ type keptTally struct {
 	changes []uint64 // of each month
 }
 
-// restShare is the part of the time that may be spent on counting what changes all the
-// time: figures that took long to count are used for so many times as long.
-const restShare = 10
-
 // tally counts a window of a product from the rollups. What it returns is used for as long
 // as until says, and must not be changed.
 func (o *Overview) tally(p product.Product, w window) (f product.Figures, until time.Time, err error) {
@@ -50,7 +47,7 @@ func (o *Overview) tally(p product.Product, w window) (f product.Figures, until 
 		return f, began.Add(rollupsTTL), err
 	}
 	now := o.cfg.Now()
-	until = now.Add(max(rollupsTTL, restShare*now.Sub(began)))
+	until = now.Add(max(rollupsTTL, tasks.Rest(now.Sub(began))))
 	if t.kept == nil {
 		t.kept = make(map[productWindow]keptTally)
 	}

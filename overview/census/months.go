@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cozystack/cozystack-telemetry-server/overview/published"
+	"github.com/cozystack/cozystack-telemetry-server/overview/tasks"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -13,10 +14,9 @@ const (
 	// maxMonths is how many months are held, the running one included.
 	maxMonths = 36
 	// A running month that has changed is read again after an hour, so that nobody sees what
-	// a single report changes; an open one after a second. In any case not before so many
-	// times as long has passed as reading it took.
+	// a single report changes; an open one after a second. In any case not before a rest from
+	// reading it.
 	minAge, minOpenAge = time.Hour, time.Second
-	restShare          = 10
 )
 
 // months are those that were read.
@@ -101,7 +101,7 @@ func (m *month) due(says stamp, now time.Time) bool {
 		least = minOpenAge
 	}
 	age := now.Sub(m.readAt)
-	return m.stamp != says && (age < 0 || age >= max(least, restShare*m.took))
+	return m.stamp != says && (age < 0 || age >= max(least, tasks.Rest(m.took)))
 }
 
 // folded is what is shown of a month's dimensions, and of the variants of the packages. It

@@ -12,6 +12,7 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/overview/census"
 	"github.com/cozystack/cozystack-telemetry-server/overview/httpanswer"
 	"github.com/cozystack/cozystack-telemetry-server/overview/published"
+	"github.com/cozystack/cozystack-telemetry-server/overview/tasks"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -218,18 +219,13 @@ func counted[T any](ctx context.Context, p *Publication, of *part[T], count func
 	return of.get(ctx, &p.site.tasks, func() (value T, err error) {
 		begun := p.begin()
 		defer func() { p.end(begun, err) }()
-		value, err = caught(func() (T, error) { return count(p.site.base) })
+		value, err = tasks.Caught(func() (T, error) { return count(p.site.base) })
 		return value, err
 	})
 }
 
-const (
-	// shortestLife is how old figures of the rollups may be, longestLife how old anything.
-	shortestLife, longestLife = time.Second, time.Minute
-	// restShare is how many times as long as it took a publication lives, so that what is
-	// counted anew leaves most of the machine to others.
-	restShare = 10
-)
+// shortestLife is how old figures of the rollups may be, longestLife how old anything.
+const shortestLife, longestLife = time.Second, time.Minute
 
 func (p *Publication) begin() time.Time {
 	p.mu.Lock()
@@ -253,7 +249,7 @@ func (p *Publication) end(begun time.Time, err error) {
 		p.until = now.Add(shortestLife)
 		return
 	}
-	life := min(restShare*now.Sub(begun), longestLife)
+	life := min(tasks.Rest(now.Sub(begun)), longestLife)
 	if until := p.begun.Add(life); until.After(p.until) {
 		p.until = until
 	}

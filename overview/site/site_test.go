@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/cozystack/cozystack-telemetry-server/overview/tasks"
 )
 
 // What is counted once serves all who ask meanwhile, also when the first of them goes away.
@@ -49,7 +51,7 @@ func TestPartSurvivesPanic(t *testing.T) {
 	s := &Site{}
 	defer s.tasks.Close()
 	var p part[int]
-	if _, err := p.get(t.Context(), &s.tasks, func() (int, error) { panic("hostile") }); !errors.Is(err, errPanic) {
+	if _, err := p.get(t.Context(), &s.tasks, func() (int, error) { panic("hostile") }); !errors.Is(err, tasks.ErrPanic) {
 		t.Errorf("%v", err)
 	}
 }

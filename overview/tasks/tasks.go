@@ -1,4 +1,6 @@
-// Package tasks lets goroutines that outlive a request end before what they read is closed.
+// Package tasks is how what takes long is counted: on goroutines that outlive a request, and
+// end before what they read is closed (tasks.go), once for all who wait for it (flight.go),
+// and not again before a rest (rest.go).
 package tasks
 
 import (

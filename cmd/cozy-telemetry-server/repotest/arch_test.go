@@ -55,7 +55,7 @@ var imports = map[string][]string{
 		"github.com/prometheus/common/model", "github.com/labstack/echo/v4", "github.com/rs/zerolog", "golang.org/x/sync",
 	},
 	"overview/published":  {module + "store/rollup"},
-	"overview/census":     {module + "overview/published", module + "product", module + "store/rollup", "golang.org/x/mod"},
+	"overview/census":     {module + "overview/published", module + "overview/tasks", module + "product", module + "store/rollup", "golang.org/x/mod"},
 	"overview/httpanswer": {module + "ingest/jsonerror", "github.com/labstack/echo/v4"},
 	tabularFolder:         {module + "store/rollup", parquetModule},
 	"overview/dataset":    {module + "overview/published", module + "overview/tabular", module + "store/rollup"},

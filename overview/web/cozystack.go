@@ -89,13 +89,14 @@ func (p *Page) kinds() []kind {
 // historyTable has the newest month first.
 func (p *Page) historyTable(caption string, of func(published.Counts) int64) *table {
 	t := &table{Caption: caption, Heads: []string{"Month"}}
-	for _, k := range p.kinds() {
+	kinds := p.kinds()
+	for _, k := range kinds {
 		t.Heads = append(t.Heads, baseTitle(k.base))
 	}
 	t.Heads = append(t.Heads, "Days", "Source")
 	for _, r := range slices.Backward(p.History.Months) {
 		var cells []cell
-		for _, k := range p.kinds() {
+		for _, k := range kinds {
 			c := cell{}
 			if counts := k.of(r); counts != nil {
 				c = count(of(*counts))

@@ -16,10 +16,15 @@ type fact struct {
 	Time string
 }
 
+// coverage says of how many days of the chosen month there are reports.
+func (p *Page) coverage(covered int) string {
+	return fmt.Sprintf("There are reports of %d of the %d days of %s.", covered, p.Choice.Month.Days(), p.Choice.Month.Name())
+}
+
 func (p *Page) facts(s shown) []fact {
 	all := []fact{{Term: "Source", Text: sourceText(s.source)}}
 	if covered := p.coveredDays(); covered != nil {
-		all = append(all, fact{Term: "Days covered", Text: fmt.Sprintf("There are reports of %d of the %d days of %s.", *covered, p.Choice.Month.Days(), p.Choice.Month.Name())})
+		all = append(all, fact{Term: "Days covered", Text: p.coverage(*covered)})
 	}
 	if p.Choice.Span != Month {
 		all = append(all, fact{Term: "Period", Text: p.spanText(s)})

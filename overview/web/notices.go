@@ -37,8 +37,7 @@ func (p *Page) notices(s shown) (all []notice) {
 	case covered != nil && *covered > 0 && *covered < of:
 		all = append(all, notice{
 			Title: "Days are missing",
-			Text: fmt.Sprintf("There are reports of %d of the %d days of %s. Clusters that were there on the other days alone are not counted.",
-				*covered, of, p.Choice.Month.Name()),
+			Text:  p.coverage(*covered) + " Clusters that were there on the other days alone are not counted.",
 		})
 	case !s.complete:
 		all = append(all, notice{Title: "The data does not cover all of it", Text: "Figures may be lower than they were."})

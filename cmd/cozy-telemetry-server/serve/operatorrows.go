@@ -27,7 +27,7 @@ func (s *server) reportRows(read map[string][]reading) operator.Section {
 	section := operator.Section{Title: "Reports since the start"}
 	for _, product := range s.cfg.products.Names() {
 		last := "none since the start"
-		if at := s.metrics.lastReport[product].Load(); at > 0 {
+		if at := s.metrics.taken[product].last.Load(); at > 0 {
 			last = s.when(time.UnixMilli(at))
 		}
 		refused := make(map[string]int64)

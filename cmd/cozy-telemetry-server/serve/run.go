@@ -28,6 +28,10 @@ func (s *server) run(ctx context.Context, listeners *listeners) error {
 	return errors.Join(err, loops.Wait())
 }
 
+// headStart is how long those who ask have the machine for themselves after a start. Then
+// begins what is counted ahead of them.
+const headStart = time.Second
+
 // start starts the long-running loops. They end with ctx.
 func (s *server) start(ctx context.Context, loops *errgroup.Group) {
 	loop := func(run func()) {
@@ -36,13 +40,22 @@ func (s *server) start(ctx context.Context, loops *errgroup.Group) {
 			return nil
 		})
 	}
-	loop(func() { s.overview.Run(ctx) })
-	loop(func() { s.site.Run(ctx) })
+	unhurried := func(run func()) {
+		loop(func() {
+			select {
+			case <-time.After(headStart):
+			case <-ctx.Done():
+			}
+			run()
+		})
+	}
+	unhurried(func() { s.overview.Run(ctx) })
+	unhurried(func() { s.site.Run(ctx) })
 	loop(func() { s.backfill.Run(ctx) })
 	loop(func() { s.forget.Run(ctx) })
 	loop(func() { s.retention.run(ctx) })
 	loop(func() { s.refusals.run(ctx, s.log) })
-	loop(func() { s.anomalies.Run(ctx) })
+	unhurried(func() { s.anomalies.Run(ctx) })
 	loop(func() {
 		s.apps.Run(ctx, func(err error) { s.log.Warn().Err(err).Msg("the list of applications was not refreshed") })
 	})

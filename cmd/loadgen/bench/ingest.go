@@ -9,8 +9,9 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/victoria"
 )
 
-// conns is how many connections send at once, in all rows but that of latency.
-const conns = 32
+// conns is how many connections send at once, in all rows but that of latency and that of
+// many connections.
+const conns, manyConns = 32, 128
 
 // taking is how a program took reports: processor time per report, until all was
 // forwarded, and reports a second.
@@ -19,11 +20,11 @@ type taking struct {
 	rate float64
 }
 
-// ingested is what came of taking reports of few clusters, from lean clients and from
-// ordinary ones.
+// ingested is what came of taking reports of few clusters, from lean clients, from ordinary
+// ones, and from many of these.
 type ingested struct {
-	lean, ordinary beside
-	memory         int64 // of ours, after two reports of each cluster
+	lean, ordinary, many beside
+	memory               int64 // of ours, after two reports of each cluster
 }
 
 // beside is how two programs took the same reports in turns.
@@ -32,6 +33,7 @@ type beside struct{ ours, vmagent taking }
 // taker is a program that takes reports.
 type taker struct {
 	sender
+	conns   int
 	process *child.Process
 	settled func(context.Context) error // waits until all is forwarded
 }
@@ -49,7 +51,7 @@ func (t *taker) round(ctx context.Context) (taking, error) {
 	if err != nil {
 		return taking{}, err
 	}
-	r, err := t.post(ctx, conns, t.lab.Size.Requests)
+	r, err := t.post(ctx, t.conns, t.lab.Size.Requests)
 	if err == nil {
 		err = t.settled(ctx)
 	}
@@ -87,7 +89,7 @@ func (l *lab) takeOurs(ctx context.Context, clusters int) (*taker, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &taker{sender{lab: l, url: s.URL + "/", clusters: clusters}, s.Process, s.drained}, nil
+	return &taker{sender{lab: l, url: s.URL + "/", clusters: clusters}, conns, s.Process, s.drained}, nil
 }
 
 // takeVMAgent starts a vmagent that takes reports.
@@ -101,7 +103,7 @@ func (l *lab) takeVMAgent(ctx context.Context, clusters int) (*taker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w; Debian's package victoria-metrics has it", err)
 	}
-	return &taker{sender{lab: l, url: c.URL + "/api/v1/import/prometheus", clusters: clusters}, c, l.sink.quiet}, nil
+	return &taker{sender{lab: l, url: c.URL + "/api/v1/import/prometheus", clusters: clusters}, conns, c, l.sink.quiet}, nil
 }
 
 func (l *lab) takeFew(ctx context.Context) (in ingested, err error) {
@@ -123,13 +125,19 @@ func (l *lab) takeFew(ctx context.Context) (in ingested, err error) {
 	if in.memory, err = child.PeakMemory(ours.process.PID); err != nil {
 		return in, err
 	}
-	for _, b := range []*beside{&in.lean, &in.ordinary} {
-		ours.ordinary, vmagent.ordinary = b == &in.ordinary, b == &in.ordinary
+	for _, way := range []struct {
+		into     *beside
+		ordinary bool
+		conns    int
+	}{{&in.lean, false, conns}, {&in.ordinary, true, conns}, {&in.many, true, manyConns}} {
+		for _, t := range []*taker{ours, vmagent} {
+			t.ordinary, t.conns = way.ordinary, way.conns
+		}
 		medians, err := l.rounds(ctx, ours, vmagent)
 		if err != nil {
 			return in, err
 		}
-		*b = beside{medians[0], medians[1]}
+		*way.into = beside{medians[0], medians[1]}
 	}
 	return in, nil
 }
@@ -178,6 +186,11 @@ func (l *lab) cpuOrdinary(ctx context.Context) (measured, error) {
 func (l *lab) rateOrdinary(ctx context.Context) (measured, error) {
 	in, err := l.few.get(ctx, l.takeFew)
 	return in.ordinary.rate(), err
+}
+
+func (l *lab) rateMany(ctx context.Context) (measured, error) {
+	in, err := l.few.get(ctx, l.takeFew)
+	return in.many.rate(), err
 }
 
 func (b beside) cpu() measured {

@@ -55,6 +55,7 @@ func rows() []row {
 		{"rate", "reports/s at 32 connections, lean client", goal{"vmagent's, least 0.8×", 1, 0.8, true}, (*lab).rate},
 		{"cpu-ordinary", "CPU per report, ordinary client", goal{"vmagent's, least 1.35×", 1, 1.35, false}, (*lab).cpuOrdinary},
 		{"rate-ordinary", "reports/s at 32 connections, ordinary client", goal{"vmagent's, least 0.8×", 1, 0.8, true}, (*lab).rateOrdinary},
+		{"rate-many", "the same at 128 connections", goal{"vmagent's, least 0.8×", 1, 0.8, true}, (*lab).rateMany},
 		{"latency", "latency alone, p50", goal{"1.2× a bare bbolt Update, least 1.5×", 1.2, 1.5, false}, (*lab).latency},
 		{"memory", "peak memory, few clusters", within("64 MB"), (*lab).memory},
 		{"memory-many", "peak memory, many clusters", within("256 MB"), (*lab).memoryMany},

@@ -24,15 +24,15 @@ const (
 func (o *Overview) Run(ctx context.Context) error {
 	context.AfterFunc(ctx, o.stop)
 	c := collector{Overview: o}
-	for {
+	for ctx.Err() == nil {
 		c.round(ctx)
 		select {
 		case <-ctx.Done():
-			return nil
 		case <-c.wake:
 		case <-time.After(c.wait()):
 		}
 	}
+	return nil
 }
 
 // collector belongs to the goroutine of Run.

@@ -175,19 +175,41 @@ func finalSnapshot(t *testing.T, server *process, mirror string, id rollup.Month
 }
 
 // A server that was killed after it had excluded clusters, and before it counted again,
-// counts at its next start.
+// counts at its next start: by itself, or at once for who asks.
 func TestA2ExcludedButNotCountedAgain(t *testing.T) {
 	t.Parallel()
-	db, truth := floodedFile(t)
-	dir, last := filepath.Dir(db), thisMonth()-1
-	server := startServer(t, dir)
-	eventually(t, "the month is final", func() bool { return server.overview(t, last).Clusters == truth[last].Clusters+floodOf })
-	server.stop(t, syscall.SIGTERM)
-
-	s, err := store.Open(db, store.Options{})
-	if err != nil {
-		t.Fatal(err)
+	for name, await := range map[string]func(t *testing.T, server *process){
+		"by itself": func(t *testing.T, server *process) {
+			eventually(t, "it is counted again", func() bool { return strings.Contains(server.logged(t), "a month was counted again") })
+		},
+		"asked for": func(*testing.T, *process) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db, truth := floodedFile(t)
+			dir, last := filepath.Dir(db), thisMonth()-1
+			server := startServer(t, dir)
+			eventually(t, "the month is final", func() bool { return server.overview(t, last).Clusters == truth[last].Clusters+floodOf })
+			server.stop(t, syscall.SIGTERM)
+			excludeTheFlood(t, db)
+			if !isStale(t, db, last) {
+				t.Fatal("the month is not counted under the earlier exclusions")
+			}
+			server = startServer(t, dir)
+			await(t, server)
+			checkTruths(t, server, last, truth)
+			server.stop(t, syscall.SIGTERM)
+			if isStale(t, db, last) {
+				t.Error("the month was not stored as it was counted")
+			}
+			succeed(t, "verify", "--db", db)
+		})
 	}
+}
+
+// excludeTheFlood excludes clusters in a file without counting any month again.
+func excludeTheFlood(t *testing.T, db string) {
+	t.Helper()
+	s := openStore(t, db)
 	var all []rollup.Exclusion
 	for i := range floodOf {
 		all = append(all, rollup.Exclusion{Product: rollup.Cozystack, Instance: strangerID(i), At: time.Now()})
@@ -195,17 +217,30 @@ func TestA2ExcludedButNotCountedAgain(t *testing.T) {
 	if _, err := s.Exclude(t.Context(), all); err != nil {
 		t.Fatal(err)
 	}
-	if snap, _, err := s.Snapshot(last); err != nil || !s.Exclusions(rollup.Cozystack).Stale(snap) {
-		t.Fatalf("%+v, %v", snap, err)
-	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	server = startServer(t, dir)
-	checkTruths(t, server, last, truth)
-	eventually(t, "it is counted again", func() bool { return strings.Contains(server.logged(t), "a month was counted again") })
-	server.stop(t, syscall.SIGTERM)
-	succeed(t, "verify", "--db", db)
+}
+
+// isStale tells whether a month in a file was counted under other exclusions.
+func isStale(t *testing.T, db string, month rollup.MonthID) bool {
+	t.Helper()
+	s := openStore(t, db)
+	defer s.Close()
+	snap, ok, err := s.Snapshot(month)
+	if err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	return s.Exclusions(rollup.Cozystack).Stale(snap)
+}
+
+func openStore(t *testing.T, db string) *store.Store {
+	t.Helper()
+	s, err := store.Open(db, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 // What VictoriaMetrics was sent of a stranger is in no figure either: it is told whom to

@@ -46,7 +46,7 @@ func (s *server) start(ctx context.Context, loops *errgroup.Group) {
 			case <-time.After(headStart):
 			case <-ctx.Done():
 			}
-			run()
+			run() // after the end too: what was asked for meanwhile ends with it
 		})
 	}
 	unhurried(func() { s.overview.Run(ctx) })

@@ -51,7 +51,11 @@ func (h Highest) Merge(o Highest) Highest {
 	if h.Peak == 0 && h.PeakDay == 0 { // so there is no second day either
 		return o
 	}
-	return h.With(o.PeakDay, o.Peak).With(o.SecondDay, o.Second)
+	h = h.With(o.PeakDay, o.Peak)
+	if o.SecondDay == 0 && o.Second == 0 {
+		return h // a single day, as most are
+	}
+	return h.With(o.SecondDay, o.Second)
 }
 
 // higher tells whether a value goes before another one.

@@ -109,8 +109,21 @@ type NumberedPoint struct {
 	Hour       uint8
 }
 
-// Point reads the next point.
+// Point reads the next point. It has a short way for those of two bytes, which most are: the
+// number is near, and the value a small integer, which was the day's last one.
 func (r *DayReader) Point() NumberedPoint {
+	if r.at+1 < len(r.b) {
+		if head, value := r.b[r.at], r.b[r.at+1]; head < 0x80 && head&(flagLast|flagHour) == 0 && value < 0x80 && value&1 == 0 {
+			r.at += 2
+			number, v := r.next+uint64(head>>dayFlagBits), float64(value>>1)
+			r.next = number + 1
+			return NumberedPoint{Number: number, Peak: v, Last: v, Hour: r.Last}
+		}
+	}
+	return r.longPoint()
+}
+
+func (r *DayReader) longPoint() NumberedPoint {
 	head := r.uvarint()
 	p := NumberedPoint{Number: r.next + head>>dayFlagBits, Peak: r.value(), Hour: r.Last}
 	r.next = p.Number + 1

@@ -16,7 +16,7 @@ const aheadEvery = 10 * time.Second
 // take a while, and nobody should wait for them.
 func (s *Site) Run(ctx context.Context) {
 	failing := false
-	for {
+	for ctx.Err() == nil {
 		err := s.countAhead(ctx)
 		if ctx.Err() != nil {
 			return
@@ -27,7 +27,6 @@ func (s *Site) Run(ctx context.Context) {
 		failing = err != nil
 		select {
 		case <-ctx.Done():
-			return
 		case <-time.After(aheadEvery):
 		}
 	}

@@ -86,7 +86,7 @@ func (s *Store) fold(ctx context.Context, f folding) error {
 	close(parts)
 	group, ctx := errgroup.WithContext(ctx)
 	f.takeTurns(ctx)
-	db, seed, done := s.db.useSeeded() // the same for all, whatever file comes in its place
+	db, done := s.db.use() // the same for all, whatever file comes in its place
 	defer done()
 	start := func(work func(tx *bolt.Tx) error) {
 		group.Go(func() error { return boltfile.Guard(func() error { return db.View(work) }) })
@@ -96,7 +96,7 @@ func (s *Store) fold(ctx context.Context, f folding) error {
 		if err != nil {
 			return err
 		}
-		seen, out := first.ID(), f.leaveOut(first, f.product)
+		seen, out, seed := first.ID(), f.leaveOut(first, f.product), s.db.seedOf(first)
 		work := func(tx *bolt.Tx) error {
 			if tx.ID() != seen {
 				return nil // a commit has ended in between: it sees more than the first

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"testing/synctest"
 
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -124,6 +125,39 @@ func TestFoldChangedOfAMonthThatCameAgain(t *testing.T) {
 		t.Fatalf("%d instances are left", n)
 	}
 	must(t, s.Record(t.Context(), report(uuid(1), march, "b"), nil))
+	if read := foldAgain(t, s, month, kept); !slices.Equal(read, []string{uuid(1)}) {
+		t.Errorf("%v were read", read)
+	}
+}
+
+// Who has removed a month and did not wait for it may be gone when it goes.
+func TestFoldChangedOfAMonthThatWentLate(t *testing.T) { synctest.Test(t, testMonthThatWentLate) }
+
+func testMonthThatWentLate(t *testing.T) {
+	s := open(t, Options{})
+	month, kept := rollup.MonthOf(march), make(map[string]seen)
+	later := rollup.DateOf(march.AddDate(0, 2, 0))
+	must(t, s.Record(t.Context(), report(uuid(1), march, "a"), nil))
+	must(t, s.Record(t.Context(), report(uuid(1), later.Start(), "a"), nil))
+	keep := Keep{Days: later, Months: later.Month()}
+	_, err := s.Prune(t.Context(), "cozystack", keep)
+	must(t, err)
+	release := holdWriter(t, s)
+	ctx, cancel := context.WithCancel(t.Context())
+	pruned := make(chan error, 1)
+	go func() {
+		_, err := s.Prune(ctx, "cozystack", keep)
+		pruned <- err
+	}()
+	synctest.Wait() // it waits for the writer
+	cancel()
+	if err := <-pruned; !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	foldAgain(t, s, month, kept)
+	release()
+	must(t, s.Record(t.Context(), report(uuid(1), march, "b"), nil))
+	must(t, s.CloseDays(t.Context(), month, month.Last()))
 	if read := foldAgain(t, s, month, kept); !slices.Equal(read, []string{uuid(1)}) {
 		t.Errorf("%v were read", read)
 	}

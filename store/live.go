@@ -14,8 +14,10 @@ type liveFile struct {
 	// users are those who use db.
 	users *sync.WaitGroup
 	// seed is that of digests of records. It is another one where the same bytes may mean
-	// something else: series have other numbers.
-	seed maphash.Seed
+	// something else: series have other numbers. It is for what transactions see from the
+	// number since on.
+	seed  maphash.Seed
+	since int
 }
 
 func newLiveFile(db *bolt.DB) *liveFile {
@@ -24,23 +26,29 @@ func newLiveFile(db *bolt.DB) *liveFile {
 
 // use returns the file, which stays open until done is called.
 func (l *liveFile) use() (db *bolt.DB, done func()) {
-	db, _, done = l.useSeeded()
-	return db, done
-}
-
-// useSeeded is use with the seed of digests of that file's records.
-func (l *liveFile) useSeeded() (db *bolt.DB, seed maphash.Seed, done func()) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	l.users.Add(1)
-	return l.db, l.seed, l.users.Done
+	return l.db, l.users.Done
 }
 
-// reseed makes all digests others, after a dictionary has gone.
-func (l *liveFile) reseed() {
+// seedOf returns the seed of digests of what a transaction sees: one that nobody else has,
+// if that is there no more.
+func (l *liveFile) seedOf(tx *bolt.Tx) maphash.Seed {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if tx.DB() != l.db || tx.ID() < l.since {
+		return maphash.MakeSeed()
+	}
+	return l.seed
+}
+
+// reseed makes all digests others for who sees what a transaction commits, by which a
+// dictionary goes.
+func (l *liveFile) reseed(tx *bolt.Tx) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.seed = maphash.MakeSeed()
+	l.seed, l.since = maphash.MakeSeed(), tx.ID()
 }
 
 // swap puts another file in the place of this one. closeOld waits for those who still use
@@ -49,7 +57,7 @@ func (l *liveFile) swap(db *bolt.DB) (closeOld func() error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	old, users := l.db, l.users
-	l.db, l.users, l.seed = db, new(sync.WaitGroup), maphash.MakeSeed()
+	l.db, l.users, l.seed, l.since = db, new(sync.WaitGroup), maphash.MakeSeed(), 0
 	return func() error {
 		users.Wait()
 		return old.Close()

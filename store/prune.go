@@ -186,12 +186,12 @@ func (s *Store) RemovedThrough(product string) (day rollup.Date, err error) {
 // pruneMonth removes a month, unless a day of it has come back.
 func (s *Store) pruneMonth(ctx context.Context, product string, month rollup.MonthID) error {
 	return s.exclusively(ctx, func() error {
-		defer s.db.reseed()
 		return s.remove(ctx, func(tx *bolt.Tx, dicts *layout.Dictionaries) error {
 			if layout.HasDays(tx, month, product) {
 				return nil
 			}
 			dicts.Drop() // the month's dictionary goes with it
+			s.db.reseed(tx)
 			dicts.Change(product, month)
 			return layout.RemoveMonth(tx, month, product)
 		})

@@ -61,7 +61,8 @@ func (s *Store) FoldChanged(ctx context.Context, product string, month rollup.Mo
 	known func(instance string, digest uint64) bool, fn func(instance string, digest uint64, m rollup.Month) error,
 ) error {
 	return s.fold(ctx, folding{
-		product: product, from: month, to: month, metrics: metrics, leaveOut: layout.ExcludedKeys, known: known,
+		product: product, from: month, to: month, metrics: metrics, leaveOut: layout.ExcludedKeys,
+		known: func(instance string, digest uint64) (bool, error) { return known(instance, digest), nil },
 		fn: func(instance string, digest uint64, months []rollup.Month) error {
 			return fn(instance, digest, months[0])
 		},
@@ -74,7 +75,7 @@ type folding struct {
 	from, to rollup.MonthID
 	metrics  []string
 	leaveOut func(tx *bolt.Tx, product string) map[string]struct{}
-	known    func(instance string, digest uint64) bool // nil: nothing is
+	known    func(instance string, digest uint64) (bool, error) // nil: nothing is
 	fn       func(instance string, digest uint64, months []rollup.Month) error
 }
 
@@ -126,8 +127,8 @@ func (s *Store) fold(ctx context.Context, f folding) error {
 	return nil
 }
 
-// takeTurns lets workers call fn and known one by one, and none after the first error of
-// fn or the end of ctx.
+// takeTurns lets workers call fn and known one by one, and none after their first error or
+// the end of ctx.
 func (f *folding) takeTurns(ctx context.Context) {
 	var turn sync.Mutex
 	var failed error
@@ -147,12 +148,12 @@ func (f *folding) takeTurns(ctx context.Context) {
 		return next(func() error { return fn(instance, digest, months) })
 	}
 	if known != nil {
-		f.known = func(instance string, digest uint64) (is bool) {
-			err := next(func() error {
-				is = known(instance, digest)
-				return nil
+		f.known = func(instance string, digest uint64) (is bool, err error) {
+			err = next(func() (err error) {
+				is, err = known(instance, digest)
+				return err
 			})
-			return is && err == nil // else fn tells of the error
+			return is, err
 		}
 	}
 }

@@ -48,6 +48,9 @@ func TestPanicOfACallbackIsItsOwn(t *testing.T) {
 				return causedHere()
 			})
 		},
+		"FoldChanged": func() error { // the instances have none of the metrics
+			return s.FoldChanged(t.Context(), "cozystack", month, []string{"b"}, func(string, uint64) bool { return causedHere() == nil }, nil)
+		},
 		"Instances": func() error {
 			return s.Instances(t.Context(), rollup.DateOf(march), func(string, string, rollup.Day) error { return causedHere() })
 		},

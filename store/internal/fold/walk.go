@@ -28,14 +28,14 @@ type Walk struct {
 	// out are the keys of the instances that are left out.
 	out map[string]struct{}
 	// known tells of the instances that need not be read; nil: all are.
-	known func(instance string, digest uint64) bool
+	known func(instance string, digest uint64) (bool, error)
 	hash  maphash.Hash
 }
 
 // PassOver leaves out the instances of which known returns true, with a digest of all
 // their records in the window. Under one seed, while series have the same numbers, equal
-// digests of an instance stand for equal months.
-func (w *Walk) PassOver(seed maphash.Seed, known func(instance string, digest uint64) bool) {
+// digests of an instance stand for equal months. An error of known ends the walk.
+func (w *Walk) PassOver(seed maphash.Seed, known func(instance string, digest uint64) (bool, error)) {
 	w.known = known
 	w.hash.SetSeed(seed)
 }
@@ -142,17 +142,22 @@ func (w *Walk) Run(ctx context.Context, keys record.Range, fn func(string, uint6
 		}
 		w.key = key
 		if _, out := w.out[string(key)]; out {
-			w.pass(key)
+			w.pass()
 			continue
 		}
 		instance, digest := record.Instance(key), uint64(0)
 		if w.known != nil {
-			if digest = w.sum64(key); w.known(instance, digest) {
-				w.pass(key)
+			digest = w.sum64()
+			known, err := w.known(instance, digest)
+			if err != nil {
+				return err
+			}
+			if known {
+				w.pass()
 				continue
 			}
 		}
-		found, err := w.add(key)
+		found, err := w.add()
 		if err != nil {
 			return fmt.Errorf("%s: %w", instance, err)
 		}
@@ -178,12 +183,12 @@ func (w *Walk) next() []byte {
 	return least
 }
 
-// sum64 returns a digest of an instance's records, and of which days they are.
-func (w *Walk) sum64(key []byte) uint64 {
+// sum64 returns a digest of the records of the instance at hand, and of which days they are.
+func (w *Walk) sum64() uint64 {
 	w.hash.Reset()
 	for i, m := range w.inputs {
 		for _, in := range m.records {
-			if bytes.Equal(in.key, key) {
+			if bytes.Equal(in.key, w.key) {
 				var head [16]byte
 				binary.LittleEndian.PutUint32(head[:], uint32(i))
 				binary.LittleEndian.PutUint32(head[4:], uint32(in.days))
@@ -196,22 +201,22 @@ func (w *Walk) sum64(key []byte) uint64 {
 	return w.hash.Sum64()
 }
 
-// pass moves on behind an instance, whose records are not read.
-func (w *Walk) pass(key []byte) {
+// pass moves on behind the instance at hand, whose records are not read.
+func (w *Walk) pass() {
 	for _, m := range w.inputs {
 		for _, in := range m.records {
-			if bytes.Equal(in.key, key) {
+			if bytes.Equal(in.key, w.key) {
 				in.key, in.value = in.cursor.Next()
 			}
 		}
 	}
 }
 
-// add fills months with the records of an instance, and moves on behind it. It
+// add fills months with the records of the instance at hand, and moves on behind it. It
 // reports whether any month has something.
-func (w *Walk) add(key []byte) (found bool, err error) {
+func (w *Walk) add() (found bool, err error) {
 	for i := range w.inputs {
-		if err := w.inputs[i].add(key, &w.sum); err != nil {
+		if err := w.inputs[i].add(w.key, &w.sum); err != nil {
 			return false, err
 		}
 		w.sum.take(w.inputs[i].index, &w.months[i])
@@ -222,7 +227,7 @@ func (w *Walk) add(key []byte) (found bool, err error) {
 
 func (m *monthInputs) add(key []byte, sum *monthSum) (err error) {
 	for _, in := range m.records {
-		if in.key == nil || !bytes.Equal(in.key, key) {
+		if !bytes.Equal(in.key, key) {
 			continue
 		}
 		if in.days == 0 {

@@ -29,12 +29,23 @@ func lease[V any](v V, now time.Time, ttl time.Duration) leased[V] {
 // era counts how often a cache was cleared.
 type era uint64
 
-// cache keeps leased values. Its keys are months of some 80 years, so it needs
-// no bound of its own. It may be used concurrently.
+// cache keeps leased values, and has each computed once for all who ask for it meanwhile.
+// Its keys are months of some 80 years, so it needs no bound of its own. The zero cache is
+// empty and ready. It may be used concurrently.
 type cache[K comparable, V any] struct {
 	mu     sync.RWMutex
 	values map[K]leased[V]
 	era    era
+
+	flying  sync.Mutex // held for flights
+	flights map[flightKey[K]]*tasks.Flight[leased[V]]
+}
+
+// flightKey has an era too: who asks after a cache was cleared does not wait for
+// what was read before.
+type flightKey[K comparable] struct {
+	key   K
+	since era
 }
 
 // get returns what is kept under a key. Where it is not ok, put wants the era
@@ -60,25 +71,6 @@ func (c *cache[K, V]) put(key K, l leased[V], since era) {
 	c.values[key] = l
 }
 
-// recall returns what is kept under a key, else what fn computes, once for all who ask
-// meanwhile; cached tells which.
-func recall[K comparable, V any](ctx context.Context, c *cache[K, V], f *flights[K, leased[V]], group *tasks.Group, key K, now time.Time,
-	fn func() (leased[V], error),
-) (l leased[V], cached bool, err error) {
-	l, since, ok := c.get(key, now)
-	if ok {
-		return l, true, nil
-	}
-	l, err = f.do(ctx, group, key, since, func() (leased[V], error) {
-		l, err := fn()
-		if err == nil {
-			c.put(key, l, since)
-		}
-		return l, err
-	})
-	return l, false, err
-}
-
 func (c *cache[K, V]) clear() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -86,50 +78,49 @@ func (c *cache[K, V]) clear() {
 	clear(c.values)
 }
 
-// flights runs one computation per key at a time for all who ask meanwhile.
-type flights[K comparable, V any] struct {
-	mu      sync.Mutex
-	flights map[flightKey[K]]*tasks.Flight[V]
-}
-
-// flightKey has an era too: who asks after a cache was cleared does not wait for
-// what was read before.
-type flightKey[K comparable] struct {
-	key   K
-	since era
-}
-
-// do returns what fn returns, or the error of ctx if that ends first, or
-// [tasks.ErrClosed] once no task may start any more.
-func (f *flights[K, V]) do(ctx context.Context, group *tasks.Group, key K, since era, fn func() (V, error)) (none V, err error) {
-	fl, err := f.join(group, flightKey[K]{key, since}, fn)
-	if err != nil {
-		return none, err
+// recall returns what is kept under a key, else what fn computes; cached tells which. It
+// waits no longer than ctx. Once no task may start any more the error is ErrUnavailable.
+func (c *cache[K, V]) recall(ctx context.Context, group *tasks.Group, key K, now time.Time, fn func() (leased[V], error),
+) (l leased[V], cached bool, err error) {
+	l, since, ok := c.get(key, now)
+	if ok {
+		return l, true, nil
 	}
-	return fl.Wait(ctx)
+	f, err := c.join(group, flightKey[K]{key, since}, fn)
+	if err != nil {
+		return leased[V]{}, false, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	l, err = f.Wait(ctx)
+	return l, false, err
 }
 
 // join returns the flight under way, or starts it.
-func (f *flights[K, V]) join(group *tasks.Group, key flightKey[K], fn func() (V, error)) (*tasks.Flight[V], error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if fl, ok := f.flights[key]; ok {
-		return fl, nil
+func (c *cache[K, V]) join(group *tasks.Group, key flightKey[K], fn func() (leased[V], error)) (*tasks.Flight[leased[V]], error) {
+	c.flying.Lock()
+	defer c.flying.Unlock()
+	if f, ok := c.flights[key]; ok {
+		return f, nil
 	}
-	fl, err := tasks.Begin(group, func() (V, error) {
-		defer func() {
-			f.mu.Lock()
-			defer f.mu.Unlock()
-			delete(f.flights, key)
-		}()
-		return fn()
+	f, err := tasks.Begin(group, func() (leased[V], error) {
+		defer c.land(key)
+		l, err := fn()
+		if err == nil {
+			c.put(key.key, l, key.since)
+		}
+		return l, err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+		return nil, err
 	}
-	if f.flights == nil {
-		f.flights = map[flightKey[K]]*tasks.Flight[V]{}
+	if c.flights == nil {
+		c.flights = map[flightKey[K]]*tasks.Flight[leased[V]]{}
 	}
-	f.flights[key] = fl
-	return fl, nil
+	c.flights[key] = f
+	return f, nil
+}
+
+func (c *cache[K, V]) land(key flightKey[K]) {
+	c.flying.Lock()
+	defer c.flying.Unlock()
+	delete(c.flights, key)
 }

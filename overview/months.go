@@ -14,7 +14,7 @@ import (
 // than ctx, and vmselect is asked no longer than asking; that context belongs to
 // the server, never to a request, for others may wait for the same month.
 func (o *Overview) month(ctx, asking context.Context, id rollup.MonthID) (leased[rollup.Snapshot], error) {
-	l, _, err := recall(ctx, &o.months, &o.monthFlights, &o.tasks, id, o.cfg.Now(), func() (leased[rollup.Snapshot], error) {
+	l, _, err := o.months.recall(ctx, &o.tasks, id, o.cfg.Now(), func() (leased[rollup.Snapshot], error) {
 		return o.loadMonth(asking, id)
 	})
 	return l, err

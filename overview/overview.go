@@ -39,14 +39,10 @@ type Overview struct {
 
 	breaker breaker
 
-	answerFlights flights[Question, leased[*Answer]]
-	monthFlights  flights[rollup.MonthID, leased[rollup.Snapshot]]
 	answers       cache[Question, *Answer]
 	months        cache[rollup.MonthID, rollup.Snapshot]
-	// those of other products than cozystack
-	productFlights flights[productMonth, leased[rollup.ProductSnapshot]]
-	productMonths  cache[productMonth, rollup.ProductSnapshot]
-	heard          cache[heardKey, figures]
+	productMonths cache[productMonth, rollup.ProductSnapshot] // of other products than cozystack
+	heard         cache[heardKey, figures]
 	// running has what was folded for windows that have not ended, ended for the
 	// others: who asks for the present does not wait for the past.
 	running, ended keeper
@@ -131,7 +127,7 @@ func (o *Overview) ProductAnswer(ctx context.Context, product string, month roll
 
 // Ask answers a question that [Overview.ParseQuestion] has read, as Answer does.
 func (o *Overview) Ask(ctx context.Context, q Question) (*Answer, error) {
-	l, cached, err := recall(ctx, &o.answers, &o.answerFlights, &o.tasks, q, o.cfg.Now(), func() (leased[*Answer], error) {
+	l, cached, err := o.answers.recall(ctx, &o.tasks, q, o.cfg.Now(), func() (leased[*Answer], error) {
 		l, err := o.build(q)
 		if err != nil && !errors.Is(err, ErrNoData) {
 			o.cfg.Logger.Warn().Err(err).Str("product", q.Product).Stringer("month", q.Month).Msg("the overview can't be answered")

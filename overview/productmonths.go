@@ -58,7 +58,7 @@ type productMonth struct {
 // productMonth returns the snapshot of a product's month for as long as it holds.
 func (o *Overview) productMonth(ctx context.Context, p product.Product, id rollup.MonthID) (leased[rollup.ProductSnapshot], error) {
 	key := productMonth{p.Name, id}
-	l, _, err := recall(ctx, &o.productMonths, &o.productFlights, &o.tasks, key, o.cfg.Now(), func() (leased[rollup.ProductSnapshot], error) {
+	l, _, err := o.productMonths.recall(ctx, &o.tasks, key, o.cfg.Now(), func() (leased[rollup.ProductSnapshot], error) {
 		return o.loadProductMonth(p, id)
 	})
 	return l, err

@@ -78,7 +78,7 @@ func (k *keeper) fold(o *Overview, w window, shared time.Duration) (figures, err
 	now, excluding := o.cfg.Now(), o.exclusions().Digest
 	reach := w.reach(now, o.cfg.ConfirmDays)
 	changes := o.changes(rollup.Cozystack, reach)
-	if age := now.Sub(k.readAt); k.own != nil && k.to == w.to && len(k.own.spans) > 0 && 0 <= age && age < shared && k.excluding == excluding {
+	if age := now.Sub(k.readAt); k.to == w.to && k.hasRead(excluding) && 0 <= age && age < shared {
 		changes[len(changes)-1] = k.changes[w.to]
 	}
 	if kept, ok := k.figures[w]; ok && slices.Equal(kept.changes, changes) {
@@ -96,6 +96,11 @@ func (k *keeper) fold(o *Overview, w window, shared time.Duration) (figures, err
 	}
 	k.figures[w] = keptFigures{f, changes}
 	return f, nil
+}
+
+// hasRead tells whether the month to was read, under these exclusions, and had something.
+func (k *keeper) hasRead(excluding string) bool {
+	return k.own != nil && len(k.own.spans) > 0 && k.excluding == excluding
 }
 
 // count counts a window of the tables of its reach.

@@ -125,7 +125,7 @@ func (s *fakeStore) drop(instance string, month rollup.MonthID) {
 	s.changes[month]++
 }
 
-// foldsOf counts the folds of f, each of one month.
+// foldsOf counts the folds that a window takes, each of one month.
 func (r *rig) foldsOf(t *testing.T, w window) int {
 	t.Helper()
 	before := r.store.foldCount()

@@ -22,9 +22,9 @@ type Store interface {
 	// FoldChanged is Fold of one month, for who has kept what an earlier one has found. It
 	// calls known for each instance that has records, with a digest of them, and decodes
 	// only those of which known returns false: fn is then called, with the same digest,
-	// unless they have none of the metrics. Where the digest is the same as in an earlier call for that instance,
-	// product and month, so is what Fold says of it. Neither known nor fn is called while
-	// the other is.
+	// unless they have none of the metrics. Where the digest is the same as in an earlier
+	// call for that instance, product and month, so is what Fold says of it. Neither known
+	// nor fn is called while the other is.
 	FoldChanged(ctx context.Context, product string, month rollup.MonthID, metrics []string,
 		known func(instance string, digest uint64) bool, fn func(instance string, digest uint64, m rollup.Month) error) error
 	// Exclusions returns the instances of a product that Fold leaves out. Whoever has

@@ -19,9 +19,8 @@ const (
 // Run collects the months that have ended, without being asked to, until ctx
 // ends. It closes a month in the store, stores its final snapshot, and asks the
 // sources again a day later, and where vmselect was down. With ctx all that is being
-// computed ends, so that nobody waits for it: nothing but Close may come after. It
-// returns nil.
-func (o *Overview) Run(ctx context.Context) error {
+// computed ends, so that nobody waits for it: nothing but Close may come after.
+func (o *Overview) Run(ctx context.Context) {
 	context.AfterFunc(ctx, o.stop)
 	c := collector{Overview: o}
 	for ctx.Err() == nil {
@@ -32,7 +31,6 @@ func (o *Overview) Run(ctx context.Context) error {
 		case <-time.After(c.wait()):
 		}
 	}
-	return nil
 }
 
 // collector belongs to the goroutine of Run.

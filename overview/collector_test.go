@@ -61,13 +61,11 @@ func startCollector(t *testing.T, vm *fakeVM, lines ...line) *running {
 	}
 	r.Overview = o
 	ctx, stop := context.WithCancel(t.Context())
-	done := make(chan error)
-	go func() { done <- o.Run(ctx) }()
+	var loop sync.WaitGroup
+	loop.Go(func() { o.Run(ctx) })
 	t.Cleanup(func() {
 		stop()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
+		loop.Wait()
 		o.Close()
 	})
 	synctest.Wait()
@@ -286,8 +284,11 @@ func TestRunEndsAmidAFold(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- o.Run(ctx) }()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		o.Run(ctx)
+	}()
 	<-begun
 	stop()
 	select {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -154,17 +155,15 @@ func (a *aged) collect(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error)
-	go func() { done <- a.overview.Run(ctx) }()
+	var loop sync.WaitGroup
+	loop.Go(func() { a.overview.Run(ctx) })
 	eventually(t, "the running month is stored", func() bool {
 		s, ok, err := a.store.Snapshot(rollup.MonthOf(a.now()))
 		// A clock that was set back finds the running month final: it stays so.
 		return ok && err == nil && (s.CollectedAt.Equal(a.now()) || s.Final)
 	})
 	cancel()
-	if err := <-done; err != nil {
-		t.Fatal(err)
-	}
+	loop.Wait()
 }
 
 // final returns the final months as text.

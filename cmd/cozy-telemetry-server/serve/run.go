@@ -2,10 +2,8 @@ package serve
 
 import (
 	"context"
-	"errors"
+	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // The shares of the 10 seconds within which a stopped server is gone.
@@ -20,12 +18,13 @@ const (
 func (s *server) run(ctx context.Context, listeners *listeners) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	var loops errgroup.Group
+	var loops sync.WaitGroup
 	s.start(background, &loops)
 	err := listeners.serve(ctx)
 	s.log.Info().Msg("stopping")
 	stop()
-	return errors.Join(err, loops.Wait())
+	loops.Wait()
+	return err
 }
 
 // headStart is how long those who ask have the machine for themselves after a start. Then
@@ -33,13 +32,8 @@ func (s *server) run(ctx context.Context, listeners *listeners) error {
 const headStart = time.Second
 
 // start starts the long-running loops. They end with ctx.
-func (s *server) start(ctx context.Context, loops *errgroup.Group) {
-	loop := func(run func()) {
-		loops.Go(func() error {
-			run()
-			return nil
-		})
-	}
+func (s *server) start(ctx context.Context, loops *sync.WaitGroup) {
+	loop := loops.Go
 	unhurried := func(run func()) {
 		loop(func() {
 			select {

@@ -17,7 +17,6 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/overview"
 	"github.com/cozystack/cozystack-telemetry-server/overview/anomaly"
 	"github.com/cozystack/cozystack-telemetry-server/store"
-	"github.com/cozystack/cozystack-telemetry-server/store/durable"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -48,9 +47,9 @@ type metrics struct {
 	nameless       *prometheus.CounterVec
 
 	started    time.Time
-	daysLeft   atomic.Int64      // that the mirror has left out
 	taken      map[string]*taken // by product that is on
-	lastBackup atomic.Int64      // likewise
+	daysLeft   atomic.Int64      // that the mirror has left out
+	lastBackup atomic.Int64      // when the last one was made, in milliseconds; 0 without any
 }
 
 // taken are the metrics of a product's reports that were taken. They are looked up once: to do
@@ -61,13 +60,7 @@ type taken struct {
 }
 
 func newMetrics(now func() time.Time, on products.Flag) *metrics {
-	var outcomes, reasons []string
-	for _, o := range forward.Outcomes() {
-		outcomes = append(outcomes, string(o))
-	}
-	for _, r := range ingest.Reasons() {
-		reasons = append(reasons, string(r))
-	}
+	outcomes, reasons := texts(forward.Outcomes()), texts(ingest.Reasons())
 	m := &metrics{
 		registry:       prometheus.NewRegistry(),
 		now:            now,
@@ -92,13 +85,13 @@ func newMetrics(now func() time.Time, on products.Flag) *metrics {
 			Namespace: namespace, Name: "anomalies",
 			Help: "What looks made up, by kind, as of the last look.",
 		}, []string{"kind"}),
-		nameless: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: "reports_nameless_total", Help: "Reports that were taken and counted, and are no instance's: their sender has no name."}, []string{"product"}),
+		nameless: counter("reports_nameless_total", "Reports that were taken and counted, and are no instance's: their sender has no name.", "product"),
 		started:  now(),
 		taken:    make(map[string]*taken),
 	}
 	m.registry.MustRegister(m.reports, m.refused, m.samples, m.commits, m.commitSeconds, m.commitReports,
-		m.forwards, m.forwardSamples, m.asks, m.answers, m.mirrorSyncs, m.leftOut, m.removed, m.backups, m.anomalies, m.nameless, collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo())
+		m.forwards, m.forwardSamples, m.asks, m.answers, m.mirrorSyncs, m.leftOut, m.removed, m.backups, m.anomalies, m.nameless,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo())
 	m.onLook(nil)
 	for _, product := range on.Names() {
 		m.observeReports(product)
@@ -113,7 +106,15 @@ func newMetrics(now func() time.Time, on products.Flag) *metrics {
 	return m
 }
 
-// observeReports adds what is told of a product's last report.
+func texts[S ~string](all []S) (out []string) {
+	for _, s := range all {
+		out = append(out, string(s))
+	}
+	return out
+}
+
+// observeReports looks up the metrics of a product's reports, and adds what is told of the
+// last one.
 func (m *metrics) observeReports(product string) {
 	t := &taken{reports: m.reports.WithLabelValues(product, "200"), samples: m.samples.WithLabelValues(product, "stored")}
 	if product != rollup.Cozystack {
@@ -171,56 +172,6 @@ func buildInfo() prometheus.Collector {
 		Namespace: namespace, Name: "build_info", Help: "1, with the version as a label.",
 		ConstLabels: prometheus.Labels{"version": cli.Version()},
 	}, func() float64 { return 1 })
-}
-
-// observeStore adds what is read from the store when it is asked for.
-func (m *metrics) observeStore(s *store.Store, maxBytes int64) {
-	m.gauge("queue_bytes", "Bytes that wait to be forwarded, as they lie in the file.", func() float64 { return float64(s.Queue().Bytes) })
-	m.gauge("queue_max_bytes", "The bound of queue_bytes.", func() float64 { return float64(s.QueueBound()) })
-	m.gauge("queue_blocks", "Blocks that wait to be forwarded.", func() float64 { return float64(s.Queue().Blocks) })
-	m.gauge("queue_age_seconds", "Age of the oldest report that waits to be forwarded; 0 if none does.", func() float64 {
-		if oldest := s.Queue().Oldest; !oldest.IsZero() {
-			return m.now().Sub(oldest).Seconds()
-		}
-		return 0
-	})
-	m.queueDrops("full", func() int64 { return s.Queue().DroppedSamples })
-	m.queueDrops("unreadable", func() int64 { return s.Queue().Unreadable })
-	m.gauge("database_bytes", "Size of the used part of the database file.", func() float64 {
-		size, err := s.SizeBytes()
-		if err != nil {
-			return -1
-		}
-		return float64(size)
-	})
-	m.gauge("database_max_bytes", "Bound on the size of the database file; 0 if there is none.", func() float64 { return float64(maxBytes) })
-}
-
-// observeVolumes adds what is free where the server writes.
-func (m *metrics) observeVolumes(reserve int64, folders map[string]string) {
-	for of, folder := range folders {
-		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Namespace: namespace, Name: "volume_free_bytes",
-			Help:        "Free bytes of the volume of the database, the mirror and the backups; -1 if it can't be asked.",
-			ConstLabels: prometheus.Labels{"of": of},
-		}, func() float64 {
-			free, err := durable.Free(folder)
-			if err != nil {
-				return -1
-			}
-			return float64(free)
-		}))
-	}
-	m.gauge("volume_reserve_bytes", "With fewer free bytes than that mirror and backups wait; 0 if they never do.", func() float64 { return float64(reserve) })
-}
-
-// queueDrops adds a counter of samples that were dropped from the queue.
-func (m *metrics) queueDrops(reason string, value func() int64) {
-	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
-		Namespace: namespace, Name: "queue_dropped_samples_total",
-		Help:        "Samples that were dropped from the queue: because it was full, or its block was unreadable.",
-		ConstLabels: prometheus.Labels{"reason": reason},
-	}, func() float64 { return float64(value()) }))
 }
 
 func (m *metrics) onReport(r ingest.Result) {

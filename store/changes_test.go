@@ -67,3 +67,26 @@ func TestChangesOfOtherMonths(t *testing.T) {
 		t.Errorf("%d after %d, then %d and %d", s.Changes("cozystack", month), number, s.Changes("cozystack", month+1), s.Changes("cozystack", month+2))
 	}
 }
+
+// Who sees that fewer are excluded, since some were forgotten, sees that months have
+// changed: what was kept of these is not taken for what it is without them.
+func TestForgetChangesMonthsBeforeWhatIsExcluded(t *testing.T) {
+	const instances = 8
+	s := fleetFile(t, instances, nil)
+	month := rollup.MonthOf(march)
+	for i := range instances {
+		exclude(t, s, uuid(i))
+		before, changes := s.Exclusions("cozystack").Digest, s.Changes("cozystack", month)
+		ended := make(chan error, 1)
+		go func() {
+			_, _, err := s.Forget(t.Context(), rollup.Selection{Product: "cozystack", Instances: map[string]struct{}{uuid(i): {}}}, func(int64, int64) {})
+			ended <- err
+		}()
+		for s.Exclusions("cozystack").Digest == before && len(ended) == 0 {
+		}
+		if now := s.Changes("cozystack", month); now == changes {
+			t.Errorf("%d: months are as they were", i)
+		}
+		must(t, <-ended)
+	}
+}

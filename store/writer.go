@@ -118,6 +118,7 @@ func (w *writer) takeOver(db *bolt.DB, months iter.Seq[layout.ProductMonth]) (cl
 	closeOld = s.db.swap(db)
 	w.dicts.Drop()
 	w.recent.drop()
+	s.changes.add(months) // before loadExcluded, as in excluded
 	w.room.Close()
 	room, err := boltfile.OpenRoom(s.path)
 	err = errors.Join(err, s.view(func(tx *bolt.Tx) error { return errors.Join(s.queue.load(tx), s.loadExcluded(tx)) }))
@@ -125,7 +126,6 @@ func (w *writer) takeOver(db *bolt.DB, months iter.Seq[layout.ProductMonth]) (cl
 		s.health.failed(err)
 	}
 	w.room = room
-	s.changes.add(months)
 	return closeOld
 }
 

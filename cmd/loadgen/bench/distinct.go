@@ -138,6 +138,12 @@ func (l *lab) timeDistinct(ctx context.Context, s *server) (took time.Duration, 
 		return 0, 0, err
 	}
 	took = l.Now().Sub(begin)
+	clusters, err = distinctClusters(a.Body)
+	return took, clusters, err
+}
+
+// distinctClusters returns the clusters of an answer with a distinct year.
+func distinctClusters(body []byte) (int, error) {
 	var got struct {
 		Periods struct {
 			Year struct {
@@ -148,12 +154,14 @@ func (l *lab) timeDistinct(ctx context.Context, s *server) (took time.Duration, 
 			}
 		}
 	}
-	err = json.Unmarshal(a.Body, &got)
-	y := got.Periods.Year
-	if err != nil || y.Months != 12 || y.Source != rollup.SourceRollups || y.Unique == 0 || y.Unique != y.Cluster {
-		return 0, 0, fmt.Errorf("bench: the answer is wrong: %w: %.200s", err, a.Body)
+	if err := json.Unmarshal(body, &got); err != nil {
+		return 0, fmt.Errorf("bench: %w: %.200s", err, body)
 	}
-	return took, y.Unique, nil
+	y := got.Periods.Year
+	if y.Months != 12 || y.Source != rollup.SourceRollups || y.Unique == 0 || y.Unique != y.Cluster {
+		return 0, fmt.Errorf("bench: the answer is wrong: %.200s", body)
+	}
+	return y.Unique, nil
 }
 
 func pause(ctx context.Context, d time.Duration) error {

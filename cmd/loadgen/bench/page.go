@@ -146,8 +146,11 @@ func (l *lab) browse(ctx context.Context, url string) (b browsed, took time.Dura
 		}
 	}
 	text, err := io.ReadAll(body)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		return b, 0, fmt.Errorf("bench: %s answers %s, error %w", url, resp.Status, err)
+	if err != nil {
+		return b, 0, fmt.Errorf("bench: %s: %w", url, err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return b, 0, fmt.Errorf("bench: %s answers %s: %.200s", url, resp.Status, text)
 	}
 	return browsed{string(text), resp.Header.Get("ETag"), counted.n}, l.Now().Sub(begin), nil
 }

@@ -28,12 +28,11 @@ func (p *pace) gather(batch []*request, requests <-chan *request) []*request {
 	if p.last <= 1 || missing <= 0 || p.now().Sub(p.ended) > p.took {
 		return batch
 	}
-	patience := min(p.took/2, mostPatience)
-	began, gap := p.now(), time.NewTimer(0)
+	end, gap := time.NewTimer(min(p.took/2, mostPatience)), time.NewTimer(0)
+	defer end.Stop()
 	defer gap.Stop()
 	for missing > 0 && len(batch) < maxBatch {
-		left := patience - p.now().Sub(began)
-		gap.Reset(min(left, p.took/time.Duration(len(batch))))
+		gap.Reset(p.took / time.Duration(len(batch)))
 		select {
 		case r, ok := <-requests:
 			if !ok {
@@ -42,6 +41,8 @@ func (p *pace) gather(batch []*request, requests <-chan *request) []*request {
 			batch = append(batch, r)
 			missing -= countOf(batch[len(batch)-1:])
 		case <-gap.C:
+			return batch
+		case <-end.C: // whatever the clock says by now
 			return batch
 		}
 	}

@@ -132,3 +132,19 @@ func TestPaceKeepsTheBoundOfBatches(t *testing.T) {
 		}
 	})
 }
+
+// A clock that is set back, or ahead during a commit, makes nobody wait for longer.
+func TestPaceOfAnotherClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := busy(100, 100)
+		p.committed(100, time.Now().Add(-time.Hour))
+		looks := 0
+		p.now = func() time.Time { // without a monotonic reading, as of a file or a wire
+			looks++
+			return time.Now().Round(0).Add(-time.Duration(looks) * time.Hour)
+		}
+		if n, took := gathered(p); n != 1 || took != mostPatience {
+			t.Errorf("%d after %s", n, took)
+		}
+	})
+}

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/child"
-	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/fleet"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/load"
 )
 
@@ -26,14 +25,11 @@ type cachedFigures struct{ alone, beside load.Result }
 // come in.
 func (l *lab) answerCached(ctx context.Context) (c cachedFigures, err error) {
 	month := l.lastMonth()
-	o := load.DBOptions{
-		Path: l.file("cached.db"), From: month, To: month, Every: 24 * time.Hour, Now: l.Now,
-		Fleet: fleet.Config{Seed: 1, Clusters: l.Size.Few, Full: true},
-	}
-	if _, err := load.DB(ctx, o); err != nil {
+	h, err := l.makeFile(ctx, load.DBOptions{Fleet: steadyFleet(l.Size.Few), From: month, To: month, Every: 24 * time.Hour})
+	if err != nil {
 		return c, err
 	}
-	s, err := l.serve(ctx, o.Path)
+	s, err := l.serve(ctx, h.path)
 	if err != nil {
 		return c, err
 	}
@@ -45,7 +41,7 @@ func (l *lab) answerCached(ctx context.Context) (c cachedFigures, err error) {
 	if c.alone, err = l.get(ctx, load.GetOptions{URL: url, Conns: conns, Count: l.Size.Cached}); err != nil {
 		return c, err
 	}
-	c.beside, err = l.getBeside(ctx, s.URL+"/", url)
+	c.beside, _, err = l.getBeside(ctx, s.URL+"/", cachedRate, load.GetOptions{URL: url})
 	return c, err
 }
 
@@ -58,21 +54,25 @@ func settled(ctx context.Context, url string) error {
 	})
 }
 
-// getBeside asks for url, as often as the goal wants it answered, while reports
-// are posted.
-func (l *lab) getBeside(ctx context.Context, post, url string) (load.Result, error) {
+// getBeside asks for the same thing so many times a second, while reports are posted.
+func (l *lab) getBeside(ctx context.Context, post string, rate float64, o load.GetOptions) (got, reports load.Result, err error) {
 	posted := make(chan error, 1)
 	go func() {
-		r, err := load.Post(ctx, load.PostOptions{
-			URL: post, Conns: conns, Rate: ingestRate, Duration: l.Size.Beside, Now: l.Now,
-			Fleet: fleet.Config{Seed: 1, Clusters: l.Size.Few, Full: true},
-		})
-		posted <- answered(r, err)
+		var err error
+		reports, err = l.reports(ctx, post)
+		posted <- err
 	}()
-	r, err := l.get(ctx, load.GetOptions{
-		URL: url, Conns: conns, Rate: cachedRate, Count: int(cachedRate * l.Size.Beside.Seconds()),
+	o.Conns, o.Rate, o.Count = conns, rate, int(max(1, rate*l.Size.Beside.Seconds()))
+	got, err = l.get(ctx, o)
+	return got, reports, errors.Join(err, <-posted)
+}
+
+// reports posts as many a second as the goal says.
+func (l *lab) reports(ctx context.Context, url string) (load.Result, error) {
+	r, err := load.Post(ctx, load.PostOptions{
+		URL: url, Conns: conns, Rate: ingestRate, Duration: l.Size.Beside, Fleet: steadyFleet(l.Size.Few), Now: l.Now,
 	})
-	return r, errors.Join(err, <-posted)
+	return r, answered(r, err)
 }
 
 func (l *lab) get(ctx context.Context, o load.GetOptions) (load.Result, error) {

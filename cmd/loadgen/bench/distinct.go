@@ -25,17 +25,18 @@ const (
 // distinct measures an answer with a distinct year whose running month has new reports, and
 // the first one of a server that was started again.
 func (l *lab) distinct(ctx context.Context) (measured, error) {
-	path, err := l.makeRunning(ctx, l.Size.Clusters, l.Size.StartEvery)
-	var first time.Duration
-	for range 2 { // the first server makes the ended months final
-		if err == nil {
-			first, err = l.distinctFirst(ctx, path)
-		}
-	}
+	h, err := l.makeRunning(ctx, l.Size.Clusters, l.Size.StartEvery)
 	if err != nil {
 		return measured{}, err
 	}
-	s, err := l.serve(ctx, path)
+	if _, err := l.distinctFirst(ctx, h.path); err != nil { // it makes the ended months final
+		return measured{}, err
+	}
+	first, err := l.distinctFirst(ctx, h.path)
+	if err != nil {
+		return measured{}, err
+	}
+	s, err := l.serve(ctx, h.path)
 	if err != nil {
 		return measured{}, err
 	}
@@ -92,11 +93,11 @@ func (l *lab) distinctFirst(ctx context.Context, path string) (time.Duration, er
 // answers with a distinct year for the first time. The pages of the file, which the
 // kernel can take back, are not its own.
 func (l *lab) distinctMemory(ctx context.Context) (measured, error) {
-	path, err := l.makeRunning(ctx, l.Size.Many, crowdEvery)
+	h, err := l.makeRunning(ctx, l.Size.Many, crowdEvery)
 	if err != nil {
 		return measured{}, err
 	}
-	s, err := l.serve(ctx, path)
+	s, err := l.serve(ctx, h.path)
 	if err != nil {
 		return measured{}, err
 	}
@@ -121,12 +122,8 @@ func (l *lab) distinctMemory(ctx context.Context) (measured, error) {
 }
 
 // makeRunning makes a file of twelve months, the last one of which runs.
-func (l *lab) makeRunning(ctx context.Context, clusters int, every time.Duration) (path string, err error) {
-	path = l.file("running.db")
-	o := load.DBOptions{Path: path, Fleet: l.monthFleet(clusters), From: l.lastMonth() - 10, To: l.lastMonth() + 1, Every: every, Now: l.Now}
-	l.progress("  making a file of %d clusters from %s to %s", clusters, o.From, o.To)
-	_, err = load.DB(ctx, o)
-	return path, err
+func (l *lab) makeRunning(ctx context.Context, clusters int, every time.Duration) (history, error) {
+	return l.makeFile(ctx, load.DBOptions{Fleet: monthFleet(clusters), From: l.lastMonth() - 10, To: l.lastMonth() + 1, Every: every})
 }
 
 // timeDistinct returns how long a distinct year takes that ends with the running month, and

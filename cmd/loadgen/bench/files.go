@@ -22,11 +22,16 @@ type history struct {
 }
 
 // monthFleet is the fleet of a file, and of VictoriaMetrics beside it.
-func (l *lab) monthFleet(clusters int) fleet.Config {
+func monthFleet(clusters int) fleet.Config {
 	return fleet.Config{
 		Seed: 1, Clusters: clusters, Full: true,
 		UpgradeShare: 0.3, BirthShare: 0.1, DeathShare: 0.1,
 	}
+}
+
+// steadyFleet is a fleet that reports all the time, none of which upgrades, comes or goes.
+func steadyFleet(clusters int) fleet.Config {
+	return fleet.Config{Seed: 1, Clusters: clusters, Full: true}
 }
 
 // lastMonth is the last month that has ended.
@@ -35,16 +40,17 @@ func (l *lab) lastMonth() rollup.MonthID { return rollup.MonthOf(l.Now()) - 1 }
 // makeMonth makes a file of the last month's days, not closed.
 func (l *lab) makeMonth(ctx context.Context) (history, error) {
 	month := l.lastMonth()
-	return l.makeFile(ctx, load.DBOptions{Fleet: l.monthFleet(l.Size.MonthClusters), From: month, To: month, Every: monthEvery, Open: true})
+	return l.makeFile(ctx, load.DBOptions{Fleet: monthFleet(l.Size.MonthClusters), From: month, To: month, Every: monthEvery, Open: true})
 }
 
 // makeYear makes a file of twelve closed months. They lie so far back that the
 // server does not collect them by itself.
 func (l *lab) makeYear(ctx context.Context) (history, error) {
 	last := l.lastMonth() - 12
-	return l.makeFile(ctx, load.DBOptions{Fleet: l.monthFleet(l.Size.Clusters), From: last - 11, To: last, Every: l.Size.StartEvery})
+	return l.makeFile(ctx, load.DBOptions{Fleet: monthFleet(l.Size.Clusters), From: last - 11, To: last, Every: l.Size.StartEvery})
 }
 
+// makeFile makes a file in the lab's folder.
 func (l *lab) makeFile(ctx context.Context, o load.DBOptions) (history, error) {
 	o.Path, o.Now = l.file("history.db"), l.Now
 	l.progress("  making a file of %d clusters from %s to %s", o.Fleet.Clusters, o.From, o.To)

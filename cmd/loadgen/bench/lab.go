@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/child"
-	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/fleet"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/load"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/victoria"
 )
@@ -111,20 +110,19 @@ type sender struct {
 	clusters int
 	// ordinary sends by an ordinary client of net/http.
 	ordinary bool
-	// strangers are clusters that no file has.
+	// strangers is set for clusters that no file has.
 	strangers bool
 	sent      int
 }
 
 // post sends the next reports. One that is not accepted is an error.
 func (s *sender) post(ctx context.Context, conns, count int) (load.Result, error) {
-	seed := uint64(1)
+	fleet := steadyFleet(s.clusters)
 	if s.strangers {
-		seed++
+		fleet.Seed++
 	}
 	r, err := load.Post(ctx, load.PostOptions{
-		URL: s.url, Conns: conns, Count: count, Skip: s.sent, Ordinary: s.ordinary, Now: s.lab.Now,
-		Fleet: fleet.Config{Seed: seed, Clusters: s.clusters, Full: true},
+		URL: s.url, Fleet: fleet, Conns: conns, Count: count, Skip: s.sent, Ordinary: s.ordinary, Now: s.lab.Now,
 	})
 	s.sent += count
 	return r, answered(r, err)

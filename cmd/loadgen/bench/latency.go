@@ -71,7 +71,7 @@ func newBareFile(path string, clusters int) (*bareFile, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("bench: %w", err), db.Close())
 	}
-	return &bareFile{db: db, fleet: fleet.New(fleet.Config{Seed: 1, Clusters: clusters, Full: true})}, nil
+	return &bareFile{db: db, fleet: fleet.New(steadyFleet(clusters))}, nil
 }
 
 // updates puts the next reports of the fleet, each in a transaction of its own,

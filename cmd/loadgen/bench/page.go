@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/child"
-	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/fleet"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/load"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
@@ -42,14 +41,13 @@ type pageFigures struct {
 // measurePage asks a server of two years for its page.
 func (l *lab) measurePage(ctx context.Context) (p pageFigures, err error) {
 	month := rollup.MonthOf(l.Now())
-	o := load.DBOptions{
-		Path: l.file("page.db"), From: month - pageMonths + 1, To: month, Every: 24 * time.Hour, Now: l.Now,
-		Fleet: fleet.Config{Seed: 1, Clusters: l.Size.Few, Full: true},
-	}
-	if _, err := load.DB(ctx, o); err != nil {
+	h, err := l.makeFile(ctx, load.DBOptions{
+		Fleet: steadyFleet(l.Size.Few), From: month - pageMonths + 1, To: month, Every: 24 * time.Hour,
+	})
+	if err != nil {
 		return p, err
 	}
-	s, err := l.serve(ctx, o.Path)
+	s, err := l.serve(ctx, h.path)
 	if err != nil {
 		return p, err
 	}
@@ -58,11 +56,10 @@ func (l *lab) measurePage(ctx context.Context) (p pageFigures, err error) {
 	if err != nil {
 		return p, err
 	}
-	_, took, err := l.browse(ctx, s.URL+"/")
-	if err != nil {
+	p.first = first
+	if _, p.again, err = l.browse(ctx, s.URL+"/"); err != nil {
 		return p, err
 	}
-	p.first, p.again = first, took
 	if p.bytes, err = l.weigh(ctx, s.URL, page); err != nil {
 		return p, err
 	}
@@ -98,25 +95,8 @@ func (l *lab) pageLoad(ctx context.Context, s *server, p *pageFigures) (err erro
 	if p.alone, err = l.reports(ctx, url); err != nil {
 		return err
 	}
-	posted := make(chan error, 1)
-	go func() {
-		var err error
-		p.reports, err = l.reports(ctx, url)
-		posted <- err
-	}()
-	p.beside, err = l.get(ctx, load.GetOptions{
-		URL: url, Conns: conns, Rate: pageRate, Count: int(max(1, pageRate*l.Size.Beside.Seconds())), Header: zipped,
-	})
-	return errors.Join(err, <-posted)
-}
-
-// reports posts as many a second as the goal says.
-func (l *lab) reports(ctx context.Context, url string) (load.Result, error) {
-	r, err := load.Post(ctx, load.PostOptions{
-		URL: url, Conns: conns, Rate: ingestRate, Duration: l.Size.Beside, Now: l.Now,
-		Fleet: fleet.Config{Seed: 1, Clusters: l.Size.Few, Full: true},
-	})
-	return r, answered(r, err)
+	p.beside, p.reports, err = l.getBeside(ctx, url, pageRate, load.GetOptions{URL: url, Header: zipped})
+	return err
 }
 
 // browsed is what a browser gets.

@@ -40,7 +40,7 @@ func (l *lab) victoriaMonth(ctx context.Context, h history) (time.Duration, erro
 	defer v.Kill()
 	l.progress("  importing the same month into VictoriaMetrics")
 	months, err := load.History(ctx, load.HistoryOptions{
-		URL: v.URL, Fleet: l.monthFleet(l.Size.MonthClusters), From: h.last, To: h.last, Every: monthEvery,
+		URL: v.URL, Fleet: monthFleet(l.Size.MonthClusters), From: h.last, To: h.last, Every: monthEvery,
 		Derived: true, Metrics: queriedMetrics, Now: l.Now,
 	})
 	if err != nil {

@@ -97,10 +97,10 @@ func PostOthers(ctx context.Context, o PostOthersOptions) (PostOthersResult, err
 	conns := cmp.Or(o.Conns, defaultConns)
 	p := &othersPoster{
 		PostOthersOptions: o, base: base,
-		client: &http.Client{Timeout: requestTimeout, Transport: &http.Transport{MaxIdleConnsPerHost: conns}},
-		result: PostOthersResult{Codes: make(map[string]map[int]int), Truth: make(map[string]*others.Truth)},
+		transport: &http.Transport{MaxIdleConnsPerHost: conns},
+		result:    PostOthersResult{Codes: make(map[string]map[int]int), Truth: make(map[string]*others.Truth)},
 	}
-	defer p.client.CloseIdleConnections()
+	defer p.transport.CloseIdleConnections()
 	var senders []sendingInstallation
 	now := o.Now()
 	p.result.began = now
@@ -132,8 +132,8 @@ type sendingInstallation struct {
 
 type othersPoster struct {
 	PostOthersOptions
-	base   *url.URL
-	client *http.Client
+	base      *url.URL
+	transport *http.Transport
 
 	mu     sync.Mutex // held for the rest
 	result PostOthersResult
@@ -147,7 +147,7 @@ func (p *othersPoster) send(ctx context.Context, s sendingInstallation) {
 			return
 		}
 		at := p.Now()
-		status, err := postOther(ctx, p.client, p.base, r)
+		status, err := postOther(ctx, p.transport, p.base, r)
 		p.mu.Lock()
 		if err != nil {
 			p.result.Errors++
@@ -162,7 +162,9 @@ func (p *othersPoster) send(ctx context.Context, s sendingInstallation) {
 }
 
 // postOther sends a report as its client does. It follows no redirect, as no client does.
-func postOther(ctx context.Context, client *http.Client, base *url.URL, r others.Report) (status int, err error) {
+func postOther(ctx context.Context, transport *http.Transport, base *url.URL, r others.Report) (status int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
 	u := *base
 	u.Path = r.Path
 	req, err := http.NewRequestWithContext(ctx, r.Method, u.String(), bytes.NewReader(r.Body))
@@ -170,7 +172,7 @@ func postOther(ctx context.Context, client *http.Client, base *url.URL, r others
 		return 0, err
 	}
 	req.Header = r.Header
-	res, err := client.Transport.RoundTrip(req)
+	res, err := transport.RoundTrip(req)
 	if err != nil {
 		return 0, err
 	}

@@ -36,7 +36,7 @@ type parsed struct {
 	samples []rollup.Sample
 }
 
-// Walk walks the days of some clusters. It is for one goroutine.
+// folder folds the days of some clusters, one after the other. It is for one goroutine.
 type folder struct {
 	parser     *ingest.Parser
 	start, end time.Time // nothing is reported before and after

@@ -44,6 +44,7 @@ type PostOptions struct {
 	Now func() time.Time
 }
 
+// defaultConns is how many connections are used where options do not say.
 const defaultConns = 32
 
 // plan returns what the options ask to be sent.
@@ -82,12 +83,13 @@ func Post(ctx context.Context, o PostOptions) (Result, error) {
 	sum := newTally(rollup.DateOf(start))
 	var wg sync.WaitGroup
 	conns := min(cmp.Or(o.Conns, defaultConns), p.left)
-	shared := newOrdinary(o.URL, o.Gzip, conns)
+	newClient := func() client { return newConn(t) }
+	if o.Ordinary {
+		shared := newOrdinary(o.URL, o.Gzip, conns)
+		newClient = func() client { return shared }
+	}
 	for range conns {
-		s := &sender{plan: p, tally: sum, client: newConn(t), pace: pace{o.Now, start}}
-		if o.Ordinary {
-			s.client = shared
-		}
+		s := &sender{plan: p, tally: sum, client: newClient(), pace: pace{o.Now, start}}
 		if o.Gzip {
 			s.zip = gzip.NewWriter(nil)
 		}

@@ -36,12 +36,16 @@ var everyMetric = []string{rollup.MetricInfo, rollup.MetricNodes, rollup.MetricA
 // reaches it.
 const manySeries = 20_000
 
+// folder is Fold or FoldAll of a [Store].
+type folder func(ctx context.Context, product string, from, to rollup.MonthID, metrics []string,
+	fn func(instance string, months []rollup.Month) error) error
+
 // read folds a month into a table.
-func (b *book) read(ctx context.Context, store Store, id rollup.MonthID) (*table, error) {
+func (b *book) read(ctx context.Context, fold folder, id rollup.MonthID) (*table, error) {
 	t := &table{months: []monthPresence{{month: id}}}
 	known := b.series.len()
 	var e entry
-	err := store.Fold(ctx, rollup.Cozystack, id, id, everyMetric, func(instance string, months []rollup.Month) error {
+	err := fold(ctx, rollup.Cozystack, id, id, everyMetric, func(instance string, months []rollup.Month) error {
 		b.put(t, instance, &e, months[0])
 		return nil
 	})

@@ -103,7 +103,7 @@ type Totals struct {
 // each in its turn: what an exclusion would change.
 func (o *Overview) Totals(ctx context.Context, month rollup.MonthID, sets ...rollup.Exclusions) ([]Totals, error) {
 	b := &book{keep: o.apps.Keep}
-	t, err := b.read(ctx, everyone{o.store}, month)
+	t, err := b.read(ctx, o.store.FoldAll, month)
 	if err != nil {
 		return nil, err
 	}
@@ -112,16 +112,6 @@ func (o *Overview) Totals(ctx context.Context, month rollup.MonthID, sets ...rol
 		all = append(all, b.totals(t, set))
 	}
 	return all, nil
-}
-
-// everyone is a store whose folds have the excluded too.
-type everyone struct{ Store }
-
-// Fold leaves out nobody.
-func (e everyone) Fold(ctx context.Context, product string, from, to rollup.MonthID, metrics []string,
-	fn func(instance string, months []rollup.Month) error,
-) error {
-	return e.FoldAll(ctx, product, from, to, metrics, fn)
 }
 
 func (b *book) totals(t *table, excluded rollup.Exclusions) Totals {

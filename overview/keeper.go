@@ -1,7 +1,6 @@
 package overview
 
 import (
-	"context"
 	"slices"
 	"sync"
 	"time"
@@ -143,7 +142,7 @@ func (k *keeper) tables(o *Overview, w window, changes []uint64) (all []*table, 
 	if w.from == w.to {
 		return []*table{k.own.table}, nil
 	}
-	run, err := k.run(o.base, o.store, w)
+	run, err := k.run(o, w)
 	if err != nil {
 		return nil, err
 	}
@@ -159,13 +158,13 @@ func (k *keeper) readOwn(o *Overview, w window) (*reading, error) {
 	if o.cfg.Now().Before(w.end()) {
 		return k.book.readAgain(o.base, o.store, w.to, k.last)
 	}
-	t, err := k.book.read(o.base, o.store, w.to)
+	t, err := k.book.read(o.base, o.store.Fold, w.to)
 	return &reading{table: t}, err
 }
 
 // run returns the table of a window's months but the last. It goes on from the
 // longest one that there is.
-func (k *keeper) run(ctx context.Context, store Store, w window) (t *table, err error) {
+func (k *keeper) run(o *Overview, w window) (t *table, err error) {
 	begin := w.to
 	for from, kept := range k.runs {
 		if w.from <= from && from < begin {
@@ -174,7 +173,7 @@ func (k *keeper) run(ctx context.Context, store Store, w window) (t *table, err 
 	}
 	for begin > w.from {
 		begin--
-		month, err := k.book.read(ctx, store, begin)
+		month, err := k.book.read(o.base, o.store.Fold, begin)
 		if err != nil {
 			return nil, err
 		}

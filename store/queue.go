@@ -28,7 +28,7 @@ type QueueStats struct {
 	Unreadable int64
 }
 
-// queueState mirrors the queue's bucket in memory.
+// queueState mirrors the queue's bucket in memory. It is ready once it has loaded that.
 type queueState struct {
 	mu       sync.Mutex
 	stats    QueueStats
@@ -56,10 +56,6 @@ type queueChange struct {
 	unreadable                     int
 	products                       map[string]waiting // those that have changed, as they are now
 	added                          map[string]bool    // the products that have new blocks
-}
-
-func (q *queueState) init() {
-	q.products, q.notify = make(map[string]waiting), make(map[string]chan struct{})
 }
 
 // load counts what waits in the file: when it is opened, and after a commit that
@@ -119,6 +115,9 @@ func (q *queueState) applied(c queueChange) {
 
 // channel returns what tells of a product's new blocks.
 func (q *queueState) channel(product string) chan struct{} {
+	if q.notify == nil {
+		q.notify = make(map[string]chan struct{})
+	}
 	if q.notify[product] == nil {
 		q.notify[product] = make(chan struct{}, 1)
 	}

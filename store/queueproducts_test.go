@@ -157,7 +157,6 @@ func TestQueueByProductIsThatOfTheFile(t *testing.T) {
 func compareProducts(t fatal, s *Store) {
 	t.Helper()
 	var want queueState
-	want.init()
 	must(t, s.view(want.load))
 	s.queue.mu.Lock()
 	defer s.queue.mu.Unlock()

@@ -41,6 +41,5 @@ func newReader(db *bolt.DB, path string) (*Store, error) {
 		done:        make(chan struct{}),
 	}
 	close(s.done)
-	s.queue.init()
 	return s, s.view(s.load)
 }

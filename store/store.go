@@ -132,7 +132,6 @@ func Open(path string, opts Options) (*Store, error) {
 		requests:    make(chan *request, maxBatch),
 		done:        make(chan struct{}),
 	}
-	s.queue.init()
 	if err := s.view(s.load); err != nil {
 		return nil, errors.Join(fmt.Errorf("store: read %s: %w%s", path, err, dberrors.Remedy(err)), db.Close())
 	}

@@ -86,8 +86,7 @@ type writer struct {
 	// them. They are dropped when a commit fails, for then it is unknown whether
 	// the file has what the transaction added.
 	dicts layout.Dictionaries
-	// recent knows the reports that need not be merged again. It is dropped with
-	// the dictionaries.
+	// recent knows the reports that need not be merged again. It is dropped then, too.
 	recent *recentCache
 	blocks *record.BlockEncoder
 	room   boltfile.Room

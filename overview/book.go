@@ -18,6 +18,9 @@ type book struct {
 	// series are those that count applications or tenants; uses tells what for.
 	series numbering
 	uses   []use
+	// whole is how many series there were when a month was last read to its end: no table
+	// has others.
+	whole int
 }
 
 // use is what a series is counted for.
@@ -43,16 +46,25 @@ type folder func(ctx context.Context, product string, from, to rollup.MonthID, m
 // read folds a month into a table.
 func (b *book) read(ctx context.Context, fold folder, id rollup.MonthID) (*table, error) {
 	t := &table{months: []monthPresence{{month: id}}}
-	known := b.series.len()
 	var e entry
 	err := fold(ctx, rollup.Cozystack, id, id, everyMetric, func(instance string, months []rollup.Month) error {
 		b.put(t, instance, &e, months[0])
 		return nil
 	})
-	if err == nil && b.series.len()-known > manySeries {
-		t = b.sift(t, known)
+	if err != nil {
+		return nil, err
 	}
-	return t, err
+	return b.bounded(t), nil
+}
+
+// bounded returns the table of a month that was read to its end, without what a flood has
+// left, also in a reading that failed before.
+func (b *book) bounded(t *table) *table {
+	if b.series.len()-b.whole > manySeries {
+		t = b.sift(t, b.whole)
+	}
+	b.whole = b.series.len()
+	return t
 }
 
 // put enters a cluster's month into the table of that month.

@@ -28,7 +28,6 @@ func (b *book) readAgain(ctx context.Context, store Store, id rollup.MonthID, be
 		r.data = make([]byte, 0, len(before.data)+len(before.data)/64)
 		r.spans, r.marks = make([]span, 0, len(before.spans)), make([]mark, 0, len(before.marks))
 	}
-	known := b.series.len()
 	var e entry
 	err := store.FoldChanged(ctx, rollup.Cozystack, id, everyMetric, func(instance string, digest uint64) bool {
 		if before == nil {
@@ -47,10 +46,13 @@ func (b *book) readAgain(ctx context.Context, store Store, id rollup.MonthID, be
 		r.mark(cluster, mark{digest, seen})
 		return nil
 	})
-	if err == nil && b.series.len()-known > manySeries {
-		r = &reading{table: b.sift(r.table, known)}
+	if err != nil {
+		return nil, err
 	}
-	return r, err
+	if t := b.bounded(r.table); t != r.table {
+		return &reading{table: t}, nil
+	}
+	return r, nil
 }
 
 func (r *reading) mark(cluster uint32, m mark) {

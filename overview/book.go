@@ -21,6 +21,8 @@ type book struct {
 	// whole is how many series there were when a month was last read to its end: no table
 	// has others.
 	whole int
+	// later is how many of them have come when months were read again.
+	later int
 }
 
 // use is what a series is counted for.

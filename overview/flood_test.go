@@ -60,3 +60,30 @@ func TestFloodOfAMonthThatBreaksIsBounded(t *testing.T) {
 		t.Errorf("%+v, %d series are kept, error %v", f.kinds, n, err)
 	}
 }
+
+// A flood that comes bit by bit, each of which a running month may well have, is bounded as
+// one that comes at once.
+func TestSlowFloodIsBounded(t *testing.T) {
+	s, clock := newFakeStore(), &fakeClock{at: instant(t, "2026-03-10T00:00:00Z")}
+	o, err := New(s, floodApps{}, Config{Now: clock.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	const bits = 4
+	for bit := range bits {
+		samples := []string{"cozy_cluster_info 1", `cozy_application_count{kind="Redis"} 2`}
+		for i := range manySeries/2 + 1 {
+			samples = append(samples, fmt.Sprintf(`cozy_application_count{kind="Flood%d-%d"} 1`, bit, i))
+		}
+		s.record(line{fmt.Sprint(bit), "2026-03-01T00:00:00Z", samples}.report(t))
+		clock.add(sharedTime)
+		f, err := o.fold(lastMonths(rollup.NewMonth(2026, 3), 1))
+		if want := int64(2 * (bit + 1)); err != nil || f.kinds["Redis"] != want {
+			t.Errorf("%+v, error %v, want %d", f.kinds, err, want)
+		}
+	}
+	if n := o.running.book.series.len(); n != 1 {
+		t.Errorf("%d series are kept", n)
+	}
+}

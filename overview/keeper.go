@@ -115,7 +115,7 @@ func (k *keeper) count(w, reach window, confirmDays int, tables []*table) figure
 
 // forget drops what is of no use for a window.
 func (k *keeper) forget(w window, changes []uint64, keep func(map[string]int64) map[string]int64) {
-	stale := k.book == nil || k.to != w.to
+	stale := k.book == nil || k.to != w.to || k.book.later > manySeries // a flood that came bit by bit
 	for i, now := range changes[:len(changes)-1] {
 		then, ok := k.changes[w.from+rollup.MonthID(i)]
 		stale = stale || ok && then != now

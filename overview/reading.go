@@ -49,8 +49,12 @@ func (b *book) readAgain(ctx context.Context, store Store, id rollup.MonthID, be
 	if err != nil {
 		return nil, err
 	}
+	known := b.whole
 	if t := b.bounded(r.table); t != r.table {
 		return &reading{table: t}, nil
+	}
+	if before != nil {
+		b.later += b.whole - known
 	}
 	return r, nil
 }

@@ -191,10 +191,7 @@ func TestRestoreAndMergeWithKeys(t *testing.T) {
 		t.Errorf("without a key: %+v", r)
 	}
 
-	stranger, err := store.Open(filepath.Join(other, "telemetry.db"), store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	stranger := openStore(t, filepath.Join(other, "telemetry.db"))
 	if _, err := stranger.IdentityKey(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -249,10 +246,7 @@ func TestOverviewAndVerifyOfProducts(t *testing.T) {
 		}
 	}
 
-	s, err := store.Open(db, store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := openStore(t, db)
 	wrong, _, err := s.ProductSnapshot("synapse", month)
 	if err != nil {
 		t.Fatal(err)

@@ -10,7 +10,6 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/program"
-	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -59,10 +58,7 @@ func TestVerifyHoldsFiguresAgainstRollups(t *testing.T) {
 // What the store's own check finds is printed.
 func TestVerifyTellsOfDamage(t *testing.T) {
 	db := filepath.Join(t.TempDir(), "t.db")
-	s, err := store.Open(db, store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := openStore(t, db)
 	if err := errors.Join(s.PutAppList(t.Context(), []byte("{")), s.Close()); err != nil {
 		t.Fatal(err)
 	}

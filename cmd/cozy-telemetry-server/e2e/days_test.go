@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -22,10 +21,7 @@ func TestDaysAreUTC(t *testing.T) {
 			t.Errorf("%s: exit code %d", zone, code)
 		}
 		after := rollup.DateOf(time.Now())
-		s, err := store.Open(filepath.Join(dir, "telemetry.db"), store.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		s := openStore(t, filepath.Join(dir, "telemetry.db"))
 		versions, err := s.DayVersions("cozystack")
 		if err != nil || len(versions) != 1 || versions[before]+versions[after] == 0 {
 			t.Errorf("%s: days %v, %v; want %s", zone, versions, err, before)

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -118,13 +117,10 @@ func copyOfQuiet(t *testing.T, dir string) string {
 // readToday returns today's record of each instance.
 func readToday(t *testing.T, dir string) map[string]rollup.Day {
 	t.Helper()
-	s, err := store.Open(filepath.Join(dir, "telemetry.db"), store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := openStore(t, filepath.Join(dir, "telemetry.db"))
 	defer s.Close()
 	days := make(map[string]rollup.Day)
-	err = s.Instances(t.Context(), rollup.DateOf(time.Now()), func(_, instance string, day rollup.Day) error {
+	err := s.Instances(t.Context(), rollup.DateOf(time.Now()), func(_, instance string, day rollup.Day) error {
 		days[instance] = day
 		return nil
 	})

@@ -217,10 +217,7 @@ func (r *outageReceiver) inOrder(t *testing.T, all int) {
 func TestG1ReceiverThatHangs(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "telemetry.db")
 	synctest.Test(t, func(t *testing.T) {
-		db, err := store.Open(path, store.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		db := openStore(t, path)
 		report := rollup.Report{Product: rollup.Cozystack, Instance: "c1", Received: time.Now()}
 		if err := db.Record(t.Context(), report, []byte("cozy_a 1 1\n")); err != nil {
 			t.Fatal(err)

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/victoria"
-	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -109,10 +108,7 @@ func requireRollups(t *testing.T, vmselect string) {
 	if code := server.stop(t, syscall.SIGTERM); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
-	s, err := store.Open(filepath.Join(dir, "telemetry.db"), store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := openStore(t, filepath.Join(dir, "telemetry.db"))
 	defer s.Close()
 	for id, clusters := range map[rollup.MonthID]int64{before: 5, before + 1: 1} {
 		snapshot, ok, err := s.Snapshot(id)
@@ -125,10 +121,7 @@ func requireRollups(t *testing.T, vmselect string) {
 // recordClusters makes a file in which so many clusters have reported in a month.
 func recordClusters(t *testing.T, dir string, id rollup.MonthID, clusters int) {
 	t.Helper()
-	s, err := store.Open(filepath.Join(dir, "telemetry.db"), store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := openStore(t, filepath.Join(dir, "telemetry.db"))
 	defer s.Close()
 	for i := range clusters {
 		err := s.Record(t.Context(), rollup.Report{

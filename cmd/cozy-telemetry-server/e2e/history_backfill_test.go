@@ -18,7 +18,6 @@ import (
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/load"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/victoria"
 	"github.com/cozystack/cozystack-telemetry-server/overview"
-	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -66,10 +65,7 @@ func runBackfill(t *testing.T, cmd *exec.Cmd) string {
 // readDays returns every record of a file's days.
 func readDays(t *testing.T, file string) map[string]rollup.Day {
 	t.Helper()
-	db, err := store.Open(file, store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	db := openStore(t, file)
 	defer db.Close()
 	versions, err := db.DayVersions("cozystack")
 	if err != nil {
@@ -113,10 +109,7 @@ func TestBackfill(t *testing.T) {
 	}
 	v.Kill()
 
-	db, err := store.Open(file, store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	db := openStore(t, file)
 	defer db.Close()
 	o := newOverview(t, db, "")
 	for id := last - months + 1; id <= last; id++ {
@@ -137,10 +130,7 @@ func TestBackfill(t *testing.T) {
 
 func storeSnapshot(t *testing.T, file string, s rollup.Snapshot) {
 	t.Helper()
-	db, err := store.Open(file, store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	db := openStore(t, file)
 	defer db.Close()
 	if _, err := db.OfferSnapshot(t.Context(), s); err != nil {
 		t.Fatal(err)
@@ -235,10 +225,7 @@ func TestBackfillCorrectsFinalMonths(t *testing.T) {
 	file, last := filepath.Join(t.TempDir(), "telemetry.db"), thisMonth()-1
 	nodes := func(by func(load.Month) int64, source rollup.Source) {
 		t.Helper()
-		db, err := store.Open(file, store.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		db := openStore(t, file)
 		defer db.Close()
 		apps := appsource.New(appsource.Config{Now: time.Now, Store: db})
 		o, err := overview.New(db, apps, overview.Config{Now: time.Now, VMSelectURL: v.URL})

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/cozystack/cozystack-telemetry-server/overview"
-	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -42,10 +41,7 @@ func TestConfirmedAgreesAtItsEdges(t *testing.T) {
 		seen["rare"] = append(seen["rare"], first(back).AddDate(0, 0, 20))
 	}
 	v := startVictoria(t, t.TempDir(), "")
-	db, err := store.Open(filepath.Join(t.TempDir(), "telemetry.db"), store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	db := openStore(t, filepath.Join(t.TempDir(), "telemetry.db"))
 	defer db.Close()
 	var lines strings.Builder
 	record := func(cluster, metric string, at time.Time) {

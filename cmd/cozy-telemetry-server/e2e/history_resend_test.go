@@ -73,10 +73,7 @@ func heard(t *testing.T, v *victoria.Server, month rollup.MonthID, aggregate ove
 	if err := v.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	empty, err := store.Open(filepath.Join(t.TempDir(), "empty.db"), store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	empty := openStore(t, filepath.Join(t.TempDir(), "empty.db"))
 	defer empty.Close()
 	answer := ask(t, newOverview(t, empty, v.URL), month, aggregate)
 	checkSource(t, month, answer, rollup.SourceVictoriaMetrics)

@@ -33,10 +33,7 @@ import (
 func TestHistoryIsExactFromBothSources(t *testing.T) {
 	t.Parallel()
 	v := startVictoria(t, t.TempDir(), "")
-	db, err := store.Open(filepath.Join(t.TempDir(), "telemetry.db"), store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	db := openStore(t, filepath.Join(t.TempDir(), "telemetry.db"))
 	defer db.Close()
 	last := thisMonth() - 1
 	months, err := load.History(t.Context(), load.HistoryOptions{

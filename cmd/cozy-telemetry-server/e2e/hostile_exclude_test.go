@@ -14,7 +14,6 @@ import (
 
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/exclude"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/load"
-	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -32,10 +31,7 @@ const aStrangersReport = "cozy_cluster_info{version=\"v1.2.0\"} 1\ncozy_nodes_co
 func floodedFile(t *testing.T) (db string, truth map[rollup.MonthID]load.Month) {
 	t.Helper()
 	db, truth = fleetFile(t)
-	s, err := store.Open(db, store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := openStore(t, db)
 	var days []rollup.InstanceDay
 	date := (thisMonth() - 1).First() + 9
 	for i := range floodOf {
@@ -232,15 +228,6 @@ func isStale(t *testing.T, db string, month rollup.MonthID) bool {
 		t.Fatal(ok, err)
 	}
 	return s.Exclusions(rollup.Cozystack).Stale(snap)
-}
-
-func openStore(t *testing.T, db string) *store.Store {
-	t.Helper()
-	s, err := store.Open(db, store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
 }
 
 // What VictoriaMetrics was sent of a stranger is in no figure either: it is told whom to

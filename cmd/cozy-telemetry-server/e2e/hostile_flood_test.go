@@ -72,10 +72,7 @@ func madeUp(id, n int) string {
 // before, which is closed.
 func fillMonthBefore(t *testing.T, path string, clusters int, series []rollup.Series) {
 	t.Helper()
-	s, err := store.Open(path, store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := openStore(t, path)
 	month := thisMonth() - 1
 	for d := range 7 {
 		for i := range clusters {

@@ -16,7 +16,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -150,10 +149,7 @@ func (p *process) postZipped(cluster, from string, body []byte) (status int, err
 // series, and a newer one.
 func fillLong(t *testing.T, path string, clusters, series int) {
 	t.Helper()
-	s, err := store.Open(path, store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := openStore(t, path)
 	var samples []rollup.Sample
 	for i := range series {
 		name := rollup.NewSeries("cozy_made_up", []rollup.Label{{Name: "long", Value: fmt.Sprintf("%s%05d", strings.Repeat("x", 170), i)}})

@@ -15,7 +15,6 @@ import (
 
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/cli"
 	"github.com/cozystack/cozystack-telemetry-server/cmd/loadgen/victoria"
-	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -227,14 +226,11 @@ func checkFile(t *testing.T, path string) {
 // readPeaks returns the peak of cozy_application_count of each cluster.
 func readPeaks(t *testing.T, path string) map[string]int {
 	t.Helper()
-	s, err := store.Open(path, store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := openStore(t, path)
 	defer s.Close()
 	peaks := make(map[string]int)
 	month := thisMonth()
-	err = s.Fold(t.Context(), "cozystack", month-1, month, []string{"cozy_application_count"}, func(instance string, months []rollup.Month) error {
+	err := s.Fold(t.Context(), "cozystack", month-1, month, []string{"cozy_application_count"}, func(instance string, months []rollup.Month) error {
 		for _, m := range months {
 			for _, p := range m.Peaks {
 				peaks[instance] = max(peaks[instance], int(p.Peak))

@@ -190,10 +190,7 @@ type known struct {
 
 func newKnown(t *testing.T, db string) *known {
 	t.Helper()
-	s, err := store.Open(db, store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := openStore(t, db)
 	t.Cleanup(func() { s.Close() })
 	file, err := s.IdentityKey(t.Context())
 	if err != nil {

@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/repotest"
-	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -125,15 +124,12 @@ func killEachStart(t *testing.T, calls []string, prepare, check func(dir string)
 // readMonths returns the months of each instance in the file of schema 2.
 func readMonths(t *testing.T, dir string) map[string][]rollup.Month {
 	t.Helper()
-	s, err := store.Open(filepath.Join(dir, "telemetry.db"), store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := openStore(t, filepath.Join(dir, "telemetry.db"))
 	defer s.Close()
 	months := make(map[string][]rollup.Month)
 	metrics := []string{"cozy_cluster_info", "cozy_nodes_count", "cozy_application_count"}
 	from, to := rollup.NewMonth(2026, time.October), rollup.NewMonth(2026, time.November)
-	err = s.Fold(t.Context(), "cozystack", from, to, metrics, func(instance string, m []rollup.Month) error {
+	err := s.Fold(t.Context(), "cozystack", from, to, metrics, func(instance string, m []rollup.Month) error {
 		months[instance] = m
 		return nil
 	})

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/cozystack/cozystack-telemetry-server/cmd/cozy-telemetry-server/program"
-	"github.com/cozystack/cozystack-telemetry-server/store"
 	"github.com/cozystack/cozystack-telemetry-server/store/rollup"
 )
 
@@ -63,10 +62,7 @@ func TestStopWithinALongTurn(t *testing.T) {
 // fillDays makes a file in which clusters have reported on each of the last days.
 func fillDays(t *testing.T, path string, clusters, days int) {
 	t.Helper()
-	s, err := store.Open(path, store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := openStore(t, path)
 	now := time.Now()
 	var all []rollup.InstanceDay // of every day: they are alike
 	for i := range clusters {

@@ -276,6 +276,19 @@ func (e endless) FoldChanged(ctx context.Context, product string, month rollup.M
 	return e.Fold(ctx, product, month, month, metrics, nil)
 }
 
+// A server that is stopped before Run has begun is left as it is: what else ends with it, such
+// as the mirror, may have looked at the store for the last time.
+func TestRunAfterTheEnd(t *testing.T) {
+	r := newRig(t, "2026-03-10T00:00:00Z", Config{}, infoOn("a", "2026-03", 1)...)
+	r.ask(t, "2026-03", Average)
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	r.Run(ctx)
+	if n := r.store.putCount(); n != 0 {
+		t.Errorf("%d snapshots were stored", n)
+	}
+}
+
 // A server that is stopped does not wait until a year is folded.
 func TestRunEndsAmidAFold(t *testing.T) {
 	begun := make(chan struct{}, 100)

@@ -9,17 +9,23 @@ import (
 	"time"
 )
 
+func begin(t *testing.T, group *Group, fn func() (int, error)) *Flight[int] {
+	t.Helper()
+	f, err := Begin(group, fn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
 // Who started a flight may go away: the others get what it returns.
 func TestFlightOutlivesWhoStartedIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var group Group
-		f, err := Begin(&group, func() (int, error) {
+		f := begin(t, &group, func() (int, error) {
 			time.Sleep(time.Minute)
 			return 7, nil
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
 		gone, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if v, err := f.Wait(gone); v != 0 || !errors.Is(err, context.DeadlineExceeded) {
@@ -35,10 +41,7 @@ func TestFlightOutlivesWhoStartedIt(t *testing.T) {
 
 func TestFlightPanics(t *testing.T) {
 	var group Group
-	f, err := Begin(&group, func() (int, error) { panic("hostile") })
-	if err != nil {
-		t.Fatal(err)
-	}
+	f := begin(t, &group, func() (int, error) { panic("hostile") })
 	v, err := f.Wait(t.Context())
 	if v != 0 || !errors.Is(err, ErrPanic) || !strings.Contains(err.Error(), "hostile") || !strings.Contains(err.Error(), "tasks_test.go") {
 		t.Errorf("%d, %v", v, err)
@@ -50,13 +53,10 @@ func TestFlightPanics(t *testing.T) {
 func TestCloseWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var group Group
-		f, err := Begin(&group, func() (int, error) {
+		f := begin(t, &group, func() (int, error) {
 			time.Sleep(time.Minute)
 			return 7, nil
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
 		began, closed := time.Now(), make(chan time.Duration)
 		go func() {
 			group.Close()
